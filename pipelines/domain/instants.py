@@ -1,0 +1,35 @@
+"""Instants: aware datetimes in UTC with whole milliseconds, as precise as Spotify's API and the archive."""
+
+from datetime import UTC, datetime, timedelta
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def from_millis(millis: int) -> datetime:
+    """The instant that many milliseconds after 1970-01-01T00:00Z. Raises OverflowError."""
+    return EPOCH + timedelta(milliseconds=millis)
+
+
+def to_millis(instant: datetime) -> int:
+    """Milliseconds since 1970-01-01T00:00Z, rounded down. Exact: no float is involved."""
+    return (instant - EPOCH) // MILLISECOND
+
+
+def to_millisecond(instant: datetime) -> datetime:
+    """The instant in UTC, cut to whole milliseconds."""
+    utc = instant.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def parse(text: str) -> datetime:
+    """RFC 3339 with an offset, to an instant. Raises ValueError, also for a time without an offset."""
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError(f"no time zone in {text!r}")
+    return to_millisecond(instant)
+
+
+def rfc3339(instant: datetime) -> str:
+    """For example ``2026-11-21T08:50:14.123Z``."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"

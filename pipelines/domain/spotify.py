@@ -1,0 +1,201 @@
+"""From what Spotify says to plays: items of the recently-played endpoint, rows of the two kinds of export.
+
+Which rows count is decided here and nowhere else. The API lists only plays of more than 30 seconds, so all of
+its items count; a row of an export counts from 30 seconds on.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from pipelines.domain.instants import parse
+from pipelines.domain.play import (
+    Artist,
+    Play,
+    Source,
+    UnreadableError,
+    checked_played_at,
+    synthetic_id,
+)
+
+COUNTS_FROM_MS = 30_000
+_TRACK_URI = "spotify:track:"
+# A play whose name Spotify no longer gives is still a play.
+UNKNOWN_NAME = "(unknown)"
+
+
+class LeftOut(StrEnum):
+    """Why a readable row of an export is not a play."""
+
+    SHORT = "played for less than 30 seconds"
+    PODCAST = "podcast episode"
+    AUDIOBOOK = "audiobook chapter"
+    VIDEO = "video"
+    NAMELESS = "no track named"
+    DUPLICATE = "the same play again"
+
+
+class LeftOutError(Exception):
+    """The row is readable and is not a play, for a reason of LeftOut."""
+
+    def __init__(self, reason: LeftOut) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+Row = Mapping[str, Any]
+
+
+def from_recently_played(user_id: str, item: object, ingested_at: datetime) -> Play:
+    """The play of one item of ``GET /v1/me/player/recently-played``. Raises UnreadableError."""
+    item = _object("item", item)
+    track = _object("track", item.get("track"))
+    album = _object("album", track.get("album") or {})
+    names = [_object("artist", artist) for artist in _list("artists", track.get("artists"))]
+    # A local file's artist can be there without a name.
+    artists = tuple(Artist(name, _text(row, "id")) for row in names if (name := _text(row, "name")))
+    name = _text(track, "name") or UNKNOWN_NAME
+    # A local file has no id: its names stand for it.
+    track_id = _text(track, "id") or synthetic_id("track", artists[0].name if artists else "", name)
+    images = _list("images", album.get("images") or [])
+    covers = [_object("image", image) for image in images]
+    widest = max(covers, key=lambda image: _number(image, "width") or 0, default={})
+    return Play(
+        user_id=user_id,
+        played_at=_instant(item, "played_at"),
+        track_id=track_id,
+        track_name=name,
+        artists=artists,
+        source=Source.RECENTLY_PLAYED,
+        ingested_at=ingested_at,
+        duration_ms=_number(track, "duration_ms"),
+        isrc=_text(_object("external_ids", track.get("external_ids") or {}), "isrc"),
+        explicit=_flag(track, "explicit"),
+        album_id=_text(album, "id"),
+        album_name=_text(album, "name"),
+        album_release_date=_text(album, "release_date"),
+        album_image_url=_text(widest, "url"),
+        context_uri=_text(_object("context", item.get("context") or {}), "uri"),
+    )
+
+
+def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
+    """The play of one row of ``Streaming_History_Audio_*.json`` or ``endsong_*.json``.
+
+    Raises LeftOutError where the row is not a play, UnreadableError where it makes no sense. What the row
+    says of the person, of the device and of the network is not read.
+    """
+    row = _object("row", row)
+    ms_played = _required_number(row, "ms_played")
+    played_at = _instant(row, "ts")
+    uri = _text(row, "spotify_track_uri") or ""
+    name = _text(row, "master_metadata_track_name")
+    if not uri and name is None:
+        if _text(row, "spotify_episode_uri") or _text(row, "episode_name"):
+            raise LeftOutError(LeftOut.PODCAST)
+        if _text(row, "audiobook_uri") or _text(row, "audiobook_title"):
+            raise LeftOutError(LeftOut.AUDIOBOOK)
+        raise LeftOutError(LeftOut.NAMELESS)
+    if ms_played < COUNTS_FROM_MS:
+        raise LeftOutError(LeftOut.SHORT)
+    name = name or UNKNOWN_NAME
+    artist = _text(row, "master_metadata_album_artist_name")
+    is_spotifys = uri.startswith(_TRACK_URI)
+    return Play(
+        user_id=user_id,
+        played_at=played_at,
+        track_id=uri.removeprefix(_TRACK_URI) if is_spotifys else synthetic_id("track", artist or "", name),
+        track_name=name,
+        artists=(Artist(artist),) if artist else (),
+        source=Source.EXTENDED_EXPORT,
+        ingested_at=ingested_at,
+        album_name=_text(row, "master_metadata_album_album_name"),
+        ms_played=ms_played,
+        skipped=_flag(row, "skipped"),
+        reason_start=_text(row, "reason_start"),
+        reason_end=_text(row, "reason_end"),
+    )
+
+
+def from_account_row(user_id: str, row: object, ingested_at: datetime) -> Play:
+    """The play of one row of ``StreamingHistory_music_*.json`` or the older ``StreamingHistory*.json``.
+
+    Raises LeftOutError and UnreadableError as from_extended_row does. The times are UTC, in whole minutes.
+    """
+    row = _object("row", row)
+    ms_played = _required_number(row, "msPlayed")
+    text = _text(row, "endTime")
+    try:
+        played_at = checked_played_at(datetime.strptime(text or "", "%Y-%m-%d %H:%M").replace(tzinfo=UTC))
+    except UnreadableError:
+        raise
+    except ValueError:
+        raise UnreadableError("endTime is not a time such as 2026-11-21 08:50") from None
+    name, artist = _text(row, "trackName"), _text(row, "artistName")
+    if not name or not artist:
+        raise LeftOutError(LeftOut.NAMELESS)
+    if ms_played < COUNTS_FROM_MS:
+        raise LeftOutError(LeftOut.SHORT)
+    return Play(
+        user_id=user_id,
+        played_at=played_at,
+        track_id=synthetic_id("track", artist, name),
+        track_name=name,
+        artists=(Artist(artist),),
+        source=Source.ACCOUNT_EXPORT,
+        ingested_at=ingested_at,
+        ms_played=ms_played,
+    )
+
+
+def _object(name: str, value: object) -> Row:
+    if not isinstance(value, dict):
+        raise UnreadableError(f"{name} is not an object")
+    return value
+
+
+def _list(name: str, value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise UnreadableError(f"{name} is not a list")
+    return value
+
+
+def _text(row: Row, name: str) -> str | None:
+    """The text, or None where it is missing or empty: Spotify writes both for 'not known'."""
+    value = row.get(name)
+    if value is not None and not isinstance(value, str):
+        raise UnreadableError(f"{name} is not a string")
+    return value or None
+
+
+def _number(row: Row, name: str) -> int | None:
+    value = row.get(name)
+    if value is not None and type(value) is not int:
+        raise UnreadableError(f"{name} is not a whole number")
+    return value
+
+
+def _required_number(row: Row, name: str) -> int:
+    value = _number(row, name)
+    if value is None:
+        raise UnreadableError(f"{name} is missing")
+    return value
+
+
+def _flag(row: Row, name: str) -> bool | None:
+    value = row.get(name)
+    if value is not None and not isinstance(value, bool):
+        raise UnreadableError(f"{name} is not true or false")
+    return value
+
+
+def _instant(row: Row, name: str) -> datetime:
+    text = _text(row, name)
+    if text is None:
+        raise UnreadableError(f"{name} is missing")
+    try:
+        instant = parse(text)
+    except (ValueError, OverflowError):
+        raise UnreadableError(f"{name} is not a time such as 2026-11-21T08:50:14Z") from None
+    return checked_played_at(instant)

@@ -1,0 +1,79 @@
+"""The tables' shapes, each defined once in a file beside this one; Python and Terraform read the same files.
+
+``play.avsc`` is the archive's schema and the shape of a message. ``play_events`` is derived from it, and
+``play_events.json`` is that derivation written out for Terraform (a test holds the two equal).
+"""
+
+import json
+from functools import cache
+from importlib import resources
+from string import Template
+from typing import Any
+
+TABLES = ("play_events", "top_ten_snapshots", "rejected")
+# In the order in which they can be created: a view comes after those it reads.
+VIEWS = ("plays", "fullest_snapshots", "monthly_top_tracks", "monthly_top_artists", "monthly_top_albums")
+DATASET = "heavy_rotation"
+
+# The column that tells a row's partition, and so its month.
+PARTITION_COLUMN = {"play_events": "played_on", "top_ten_snapshots": "month", "rejected": "rejected_at"}
+
+Field = dict[str, Any]
+_BIGQUERY_TYPES = {"string": "STRING", "long": "INTEGER", "boolean": "BOOLEAN"}
+
+
+def _text(name: str) -> str:
+    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+@cache
+def play_schema() -> dict[str, Any]:
+    """The Avro schema of a play, as parsed JSON."""
+    schema: dict[str, Any] = json.loads(_text("play.avsc"))
+    return schema
+
+
+@cache
+def table_schema(table: str) -> list[Field]:
+    """A table's columns in BigQuery's JSON form: name, type, mode, description and, for records, fields."""
+    schema: list[Field] = json.loads(_text(f"{table}.json"))
+    return schema
+
+
+def view_sql(view: str, dataset: str = DATASET) -> str:
+    """A view's query in BigQuery SQL over the tables of ``dataset`` (``dataset`` or ``project.dataset``)."""
+    return Template(_text(f"views/{view}.sql")).substitute(dataset=dataset)
+
+
+def play_events_schema() -> list[Field]:
+    """What ``play_events.json`` has to hold: the play's fields, then the columns of its local time."""
+    local = [
+        ("played_on", "DATE", "The day of played_at in the pipeline's time zone. Partition."),
+        ("played_at_local", "DATETIME", "played_at in the pipeline's time zone."),
+        ("month", "DATE", "First day of the month of played_at in the pipeline's time zone."),
+    ]
+    return _columns(play_schema()["fields"]) + [
+        {"name": name, "type": kind, "mode": "REQUIRED", "description": description}
+        for name, kind, description in local
+    ]
+
+
+def _columns(fields: list[Field]) -> list[Field]:
+    return [_column(field) for field in fields]
+
+
+def _column(field: Field) -> Field:
+    avro = field["type"]
+    mode = "REQUIRED"
+    if isinstance(avro, list):  # ["null", type]
+        mode, avro = "NULLABLE", avro[1]
+    column: Field = {"name": field["name"], "type": "", "mode": mode, "description": field["doc"]}
+    if isinstance(avro, str):
+        column["type"] = _BIGQUERY_TYPES[avro]
+    elif avro.get("logicalType") == "timestamp-millis":
+        column["type"] = "TIMESTAMP"
+    elif avro["type"] == "enum":
+        column["type"] = "STRING"
+    else:  # an array of records
+        column |= {"type": "RECORD", "mode": "REPEATED", "fields": _columns(avro["items"]["fields"])}
+    return column

@@ -1,0 +1,14 @@
+-- The ten most played albums of every month, one row for each rank.
+SELECT
+  user_id,
+  month,
+  item.rank,
+  item.id AS album_id,
+  item.name AS album_name,
+  item.artist_name,
+  item.plays,
+  item.last_played_at,
+  is_final,
+  computed_at
+FROM ${dataset}.fullest_snapshots, UNNEST(items) AS item
+WHERE kind = 'album'
