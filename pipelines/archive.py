@@ -1,0 +1,105 @@
+"""The raw Avro archive: the truth from which every table can be made again.
+
+Layout: ``ARCHIVE/plays/month=YYYY-MM/plays-<unique>.avro``, deflate, any number of files. A file appears whole
+or not at all, under a name that no retry and no second job can have, so a play may be in it more than once and
+is never missing from it. The month is the play's in the writer's time zone.
+"""
+
+import io
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date
+from typing import Any
+
+import fastavro
+
+from pipelines.domain.month import month_text, parse_month
+from pipelines.domain.play import Play, from_record
+from pipelines.storage import StorageError, storage_of
+from pipelines.tables import play_schema
+
+# Avro files do not say how many records they hold: one cut at the end of a block would read as complete.
+_COUNT = "heavy_rotation.plays"
+_SCHEMA = fastavro.parse_schema(play_schema())
+
+
+class Archive:
+    """An archive of plays in a folder or at ``gs://bucket/folder``. Pickles as its root."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root.rstrip("/") or "/"
+        self._storage = storage_of(root)
+
+    def write(self, month: date, plays: Sequence[Play]) -> str:
+        """Put plays of one month into one new file and return its path. Raises StorageError."""
+        path = f"{self._folder(month)}/plays-{uuid.uuid4().hex}.avro"
+        self._storage.write_new(path, encode(plays))
+        return path
+
+    def months(self) -> list[date]:
+        """The months that have a file, oldest first."""
+        return sorted({month for path in self.files() if (month := _month_of(path))})
+
+    def files(self, months: Iterable[date] | None = None) -> list[str]:
+        """The paths of all files, or of those of some months. Raises StorageError."""
+        folders = [f"{self.root}/plays"] if months is None else [self._folder(month) for month in months]
+        paths = [path for folder in folders for path in self._storage.files(folder, ".avro")]
+        return [path for path in paths if _month_of(path)]
+
+    def read(self, path: str) -> Iterator[Play]:
+        """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
+        data = self.read_bytes(path)
+        with readable(path):
+            records: list[Any] = list(fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA))
+        check_count(path, data, len(records))
+        return map(from_record, records)
+
+    def read_bytes(self, path: str) -> bytes:
+        """A file as it is. Raises StorageError."""
+        return self._storage.read(path)
+
+    def _folder(self, month: date) -> str:
+        return f"{self.root}/plays/month={month_text(month)}"
+
+    def __reduce__(self) -> tuple[type["Archive"], tuple[str]]:
+        return Archive, (self.root,)
+
+
+def encode(plays: Sequence[Play]) -> bytes:
+    """The bytes of an Avro file with these plays."""
+    file = io.BytesIO()
+    records = (play.to_record() for play in plays)
+    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata={_COUNT: str(len(plays))})
+    return file.getvalue()
+
+
+def check_count(path: str, data: bytes, count: int) -> None:
+    """Raises StorageError if the file was written with another number of plays than ``count``."""
+    with readable(path):
+        # A file of another writer doesn't say.
+        expected = int(fastavro.reader(io.BytesIO(data)).metadata.get(_COUNT, count))
+    if expected != count:
+        raise _unreadable(path, f"{count} of its {expected} plays are left")
+
+
+@contextmanager
+def readable(path: str) -> Iterator[None]:
+    """Turn whatever a decoder says of broken bytes into a StorageError that names the file."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        raise _unreadable(path, str(error) or type(error).__name__) from error
+
+
+def _unreadable(path: str, why: str) -> StorageError:
+    return StorageError(f"{path} cannot be read ({why}); restore it from a copy, or move it out of the archive")
+
+
+def _month_of(path: str) -> date | None:
+    """The month of the folder that a file lies in; None for a folder that isn't one of ours."""
+    with suppress(ValueError):
+        return parse_month(path.rsplit("/", 2)[-2].removeprefix("month="))
+    return None

@@ -1,0 +1,158 @@
+"""Whole files in a folder or a Cloud Storage bucket: written once, never overwritten, read whole.
+
+Both places keep one promise: a file is there with all of its bytes or it is not there. Paths are strings under
+the root, ``folder/...`` or ``gs://bucket/...``, as they can be given back to ``read``.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any, Protocol
+
+_GS = "gs://"
+
+
+class StorageError(Exception):
+    """Reading or writing failed for a reason outside the program. The text is for the user."""
+
+
+class Storage(Protocol):
+    """What the archive needs of a place."""
+
+    def write_new(self, path: str, data: bytes) -> None:
+        """Put a new file there, whole or not at all. Raises StorageError."""
+
+    def read(self, path: str) -> bytes:
+        """All bytes of a file. Raises StorageError."""
+
+    def files(self, folder: str, suffix: str) -> list[str]:
+        """Paths of the files at any depth under a folder, sorted; none if there is no such folder."""
+
+
+def storage_of(root: str) -> Storage:
+    """The storage that a root stands for: a bucket for ``gs://...``, otherwise a folder."""
+    return GoogleCloudStorage() if root.startswith(_GS) else LocalStorage()
+
+
+class LocalStorage:
+    """A folder. Files being written have hidden names, which ``files`` does not list."""
+
+    def write_new(self, path: str, data: bytes) -> None:
+        """Write beside the target under a hidden name, flush to the disk, then rename."""
+        target = Path(path)
+        with explained(path):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(target) as part, part.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def read(self, path: str) -> bytes:
+        """The file's bytes."""
+        with explained(path):
+            return Path(path).read_bytes()
+
+    def files(self, folder: str, suffix: str) -> list[str]:
+        """Files under the folder whose name ends so and does not begin with a dot."""
+        found: list[str] = []
+        with explained(folder):
+            if not Path(folder).exists():
+                return []
+            for parent, folders, names in os.walk(folder, onerror=_raise):
+                folders.sort()
+                found += [str(Path(parent) / n) for n in names if n.endswith(suffix) and n[0] != "."]
+        return sorted(found)
+
+
+class GoogleCloudStorage:
+    """A bucket. An upload appears when it is complete; a generation match keeps it from replacing anything."""
+
+    def write_new(self, path: str, data: bytes) -> None:
+        """Upload, with the client's own retries."""
+        from google.api_core.exceptions import PreconditionFailed
+
+        with explained(path), suppress(PreconditionFailed):
+            # Names are unique, so a file that is already there is this one: a retry after a lost answer.
+            self._blob(path).upload_from_string(data, if_generation_match=0)
+
+    def read(self, path: str) -> bytes:
+        """The object's bytes."""
+        with explained(path):
+            data: bytes = self._blob(path).download_as_bytes()
+            return data
+
+    def files(self, folder: str, suffix: str) -> list[str]:
+        """Objects under the folder whose name ends so."""
+        bucket, prefix = _split(folder.rstrip("/") + "/")
+        with explained(folder):
+            blobs = _client().list_blobs(bucket, prefix=prefix)
+            return sorted(f"{_GS}{bucket}/{blob.name}" for blob in blobs if blob.name.endswith(suffix))
+
+    def _blob(self, path: str) -> Any:
+        bucket, name = _split(path)
+        return _client().bucket(bucket).blob(name)
+
+
+@contextmanager
+def whole_file(target: Path) -> Iterator[Path]:
+    """A hidden path beside ``target`` to write to; it takes the target's name when the block ends well.
+
+    Whatever ends the block otherwise, Ctrl-C included, removes it.
+    """
+    part = target.with_name(f".{target.name}.part")
+    try:
+        yield part
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def explained(path: str | Path) -> Iterator[None]:
+    """Turn the errors of disks and of Cloud Storage into a StorageError that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageError(_explanation(path, error)) from error
+    except Exception as error:
+        # google-cloud-storage is asked for only once gs:// is used, and so are the types of its errors.
+        if type(error).__module__.split(".")[0] == "google":
+            raise StorageError(f"Cloud Storage refused {path}: {error}") from error
+        raise
+
+
+def _explanation(path: str | Path, error: OSError) -> str:
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            return f"the disk is full: {path} was not written; free some space and run the command again"
+        case errno.EACCES | errno.EPERM | errno.EROFS:
+            return f"no permission for {error.filename or path}"
+        case errno.ENOENT:
+            return f"there is no {path}"
+        case errno.ENOTDIR | errno.EEXIST:
+            return f"{error.filename or path} is a file, and a folder is needed there"
+        case _:
+            return f"{path}: {error.strerror or error}"
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _split(path: str) -> tuple[str, str]:
+    bucket, _, name = path.removeprefix(_GS).partition("/")
+    if not bucket:
+        raise StorageError(f"{path} names no bucket; write it as gs://bucket/folder")
+    return bucket, name
+
+
+@cache
+def _client() -> Any:
+    from google.cloud import storage
+
+    with explained("gs://"):
+        return storage.Client()
