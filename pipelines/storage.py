@@ -152,7 +152,7 @@ def _split(path: str) -> tuple[str, str]:
 
 @cache
 def _client() -> Any:
-    from google.cloud import storage
+    from google.cloud.storage import Client
 
     with explained("gs://"):
-        return storage.Client()
+        return Client()

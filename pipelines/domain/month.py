@@ -7,7 +7,7 @@ local date alone would put a few minutes into two months).
 
 import re
 from bisect import bisect_right
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -41,6 +41,10 @@ class Calendar:
     def is_over(self, month: date, now: datetime) -> bool:
         """Whether the month has ended by ``now``."""
         return now >= self.bounds(month)[1]
+
+    def is_closed(self, month: date, lateness: timedelta, now: datetime) -> bool:
+        """Whether the month ended at least ``lateness`` before ``now``, so that the stream takes no more plays."""
+        return now >= self.bounds(month)[1] + lateness
 
     def local(self, instant: datetime) -> datetime:
         """What a clock on the wall showed: naive, as BigQuery's DATETIME is."""

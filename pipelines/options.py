@@ -1,0 +1,213 @@
+"""The commands' options, each with its help, its default and its check, in one place.
+
+What is not an option here is Beam's (``--runner``, ``--project``, ``--region`` ...), and what is neither is an
+error: a misspelt option must not be a silently ignored one.
+"""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import NoReturn
+
+from apache_beam.options.pipeline_options import PipelineOptions
+
+from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError, parse_month
+
+
+@dataclass(frozen=True, slots=True)
+class StreamOptions:
+    """What ``python -m pipelines.stream`` was asked for."""
+
+    subscription: str
+    archive: str
+    warehouse: str
+    calendar: Calendar
+    refresh_seconds: float
+    lateness: timedelta
+    archive_batch_plays: int
+    archive_batch_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildOptions:
+    """What ``python -m pipelines.rebuild`` was asked for. ``months`` is None for all of them."""
+
+    archive: str
+    warehouse: str
+    calendar: Calendar
+    months: tuple[date, ...] | None
+
+
+def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOptions]:
+    """The stream's options and Beam's. Exits with 2 and a message when they make no sense."""
+    parser = _parser(
+        "python -m pipelines.stream",
+        "Plays from Pub/Sub into the raw Avro archive, play_events and monthly top tens, until it is stopped.",
+        "Here: python -m pipelines.stream --subscription=projects/P/subscriptions/S --archive=archive "
+        "--warehouse=warehouse\nOn Dataflow: the same with --runner=DataflowRunner and Beam's options for it.",
+    )
+    parser.add_argument(
+        "--subscription",
+        required=True,
+        type=_subscription,
+        metavar="projects/P/subscriptions/S",
+        help="the Pub/Sub subscription to read; one job reads it at a time",
+    )
+    _add_places(parser)
+    parser.add_argument(
+        "--refresh_seconds",
+        type=_positive,
+        default=60.0,
+        help="how long after a new play the top tens of its month are computed again (default: 60)",
+    )
+    parser.add_argument(
+        "--allowed_lateness_days",
+        type=_not_negative,
+        default=35.0,
+        help="how long after its end a month still takes plays; later ones are stored, and the next rebuild "
+        "counts them (default: 35)",
+    )
+    parser.add_argument(
+        "--archive_batch_plays",
+        type=_count,
+        default=10_000,
+        help="write a file to the archive for that many plays of a month (default: 10000)",
+    )
+    parser.add_argument(
+        "--archive_batch_seconds",
+        type=_positive,
+        default=30.0,
+        help="or that long after the first of them; tables follow the archive (default: 30)",
+    )
+    arguments, beam_arguments = parser.parse_known_args(argv)
+    options = StreamOptions(
+        subscription=arguments.subscription,
+        archive=arguments.archive,
+        warehouse=arguments.warehouse,
+        calendar=arguments.time_zone,
+        refresh_seconds=arguments.refresh_seconds,
+        lateness=timedelta(days=arguments.allowed_lateness_days),
+        archive_batch_plays=arguments.archive_batch_plays,
+        archive_batch_seconds=arguments.archive_batch_seconds,
+    )
+    # The only local runner that reads Pub/Sub. Asked for DirectRunner, Beam would first try Prism, for which
+    # it downloads a binary, and Prism refuses windows of one's own.
+    return options, _beam_options(parser, beam_arguments, "BundleBasedDirectRunner", streaming=True)
+
+
+def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineOptions]:
+    """The rebuild's options and Beam's. Exits with 2 and a message when they make no sense."""
+    parser = _parser(
+        "python -m pipelines.rebuild",
+        "Makes the tables again from the raw Avro archive, replacing the months it rebuilds whole.",
+        "Everything: python -m pipelines.rebuild --archive=archive --warehouse=warehouse\n"
+        "Two months: the same with --months=2026-10,2026-11",
+    )
+    _add_places(parser)
+    parser.add_argument(
+        "--months",
+        type=_months,
+        metavar="YYYY-MM,YYYY-MM",
+        help="rebuild only these months (default: every month that the archive has)",
+    )
+    arguments, beam_arguments = parser.parse_known_args(argv)
+    options = RebuildOptions(
+        archive=arguments.archive,
+        warehouse=arguments.warehouse,
+        calendar=arguments.time_zone,
+        months=arguments.months,
+    )
+    return options, _beam_options(parser, beam_arguments, "FnApiRunner", streaming=False)
+
+
+def _parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
+    return argparse.ArgumentParser(
+        prog=command,
+        description=description,
+        epilog=examples,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def _add_places(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--archive",
+        required=True,
+        metavar="FOLDER|gs://BUCKET/FOLDER",
+        help="where the raw Avro archive is",
+    )
+    parser.add_argument(
+        "--warehouse",
+        required=True,
+        metavar="FOLDER|bigquery://PROJECT.DATASET",
+        help="where the tables are",
+    )
+    parser.add_argument(
+        "--time_zone",
+        type=_calendar,
+        default=DEFAULT_TIME_ZONE,
+        help="the time zone that months are counted in (default: Europe/Paris)",
+    )
+
+
+def _beam_options(
+    parser: argparse.ArgumentParser, arguments: list[str], local_runner: str, *, streaming: bool
+) -> PipelineOptions:
+    known = _BeamParser(add_help=False, allow_abbrev=False)
+    for options in PipelineOptions.__subclasses__():
+        options._add_argparse_args(known)
+    values, unknown = known.parse_known_args(arguments)
+    if unknown:
+        parser.error(f"unknown option {' '.join(unknown)}; --help lists the options")
+    runner = values.runner if values.runner not in (None, "DirectRunner") else local_runner
+    return PipelineOptions(arguments, runner=runner, streaming=streaming)
+
+
+class _BeamParser(argparse.ArgumentParser):
+    def __init__(self, *arguments: object, **keywords: object) -> None:
+        # Beam's option classes overlap in places.
+        super().__init__(*arguments, conflict_handler="resolve", **keywords)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        raise argparse.ArgumentTypeError(message)
+
+
+def _calendar(text: str) -> Calendar:
+    try:
+        return Calendar(text)
+    except UnknownTimeZoneError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _months(text: str) -> tuple[date, ...]:
+    try:
+        return tuple(sorted({parse_month(month.strip()) for month in text.split(",")}))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _subscription(text: str) -> str:
+    parts = text.split("/")
+    if len(parts) != 4 or parts[0] != "projects" or parts[2] != "subscriptions" or not all(parts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not projects/PROJECT/subscriptions/SUBSCRIPTION")
+    return text
+
+
+def _positive(text: str) -> float:
+    if not (number := float(text)) > 0:
+        raise argparse.ArgumentTypeError("has to be more than 0")
+    return number
+
+
+def _not_negative(text: str) -> float:
+    if not (number := float(text)) >= 0:
+        raise argparse.ArgumentTypeError("can't be negative")
+    return number
+
+
+def _count(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("has to be 1 or more")
+    return number

@@ -1,0 +1,1 @@
+"""The steps of the stream: named composite PTransforms that wire functions of the domain together."""

@@ -1,0 +1,87 @@
+"""The stream's way into the archive, and out of it again at a launch."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+
+import apache_beam as beam
+from apache_beam.pvalue import PBegin, PCollection
+from apache_beam.transforms.util import GroupIntoBatches
+from apache_beam.transforms.window import TimestampedValue
+
+from pipelines.archive import Archive
+from pipelines.clock import Clock
+from pipelines.domain.month import Calendar, month_text, parse_month, preceding
+from pipelines.domain.play import Play, from_message
+from pipelines.transforms.windows import all_at_played_at
+
+
+class ArchivePlays(beam.PTransform):
+    """Writes plays to the archive and hands them on, each at its played_at, once its file is there.
+
+    So whatever a later step knows is in the archive, and a table made again from it lacks nothing. Plays are
+    collected by month, in the global window, where nothing is late: a file is written for ``batch_plays`` of
+    them, or ``batch_seconds`` after the first. A retry writes a second file; nothing is overwritten.
+    """
+
+    def __init__(self, archive: Archive, calendar: Calendar, batch_plays: int, batch_seconds: float) -> None:
+        self.archive = archive
+        self.calendar = calendar
+        self.batch_plays = batch_plays
+        self.batch_seconds = batch_seconds
+
+    def expand(self, plays: PCollection[Play]) -> PCollection[Play]:
+        """Plays in the global window, with any timestamps."""
+        return (
+            plays
+            | "Key by month" >> beam.Map(_by_month, self.calendar).with_output_types(tuple[str, bytes])
+            | "Batch" >> GroupIntoBatches.WithShardedKey(self.batch_plays, self.batch_seconds)
+            | "Write file" >> beam.FlatMap(_write, self.archive).with_output_types(Play)
+        )
+
+
+class ReplayOpenMonths(beam.PTransform):
+    """The archive's plays of the months that still take plays, each at its played_at.
+
+    What a job that ended had counted, the next one counts again from here; deduplication takes away what comes
+    from Pub/Sub as well. The archive is listed when the job starts, not when its graph is made.
+    """
+
+    def __init__(self, archive: Archive, calendar: Calendar, lateness: timedelta, clock: Clock) -> None:
+        self.archive = archive
+        self.calendar = calendar
+        self.lateness = lateness
+        self.clock = clock
+
+    def expand(self, begin: PBegin) -> PCollection[Play]:
+        """At a pipeline's beginning."""
+        return (
+            begin
+            | beam.Impulse()
+            | "List files" >> beam.FlatMap(lambda _: self._open_files(self.clock())).with_output_types(str)
+            | "Spread files" >> beam.Reshuffle()
+            | "Read file" >> beam.FlatMap(self._read_open).with_output_types(Play)
+        )
+
+    def _open_files(self, now: datetime) -> list[str]:
+        open_ = {month for month in self.archive.months() if not self._is_closed(month, now)}
+        # A job in another time zone may have filed the first hours of an open month under the month before.
+        return self.archive.files(sorted(open_ | {preceding(month) for month in open_}))
+
+    def _read_open(self, path: str) -> Iterator[TimestampedValue]:
+        now = self.clock()
+        months = ((play, self.calendar.month_of(play.played_at)) for play in self.archive.read(path))
+        return iter(all_at_played_at(play for play, month in months if not self._is_closed(month, now)))
+
+    def _is_closed(self, month: date, now: datetime) -> bool:
+        return self.calendar.is_closed(month, self.lateness, now)
+
+
+def _by_month(play: Play, calendar: Calendar) -> tuple[str, bytes]:
+    return month_text(calendar.month_of(play.played_at)), play.to_message()[0]
+
+
+def _write(batch: tuple[object, Iterable[bytes]], archive: Archive) -> Iterable[TimestampedValue]:
+    sharded_key, messages = batch
+    plays = [from_message(message) for message in messages]
+    archive.write(parse_month(sharded_key.key), plays)  # type: ignore[attr-defined]
+    return all_at_played_at(plays)

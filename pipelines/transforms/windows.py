@@ -1,0 +1,88 @@
+"""Windows of one calendar month in a time zone."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.coders.coders import IntervalWindowCoder
+from apache_beam.pvalue import PCollection
+from apache_beam.transforms.trigger import (
+    AccumulationMode,
+    AfterProcessingTime,
+    AfterWatermark,
+)
+from apache_beam.transforms.window import IntervalWindow, NonMergingWindowFn, TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
+
+from pipelines.domain.instants import from_millis
+from pipelines.domain.month import Calendar
+from pipelines.domain.play import Play
+
+
+class CalendarMonths(NonMergingWindowFn):
+    """Assigns an element the month of its timestamp. Months differ in length, by clock changes too."""
+
+    def __init__(self, calendar: Calendar) -> None:
+        self.calendar = calendar
+
+    def assign(self, context: Any) -> list[IntervalWindow]:
+        """One window: from the month's first instant to the next month's."""
+        instant = from_millis(context.timestamp.micros // 1000)
+        start, end = self.calendar.bounds(self.calendar.month_of(instant))
+        return [IntervalWindow(Timestamp.from_utc_datetime(start), Timestamp.from_utc_datetime(end))]
+
+    def get_window_coder(self) -> IntervalWindowCoder:
+        """Start and end."""
+        return IntervalWindowCoder()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CalendarMonths) and other.calendar == self.calendar
+
+    def __hash__(self) -> int:
+        return hash(self.calendar)
+
+
+def month_of_window(calendar: Calendar, window: IntervalWindow) -> date:
+    """The month that a window of CalendarMonths is."""
+    return calendar.month_of(from_millis(window.start.micros // 1000))
+
+
+# Closed months are told apart by the clock before they get here. Beam's own limit lies a day later, so that no
+# play which that check let through can be dropped by a watermark that runs a little ahead of the check.
+_SLACK = timedelta(days=1)
+
+
+class WindowIntoMonths(beam.PTransform):
+    """Plays into month windows that are shown again whenever they have changed.
+
+    A window fires ``refresh_seconds`` after its first new play, at its end, and again for late plays until
+    ``lateness`` after its end. Panes accumulate: each holds all the plays of its month so far.
+    """
+
+    def __init__(self, calendar: Calendar, refresh_seconds: float, lateness: timedelta) -> None:
+        self.calendar = calendar
+        self.refresh_seconds = refresh_seconds
+        self.lateness = lateness
+
+    def expand(self, plays: PCollection[Play]) -> PCollection[Play]:
+        """Timestamps have to be played_at."""
+        return plays | beam.WindowInto(
+            CalendarMonths(self.calendar),
+            trigger=AfterWatermark(
+                early=AfterProcessingTime(self.refresh_seconds),
+                late=AfterProcessingTime(self.refresh_seconds),
+            ),
+            accumulation_mode=AccumulationMode.ACCUMULATING,
+            allowed_lateness=(self.lateness + _SLACK).total_seconds(),
+        )
+
+
+def at_played_at(play: Play) -> TimestampedValue:
+    """The play at its own time."""
+    return TimestampedValue(play, Timestamp.from_utc_datetime(play.played_at))
+
+
+def all_at_played_at(plays: Iterable[Play]) -> Iterable[TimestampedValue]:
+    """Each play at its own time."""
+    return map(at_played_at, plays)
