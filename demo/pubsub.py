@@ -10,7 +10,7 @@ One difference to the service is meant: a Pull that finds nothing answers after 
 the service may hold it for a minute. DirectRunner's timers stand still while its reader waits for a pull.
 """
 
-import errno
+import socket
 import time
 from collections.abc import Callable
 from concurrent import futures
@@ -56,6 +56,7 @@ class PubSubServer:
 
     def start(self) -> Self:
         """Listen. OSError (EADDRINUSE) when the port is taken."""
+        require_free_port(self._port)
         server = grpc.server(
             futures.ThreadPoolExecutor(self._max_threads, thread_name_prefix="pubsub"),
             options=[
@@ -65,13 +66,7 @@ class PubSubServer:
             ],
         )
         server.add_generic_rpc_handlers(self._services.handlers())
-        try:
-            self._port = server.add_insecure_port(f"127.0.0.1:{self._port}")
-        except RuntimeError as error:
-            server.stop(None)
-            raise OSError(
-                errno.EADDRINUSE, f"cannot listen on 127.0.0.1:{self._port}: is the port in use?"
-            ) from error
+        self._port = server.add_insecure_port(f"127.0.0.1:{self._port}")
         server.start()
         self._server = server
         return self
@@ -89,3 +84,18 @@ class PubSubServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def require_free_port(port: int) -> None:
+    """Raise OSError (EADDRINUSE) when 127.0.0.1:`port` is taken; port 0 never is.
+
+    Asked before gRPC does, since gRPC writes its own report of it to stderr.
+    """
+    with socket.socket() as probe:
+        # Connections that ended a moment ago don't count, a server that listens does.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            message = f"cannot listen on 127.0.0.1:{port}: {error.strerror}"
+            raise OSError(error.errno, message) from error
