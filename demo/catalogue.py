@@ -35,15 +35,18 @@ class Artist:
 
 @dataclass(frozen=True, slots=True)
 class Album:
-    """`kind` is Spotify's album_type; `release_date` is as precise as it is written."""
+    """`kind` is Spotify's album_type: album, single or compilation."""
 
     id: str
     name: str
     kind: str
     artist: Artist
     release_date: date
-    image_url: str
     tracks_total: int
+
+    def image_url(self, side: int) -> str:
+        """A square cover, `side` pixels wide."""
+        return f"https://images.example.com/{self.id}/{side}.jpg"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +137,7 @@ def _invent_album(
     kind = rng.choices(("album", "single", "compilation"), (84, 12, 4))[0]
     total = rng.randint(1, 3) if kind == "single" else rng.randint(8, 14)
     album_id = stable_id(seed, "album", artist.id, name, released)
-    image_url = f"https://images.example.com/{album_id}/640.jpg"
-    album = Album(album_id, name, kind, artist, released, image_url, total)
+    album = Album(album_id, name, kind, artist, released, total)
     tracks = []
     for number, title in enumerate(rng.sample(titles, total), start=1):
         turned = f"{title} {rng.choice(_TURN.split(','))}" if rng.random() < 0.4 else title
@@ -159,7 +161,7 @@ def _invent_album(
 def _invent_local_tracks(rng: random.Random, seed: int) -> tuple[Track, ...]:
     artist = Artist(stable_id(seed, "artist", "local"), "Cellar Tapes")
     album = Album(
-        stable_id(seed, "album", "local"), "Found on a Disk", "album", artist, date(2009, 6, 1), "", 6
+        stable_id(seed, "album", "local"), "Found on a Disk", "album", artist, date(2009, 6, 1), 6
     )
     return tuple(
         Track(None, f"Rehearsal Take {n}", album, (artist,), n, rng.randrange(95_000, 320_000), False, None)
