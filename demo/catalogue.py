@@ -160,9 +160,7 @@ def _invent_album(
 
 def _invent_local_tracks(rng: random.Random, seed: int) -> tuple[Track, ...]:
     artist = Artist(stable_id(seed, "artist", "local"), "Cellar Tapes")
-    album = Album(
-        stable_id(seed, "album", "local"), "Found on a Disk", "album", artist, date(2009, 6, 1), 6
-    )
+    album = Album(stable_id(seed, "album", "local"), "Found on a Disk", "album", artist, date(2009, 6, 1), 6)
     return tuple(
         Track(None, f"Rehearsal Take {n}", album, (artist,), n, rng.randrange(95_000, 320_000), False, None)
         for n in range(1, 7)

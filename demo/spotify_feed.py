@@ -146,10 +146,7 @@ def _write_album(album: Album) -> dict[str, object]:
         "artists": [_write_artist(album.artist)],
         **_links("album", album.id),
         "id": album.id,
-        "images": [
-            {"url": album.image_url(side), "height": side, "width": side}
-            for side in (640, 300, 64)
-        ],
+        "images": [{"url": album.image_url(side), "height": side, "width": side} for side in (640, 300, 64)],
         "name": album.name,
         "release_date": album.release_date.isoformat(),
         "release_date_precision": "day",
