@@ -147,9 +147,7 @@ class Listener:
             wave = random.Random(f"wave/{self.seed}/{album.artist.id}")
             period, phase, size = wave.uniform(7, 19), wave.uniform(0, 2 * math.pi), wave.gauss(0, 0.9)
             ripple = random.Random(f"ripple/{self.seed}/{album.id}").uniform(0, 2 * math.pi)
-            swing = 1.5 * math.sin(2 * math.pi * months / period + phase) + 0.5 * math.sin(
-                months / 2 + ripple
-            )
+            swing = 1.5 * math.sin(2 * math.pi * months / period + phase) + 0.5 * math.sin(months / 2 + ripple)
             age_days = (date(year, month, 1) - album.release_date).days
             weights.append(math.exp(size + swing) * (4.0 if age_days < _NEW_ALBUM_DAYS else 1.0))
         return _Taste(rng, released, weights)
