@@ -14,7 +14,7 @@ import random
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import accumulate
 from zoneinfo import ZoneInfo
@@ -22,7 +22,6 @@ from zoneinfo import ZoneInfo
 from demo.catalogue import Album, Episode, Track, invent_catalogue, stable_id
 
 PARIS = ZoneInfo("Europe/Paris")
-UTC = ZoneInfo("UTC")
 
 _NEW_ALBUM_DAYS = 40
 _PLAYLISTS = ("Desk, Mostly Awake", "Line 13", "Dishes")
