@@ -85,9 +85,7 @@ class Subscription:
 
     def seek(self, time_ns: int) -> None:
         """Messages from `time_ns` on are unacknowledged again, older ones are acknowledged."""
-        everything = sorted(
-            itertools.chain(self.acked, self.ready, self.leased.values()), key=lambda m: m.message_id
-        )
+        everything = sorted(itertools.chain(self.acked, self.ready, self.leased.values()), key=lambda m: m.message_id)
         for state in (self.acked, self.ready, self.leased, self.ends, self.by_end):
             state.clear()
         self.ready.extend(m for m in everything if m.published_at_ns >= time_ns)

@@ -14,6 +14,7 @@ from tests.builders import play, plays
 from tests.streaming import Outcome, Script, run_stream
 
 A, B, C = plays("abc")
+DECEMBER = parse("2026-12-02T00:00:00Z")
 
 
 def each_once(outcome: Outcome) -> list[str]:
@@ -28,7 +29,8 @@ def each_once(outcome: Outcome) -> list[str]:
         pytest.param(lambda: Script().plays(A).plays(A, B), id="in two bundles"),
         pytest.param(lambda: Script().plays(A).early_pane().plays(A, B), id="after an early pane"),
         pytest.param(
-            lambda: Script().plays(A).watermark("2026-12-02T00:00:00Z").plays(A, B), id="after the on-time pane"
+            lambda: Script(parse("2026-12-02T00:00:00Z")).plays(A).watermark("2026-12-02T00:00:00Z").plays(A, B),
+            id="after the on-time pane",
         ),
     ],
 )
@@ -67,7 +69,7 @@ def test_plays_out_of_order_give_the_same_ten(tmp_path: Path, order: tuple[type[
     ],
 )
 def test_a_play_counts_in_its_month_of_paris(tmp_path: Path, played_at: str, month: str) -> None:
-    outcome = run_stream(tmp_path, Script().plays(play(played_at)), now=parse(played_at) + timedelta(hours=1))
+    outcome = run_stream(tmp_path, Script(parse(played_at) + timedelta(hours=1)).plays(play(played_at)))
     assert outcome.counts() == {month: [1]}
     assert [f"{row['month']:%Y-%m}" for row in outcome.play_events] == [month]
     assert [path.name for path in (tmp_path / "archive" / "plays").iterdir()] == [f"month={month}"]
@@ -84,21 +86,21 @@ def test_an_early_pane_shows_the_month_so_far(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_that_says_nothing_new_is_not_written_again(tmp_path: Path) -> None:
-    script = Script().plays(A).early_pane().plays(A).early_pane().watermark("2026-12-02T00:00:00Z")
+    script = Script().plays(A).early_pane().plays(A).early_pane()
     assert run_stream(tmp_path, script).counts() == {"2026-11": [1]}
 
 
 def test_a_late_play_inside_the_allowance_corrects_its_month(tmp_path: Path) -> None:
-    script = Script().plays(A, B).watermark("2026-12-05T00:00:00Z").plays(C).early_pane()
-    outcome = run_stream(tmp_path, script, now=parse("2026-12-05T00:00:00Z"))
+    script = Script(parse("2026-12-05T00:00:00Z")).plays(A, B).watermark("2026-12-05T00:00:00Z").plays(C)
+    outcome = run_stream(tmp_path, script)
     assert outcome.counts() == {"2026-11": [2, 3]}
     assert oracle.of_rows(outcome.snapshots) == oracle.top_tens([A, B, C])
     assert outcome.counters.get("plays_too_late", 0) == 0
 
 
 def test_a_play_after_the_allowance_is_archived_stored_and_counted_as_too_late(tmp_path: Path) -> None:
-    script = Script().watermark("2027-01-06T00:00:00Z").plays(C)
-    outcome = run_stream(tmp_path, script, now=parse("2027-01-06T00:00:00Z"))
+    script = Script(parse("2027-01-06T00:00:00Z")).watermark("2027-01-06T00:00:00Z").plays(C)
+    outcome = run_stream(tmp_path, script)
     assert outcome.archived == [C]
     assert each_once(outcome) == ["c"]
     assert outcome.counts() == {}
@@ -107,8 +109,8 @@ def test_a_play_after_the_allowance_is_archived_stored_and_counted_as_too_late(t
 
 def test_a_play_in_the_allowances_last_millisecond_still_counts(tmp_path: Path) -> None:
     # The clock says open; the watermark, which may be ahead of the clock, must not say otherwise.
-    script = Script().watermark("2027-01-04T23:00:00Z").plays(C)
-    outcome = run_stream(tmp_path, script, now=parse("2027-01-04T22:59:59.999Z"))
+    script = Script(parse("2027-01-04T22:59:59.999Z")).watermark("2027-01-04T23:00:00Z").plays(C)
+    outcome = run_stream(tmp_path, script)
     assert outcome.counts() == {"2026-11": [1]}
 
 
@@ -121,7 +123,8 @@ def test_two_users_do_not_mix(tmp_path: Path) -> None:
 
 def test_an_unreadable_message_is_kept_with_its_reason_and_the_stream_goes_on(tmp_path: Path) -> None:
     bad = PubsubMessage(b'{"user_id": "me"', {"user_id": "me", "played_at": "not a time"})
-    outcome = run_stream(tmp_path, Script().plays(A).messages(bad).plays(B))
+    good = [PubsubMessage(*p.to_message()) for p in (A, B)]
+    outcome = run_stream(tmp_path, Script().messages(good[0], bad, good[1]))
     assert [(row["payload"], row["reason"]) for row in outcome.rejected] == [(b'{"user_id": "me"', "not JSON")]
     assert outcome.rejected[0]["attributes"] == '{"played_at": "not a time", "user_id": "me"}'
     assert each_once(outcome) == ["a", "b"]
@@ -148,14 +151,14 @@ def test_a_launch_finds_plays_filed_under_a_neighbouring_month(tmp_path: Path) -
     run_stream(tmp_path / "new-york", Script().plays(first_hours), time_zone="America/New_York")
     (tmp_path / "paris").mkdir()
     (tmp_path / "new-york" / "archive").rename(tmp_path / "paris" / "archive")
-    outcome = run_stream(tmp_path / "paris", Script(), now=parse("2026-12-10T00:00:00Z"))
+    outcome = run_stream(tmp_path / "paris", Script(parse("2026-12-10T00:00:00Z")))
     assert outcome.counts() == {"2026-11": [1]}
 
 
 def test_a_month_is_final_by_the_clock_not_by_the_pane(tmp_path: Path) -> None:
     # The end of the script closes every window, as draining does; the month is over only on the clock.
-    during = run_stream(tmp_path / "during", Script().plays(A), now=parse("2026-11-30T22:59:59Z"))
-    after = run_stream(tmp_path / "after", Script().plays(A), now=parse("2026-11-30T23:00:00Z"))
+    during = run_stream(tmp_path / "during", Script(parse("2026-11-30T22:59:59Z")).plays(A))
+    after = run_stream(tmp_path / "after", Script(parse("2026-11-30T23:00:00Z")).plays(A))
     assert {row["is_final"] for row in during.snapshots} == {False}
     assert {row["is_final"] for row in after.snapshots} == {True}
 
@@ -206,7 +209,7 @@ def test_a_thousand_plays_over_months_and_panes_are_all_there(tmp_path: Path) ->
         script.plays(*some[n : n + 70], *some[max(0, n - 20) : n])
         if n % 210 == 0:
             script.early_pane()
-    outcome = run_stream(tmp_path, script, now=parse("2026-11-20T00:00:00Z"))
+    outcome = run_stream(tmp_path, script, lateness=timedelta(days=60))
     assert len(outcome.play_events) == 700
     assert len(outcome.archived) == 700 + 9 * 20
     assert oracle.of_rows(outcome.snapshots) == oracle.top_tens(some)

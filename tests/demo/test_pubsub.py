@@ -110,9 +110,7 @@ def test_a_batch_gets_an_id_each_and_arrives_whole(clients: Clients) -> None:
     received = clients.pull_until(len(sent))
 
     assert len(set(ids)) == len(sent)
-    assert {each.message.message_id: each.message.data for each in received} == dict(
-        zip(ids, sent, strict=True)
-    )
+    assert {each.message.message_id: each.message.data for each in received} == dict(zip(ids, sent, strict=True))
 
 
 def test_a_pull_gives_no_more_than_asked(clients: Clients) -> None:
@@ -189,9 +187,7 @@ def test_what_does_not_exist_is_not_found(clients: Clients) -> None:
         lambda: subscriber.delete_subscription(subscription=subscription),
         lambda: subscriber.pull(subscription=subscription, max_messages=1),
         lambda: subscriber.acknowledge(subscription=subscription, ack_ids=["x"]),
-        lambda: subscriber.modify_ack_deadline(
-            subscription=subscription, ack_ids=["x"], ack_deadline_seconds=10
-        ),
+        lambda: subscriber.modify_ack_deadline(subscription=subscription, ack_ids=["x"], ack_deadline_seconds=10),
         lambda: subscriber.seek(request={"subscription": subscription, "time": now()}),
     ):
         with pytest.raises(exceptions.NotFound):
@@ -347,9 +343,7 @@ def test_many_publishers_and_pullers_share_it_without_loss(local_clients: Client
             received.update(each.message.data for each in batch)
 
     with ThreadPoolExecutor(12) as threads:
-        sending = [
-            threads.submit(local_clients.publish, *[b"%d-%d" % (n, i) for i in range(500)]) for n in range(4)
-        ]
+        sending = [threads.submit(local_clients.publish, *[b"%d-%d" % (n, i) for i in range(500)]) for n in range(4)]
         taking = [threads.submit(take) for _ in range(6)]
         for future in sending + taking:
             future.result(timeout=20)
@@ -395,9 +389,7 @@ def cancel(result: PipelineResult, clients: Clients) -> None:
 
 def release(clients: Clients, received: list[ReceivedMessage]) -> None:
     ack_ids = [each.ack_id for each in received]
-    clients.subscriber.modify_ack_deadline(
-        subscription=clients.subscription, ack_ids=ack_ids, ack_deadline_seconds=0
-    )
+    clients.subscriber.modify_ack_deadline(subscription=clients.subscription, ack_ids=ack_ids, ack_deadline_seconds=0)
 
 
 def now() -> Timestamp:
