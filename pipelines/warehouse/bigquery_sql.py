@@ -103,6 +103,11 @@ def _array_agg(node: exp.ArrayAgg) -> exp.Expr:
     )
 
 
+def _approx_top_count(node: exp.ApproxTopK) -> exp.Expr:
+    """DuckDB's gives the values without their counts."""
+    return exp.Anonymous(this="APPROX_TOP_COUNT", expressions=[node.this.copy(), node.expression.copy()])
+
+
 def _divide(node: exp.Div) -> exp.Expr:
     """BigQuery fails where the divisor is zero; DuckDB says infinity."""
     divisor = node.expression

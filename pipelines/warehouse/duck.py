@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+from sqlglot import exp
 
 from pipelines.tables import DATASET, TABLES, VIEWS, Field, table_schema, view_sql
 from pipelines.warehouse.bigquery_sql import MACROS, NotASelectError, parse, to_duckdb
@@ -63,6 +64,17 @@ def connect(warehouse: LocalWarehouse | None) -> duckdb.DuckDBPyConnection:
     for view in VIEWS:
         connection.execute(f"CREATE VIEW {view} AS {to_duckdb(parse(view_sql(view)))}")
     return connection
+
+
+def columns(name: str) -> list[tuple[str, str]]:
+    """The columns of a table or view, each with its type in BigQuery's words."""
+    with connect(None) as connection:
+        described = connection.execute(f"DESCRIBE {name}").fetchall()
+    return [(row[0], _in_bigquery(row[1])) for row in described]
+
+
+def _in_bigquery(kind: str) -> str:
+    return exp.DataType.build(kind, dialect="duckdb").sql("bigquery")
 
 
 def _files(warehouse: LocalWarehouse, table: str) -> list[Path]:
