@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             table = _ask_bigquery(remote["project"], remote["dataset"], sql)
         else:
             table = _ask_folder(options.warehouse, sql, native=options.dialect == "duckdb")
-        _write(*show(table, cast(Format, options.format)))
+        _write(*show(table, cast("Format", options.format)))
         if options.format == "table":
             print(f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}", file=sys.stderr)
     except (QueryError, WarehouseError) as error:

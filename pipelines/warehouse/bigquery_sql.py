@@ -162,6 +162,21 @@ def _format(node: exp.Format) -> exp.Expr:
     return exp.Anonymous(this="PRINTF", expressions=[node.this.copy(), *node.expressions])
 
 
+def _group(node: exp.Group) -> exp.Expr:
+    """A name is first looked for among the SELECT's aliases; in DuckDB among the tables' columns."""
+    select = node.parent_select
+    assert select is not None
+    numbers = {
+        projection.alias.lower(): number
+        for number, projection in enumerate(select.selects, start=1)
+        if isinstance(projection, exp.Alias)
+    }
+    for key in node.expressions:
+        if isinstance(key, exp.Column) and not key.table and key.name.lower() in numbers:
+            key.replace(exp.Literal.number(numbers[key.name.lower()]))
+    return node
+
+
 def _unnest(node: exp.Unnest) -> exp.Expr:
     """WITH OFFSET counts from 0, WITH ORDINALITY from 1; and fields of an unnamed UNNEST are columns."""
     offset, alias = node.args.get("offset"), node.args.get("alias")
@@ -196,6 +211,7 @@ _REWRITES: dict[type, Callable[..., exp.Expr]] = {
     exp.TimeToStr: _time_to_str,
     exp.TimestampDiff: _timestamp_diff,
     exp.Format: _format,
+    exp.Group: _group,
     exp.Unnest: _unnest,
     exp.UnixToTime: _as_timestamp,
     exp.StrToTime: _as_timestamp,

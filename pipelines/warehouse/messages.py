@@ -6,7 +6,7 @@ from difflib import get_close_matches
 import duckdb
 from sqlglot import Tokenizer, TokenType
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token
+from sqlglot.tokenizer_core import Token
 
 _TABLE = re.compile(r"Table with name (\S+) does not exist")
 _FUNCTION = re.compile(r"Function with name (\S+) does not exist")
@@ -17,7 +17,7 @@ _SIGNATURE = re.compile(r"No function matches the given name and argument types 
 
 
 def explain(error: Exception, sql: str, columns: list[str], tables: list[str]) -> str:
-    """The message for an error of ``duck.query``; ``columns`` and ``tables`` are what could have been meant."""
+    """The message for an error of ``duck.query``; ``columns`` and ``tables`` can have been meant."""
     if isinstance(error, ParseError):
         return _syntax_error(error, sql)
     if isinstance(error, TokenError):
