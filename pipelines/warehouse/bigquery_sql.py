@@ -154,7 +154,8 @@ def _time_to_str(node: exp.TimeToStr) -> exp.Expr:
 def _timestamp_diff(node: exp.TimestampDiff) -> exp.Expr:
     """BigQuery counts whole hours gone by; DuckDB's DATE_DIFF counts the strokes of the clock."""
     unit = exp.Literal.string(node.text("unit") or "DAY")
-    return exp.Anonymous(this="DATESUB", expressions=[unit, node.expression.copy(), node.this.copy()])
+    times = [_as_timestamp(time) for time in (node.expression, node.this)]
+    return exp.Anonymous(this="DATESUB", expressions=[unit, *times])
 
 
 def _format(node: exp.Format) -> exp.Expr:
