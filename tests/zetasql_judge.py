@@ -4,6 +4,7 @@ Starting it takes about fifteen seconds, so ``the_judge`` keeps one.
 """
 
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -23,7 +24,7 @@ from zetasql.types import (
 from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 from zetasql.wasi._pb2.zetasql.public.value_pb2 import ValueProto
 
-from pipelines.tables import DATASET, TABLES, VIEWS, Field, table_schema, view_sql
+from pipelines.tables import DATASET, VIEWS, Field, table_schema, view_sql
 
 Row = dict[str, Any]
 _EPOCH = date(1970, 1, 1)
@@ -58,18 +59,20 @@ class Judge:
         self._contents: dict[str, list[list[ValueProto]]] = {}
 
     def fill(self, **rows: Iterable[Row]) -> None:
-        """Replace all rows: of the tables named, those given, of others none. Views follow."""
+        """Replace all rows. Tables that are given none, and views over them, are not there at all.
+
+        (ZetaSQL takes a table without rows for one whose rows are missing.)
+        """
         self._types, self._contents = {}, {}
-        for table in TABLES:
-            fields = table_schema(table)
-            self._types[table] = [(field["name"], _type(field)) for field in fields]
+        for table in rows:
+            self._types[table] = [(field["name"], _type(field)) for field in table_schema(table)]
             self._contents[table] = [
-                [_to_value(row[name], kind) for name, kind in self._types[table]]
-                for row in rows.get(table, ())
+                [_to_value(row[name], kind) for name, kind in self._types[table]] for row in rows[table]
             ]
         for view in VIEWS:
-            columns, cells = self._run(view_sql(view))
-            self._types[view], self._contents[view] = columns, cells
+            with suppress(Refused):  # over a table that is not there
+                columns, cells = self._run(view_sql(view))
+                self._types[view], self._contents[view] = columns, cells
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a query as Python's values, structs as dicts. Raises Refused."""

@@ -103,6 +103,15 @@ def _array_agg(node: exp.ArrayAgg) -> exp.Expr:
     )
 
 
+def _string_agg(node: exp.GroupConcat) -> exp.Expr:
+    """Nor inside STRING_AGG. ARRAY_TO_STRING leaves out NULLs, as STRING_AGG does."""
+    if not isinstance(node.this, exp.Limit):
+        return node
+    first = _array_agg(exp.ArrayAgg(this=node.this.copy()))
+    separator = node.args.get("separator") or exp.Literal.string(",")
+    return exp.Anonymous(this="ARRAY_TO_STRING", expressions=[first, separator.copy()])
+
+
 def _approx_top_count(node: exp.ApproxTopK) -> exp.Expr:
     """DuckDB's gives the values without their counts."""
     return exp.Anonymous(this="APPROX_TOP_COUNT", expressions=[node.this.copy(), node.expression.copy()])
@@ -206,6 +215,7 @@ _REWRITES: dict[type, Callable[..., exp.Expr]] = {
     exp.DateAdd: _as_date,
     exp.DateSub: _as_date,
     exp.ArrayAgg: _array_agg,
+    exp.GroupConcat: _string_agg,
     exp.ApproxTopK: _approx_top_count,
     exp.Div: _divide,
     exp.Extract: _extract,

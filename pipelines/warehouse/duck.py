@@ -4,6 +4,7 @@ It reads the warehouse's files and nothing else: no network, no extensions, noth
 a query needs more memory than there is.
 """
 
+from functools import cache
 from pathlib import Path
 
 import duckdb
@@ -62,8 +63,13 @@ def connect(warehouse: LocalWarehouse | None) -> duckdb.DuckDBPyConnection:
     for table in TABLES:
         connection.execute(_create(table, _files(warehouse, table) if warehouse else []))
     for view in VIEWS:
-        connection.execute(f"CREATE VIEW {view} AS {to_duckdb(parse(view_sql(view)))}")
+        connection.execute(f"CREATE VIEW {view} AS {_view(view)}")
     return connection
+
+
+@cache
+def _view(view: str) -> str:
+    return to_duckdb(parse(view_sql(view)))
 
 
 def columns(name: str) -> list[tuple[str, str]]:

@@ -91,10 +91,12 @@ SQL = """
 SELECT plays_in_month, computed_at, (SELECT COUNT(*) FROM heavy_rotation.monthly_top_tracks)
 FROM heavy_rotation.fullest_snapshots
 """
+# The second and the third are the same row.
+ORDERS = [order for order in permutations(range(4)) if order.index(1) < order.index(2)]
 
 
 @zetasql
-@pytest.mark.parametrize("order", sorted(set(permutations(range(len(SEEN))))), ids=str)
+@pytest.mark.parametrize("order", ORDERS, ids=str)
 def test_the_fullest_snapshot_wins_in_any_order(order: tuple[int, ...], judge: Judge, tmp_path: Path) -> None:
     snapshots = [SEEN[index] for index in order]
     judge.fill(top_ten_snapshots=snapshots)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, S608 - a query a line
 """What a query means: the local warehouse gives the rows that Google's executor gives."""
 
 from typing import Any
