@@ -14,7 +14,12 @@ from pipelines.warehouse.local import LocalWarehouse
 from tests.warehouse.listening import rows
 
 ROOT = Path(__file__).parents[1]
-TOP = "SELECT rank, track_name, plays FROM heavy_rotation.monthly_top_tracks WHERE month = '2026-11-01' ORDER BY rank"
+TOP = """
+SELECT rank, track_name, plays
+FROM heavy_rotation.monthly_top_tracks
+WHERE month = '2026-11-01'
+ORDER BY rank
+"""
 
 
 @pytest.fixture(scope="module")
@@ -38,19 +43,17 @@ def test_a_table_is_aligned(folder: str, capsys: pytest.CaptureFixture[str]) -> 
 def test_wide_characters_nulls_and_control_characters(
     folder: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sql = "SELECT 'a\\n\\x1b[1m' AS t, '日本🎵' AS w, NULL AS n, 1.5 AS f, 'e\u0301' AS c, 'x' AS x"
+    sql = "SELECT 'a\\x1b[1m' AS t, '日本🎵' AS w, NULL AS n, 1.5 AS f, 'e\u0301' AS c, 'x' AS x"
     assert main(["--warehouse", folder, sql]) == 0
-    assert capsys.readouterr().out == (
-        "t            w       n       f  c  x\n"
-        "───────────  ──────  ────  ───  ─  ─\n"
-        "a\\n\\x1b[1m   日本🎵  NULL  1.5  e\u0301  x\n"
-    ).replace("───────────  ──────", "──────────  ──────").replace("t            w", "t           w").replace(
-        "m   日", "m  日"
-    )
+    assert capsys.readouterr().out.splitlines() == [
+        "t         w       n       f  c  x",
+        "────────  ──────  ────  ───  ─  ─",
+        "a\\x1b[1m  日本🎵  NULL  1.5  e\u0301  x",
+    ]
 
 
 def test_json_is_one_array(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
-    sql = "SELECT played_at, played_at_local, played_on, artists, 1/4 AS f FROM plays ORDER BY played_at LIMIT 1"
+    sql = "SELECT played_at, played_at_local, played_on, artists, 1/4 AS f FROM plays ORDER BY 1 LIMIT 1"
     assert main(["--warehouse", folder, "--format", "json", sql]) == 0
     assert json.loads(capsys.readouterr().out) == [
         {
