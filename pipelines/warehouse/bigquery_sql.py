@@ -13,6 +13,9 @@ from pipelines.tables import DATASET, TABLES, VIEWS, table_schema
 
 # DuckDB has no such functions, or others by that name.
 MACROS = (
+    # BigQuery rounds halves away from zero, DuckDB to the even number.
+    "CREATE MACRO to_int64(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') "
+    "THEN CAST(round(TRY_CAST(x AS DOUBLE)) AS BIGINT) ELSE CAST(x AS BIGINT) END",
     "CREATE MACRO ieee_divide(x, y) AS CAST(x AS DOUBLE) / y",
     # Exact, which is within what APPROX_ promises. Equal counts by value: the answer is always the same.
     "CREATE MACRO approx_top_count(x, n) AS list_transform(list_sort(list_transform(map_entries("
@@ -90,6 +93,13 @@ def _as_date(node: exp.Expr) -> exp.Expr:
 def _as_timestamp(node: exp.Expr) -> exp.Expr:
     """DuckDB answers with a time without a zone, which compares with none that has one."""
     return exp.cast(node.copy(), exp.DataType.Type.TIMESTAMPTZ)
+
+
+def _to_int64(node: exp.Cast) -> exp.Expr:
+    """See the macro."""
+    if not node.is_type(exp.DataType.Type.BIGINT):
+        return node
+    return exp.Anonymous(this="TO_INT64", expressions=[node.this.copy()])
 
 
 def _array_agg(node: exp.ArrayAgg) -> exp.Expr:
@@ -215,6 +225,7 @@ _REWRITES: dict[type, Callable[..., exp.Expr]] = {
     exp.DateAdd: _as_date,
     exp.DateSub: _as_date,
     exp.ArrayAgg: _array_agg,
+    exp.Cast: _to_int64,
     exp.GroupConcat: _string_agg,
     exp.ApproxTopK: _approx_top_count,
     exp.Div: _divide,

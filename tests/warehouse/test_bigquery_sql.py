@@ -44,6 +44,7 @@ QUERIES = [
     # Numbers
     "SELECT 7 / 2, DIV(7, 2), MOD(7, 2), SAFE_DIVIDE(1, 0), IEEE_DIVIDE(1, 0), ROUND(2.5), -7 / 2, DIV(-7, 2)",
     "SELECT CAST(2.5 AS INT64), CAST(1.5 AS INT64), CAST('3' AS INT64), SAFE_CAST('x' AS INT64)",
+    "SELECT CAST(AVG(x) AS INT64), CAST(-2.5e0 AS INT64), CAST(TRUE AS INT64) FROM UNNEST([2, 3]) AS x",
     "SELECT 0.1 + 0.2, 1e3, GREATEST(1, 2), TRUNC(2.7), CEIL(2.1), FLOOR(-2.1), ABS(-1), POW(2, 3)",
     "SELECT SUM(duration_ms), AVG(duration_ms), COUNTIF(track_id = 'track-2'), COUNT(ms_played) FROM plays",
     "SELECT SUM(duration_ms) / COUNT(*), MIN(track_id), MAX(played_at), COUNT(DISTINCT track_id) FROM plays",
