@@ -71,9 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pipelines.query",
         description="Ask the warehouse in BigQuery SQL. Without a query: what there is to ask.",
     )
-    parser.add_argument(
-        "--warehouse", required=True, metavar="W", help="a folder, or bigquery://project.dataset"
-    )
+    parser.add_argument("--warehouse", required=True, metavar="W", help="a folder, or bigquery://project.dataset")
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
     parser.add_argument(
         "--dialect",
@@ -81,9 +79,7 @@ def _parser() -> argparse.ArgumentParser:
         default="bigquery",
         help="the SQL that is spoken (default: bigquery, as in the cloud)",
     )
-    parser.add_argument(
-        "sql", nargs="?", metavar="SQL", help='"SELECT …", or - to read it from standard input'
-    )
+    parser.add_argument("sql", nargs="?", metavar="SQL", help='"SELECT …", or - to read it from standard input')
     return parser
 
 

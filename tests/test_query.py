@@ -40,9 +40,7 @@ def test_a_table_is_aligned(folder: str, capsys: pytest.CaptureFixture[str]) -> 
     assert err == "3 rows\n"
 
 
-def test_wide_characters_nulls_and_control_characters(
-    folder: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_wide_characters_nulls_and_control_characters(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     sql = "SELECT 'a\\x1b[1m' AS t, '日本🎵' AS w, NULL AS n, 1.5 AS f, 'e\u0301' AS c, 'x' AS x"
     assert main(["--warehouse", folder, sql]) == 0
     assert capsys.readouterr().out.splitlines() == [

@@ -77,10 +77,7 @@ class Judge:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a query as Python's values, structs as dicts. Raises Refused."""
         columns, rows = self._run(sql)
-        return [
-            tuple(_from_value(cell, kind) for cell, (_, kind) in zip(row, columns, strict=True))
-            for row in rows
-        ]
+        return [tuple(_from_value(cell, kind) for cell, (_, kind) in zip(row, columns, strict=True)) for row in rows]
 
     def columns(self, sql: str) -> list[str]:
         """The names of a query's columns. Raises Refused."""

@@ -108,9 +108,7 @@ def _array_agg(node: exp.ArrayAgg) -> exp.Expr:
     if not isinstance(limit, exp.Limit):
         return node
     whole = exp.ArrayAgg(this=limit.this.copy())
-    return exp.Anonymous(
-        this="LIST_SLICE", expressions=[whole, exp.Literal.number(1), limit.expression.copy()]
-    )
+    return exp.Anonymous(this="LIST_SLICE", expressions=[whole, exp.Literal.number(1), limit.expression.copy()])
 
 
 def _string_agg(node: exp.GroupConcat) -> exp.Expr:

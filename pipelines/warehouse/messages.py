@@ -59,9 +59,7 @@ def _at(sql: str, name: str) -> str:
 
 
 def _place(sql: str, token: Token) -> str:
-    return (
-        f" at [{sql.count(chr(10), 0, token.start) + 1}:{token.start - sql.rfind(chr(10), 0, token.start)}]"
-    )
+    return f" at [{sql.count(chr(10), 0, token.start) + 1}:{token.start - sql.rfind(chr(10), 0, token.start)}]"
 
 
 def _tokens(sql: str) -> list[Token]:

@@ -96,9 +96,7 @@ def _text(value: Any) -> str:
 
 def _one_line(text: str) -> str:
     """Control characters spelled out: a track's name must neither break the table nor steer the terminal."""
-    return "".join(
-        repr(char)[1:-1] if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in text
-    )
+    return "".join(repr(char)[1:-1] if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in text)
 
 
 def _width(text: str) -> int:

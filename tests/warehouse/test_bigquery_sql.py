@@ -122,8 +122,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> LocalWarehouse:
 
 def _rows(warehouse: LocalWarehouse, sql: str) -> list[tuple[Any, ...]]:
     return [
-        tuple(row)
-        for row in zip(*(column.to_pylist() for column in duck.query(warehouse, sql).columns), strict=True)
+        tuple(row) for row in zip(*(column.to_pylist() for column in duck.query(warehouse, sql).columns), strict=True)
     ]
 
 

@@ -117,14 +117,10 @@ def test_what_cannot_be_written_leaves_nothing(
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(WarehouseError, match=message):
         warehouse.append("rejected", rows()["rejected"])
-    assert [path for path in warehouse.folder.rglob("*") if path.is_file()] == [
-        warehouse.folder / "warehouse.json"
-    ]
+    assert [path for path in warehouse.folder.rglob("*") if path.is_file()] == [warehouse.folder / "warehouse.json"]
 
 
-def test_an_interrupted_write_leaves_nothing(
-    warehouse: LocalWarehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_write_leaves_nothing(warehouse: LocalWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
@@ -159,9 +155,7 @@ def test_many_processes_at_once(tmp_path: Path) -> None:
     assert not list(folder.rglob("*.part"))
 
 
-def test_a_month_replaced_while_it_is_read(
-    warehouse: LocalWarehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_month_replaced_while_it_is_read(warehouse: LocalWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.append("play_events", rows()["play_events"])
     listed: list[int] = []
     connect = duck.connect
