@@ -15,10 +15,11 @@ import duckdb
 import pyarrow as pa
 from sqlglot.errors import SqlglotError
 
+from pipelines.storage import StorageError
 from pipelines.tables import TABLES, VIEWS
 from pipelines.warehouse import duck
 from pipelines.warehouse.bigquery_sql import NotASelectError
-from pipelines.warehouse.local import LocalWarehouse, WarehouseError
+from pipelines.warehouse.local import LocalWarehouse
 from pipelines.warehouse.messages import explain
 from pipelines.warehouse.show import FORMATS, Format, show
 
@@ -55,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _write(*show(table, cast("Format", options.format)))
         if options.format == "table":
             print(f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}", file=sys.stderr)
-    except (QueryError, WarehouseError) as error:
+    except (QueryError, StorageError) as error:
         print(error, file=sys.stderr)
         return 1
     except BrokenPipeError:
@@ -87,7 +88,7 @@ def _ask_folder(folder: str, sql: str, *, native: bool) -> pa.Table:
     warehouse = LocalWarehouse.open(folder)
     try:
         return duck.query(warehouse, sql, native=native)
-    except (duckdb.InterruptException, WarehouseError):
+    except (duckdb.InterruptException, StorageError):
         raise
     except (duckdb.Error, SqlglotError, NotASelectError) as error:
         columns = sorted({column for name in (*TABLES, *VIEWS) for column, _ in duck.columns(name)})

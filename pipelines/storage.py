@@ -128,6 +128,14 @@ def whole_file(target: Path) -> Iterator[Path]:
         raise
 
 
+def write_through(path: Path, data: bytes | memoryview) -> None:
+    """Write a new file and wait until the disk has it: a rename must not outlive the bytes it names."""
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 @contextmanager
 def explained(path: str | Path) -> Iterator[None]:
     """Turn the errors of disks and of Cloud Storage into a StorageError that says what to do."""

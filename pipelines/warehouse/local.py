@@ -5,11 +5,9 @@ used twice, and it is never changed; the marker says which version of this layou
 zone its months are counted.
 """
 
-import errno
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date
 from itertools import groupby
 from pathlib import Path
@@ -20,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.domain.month import Calendar, month_text, parse_month
-from pipelines.storage import StorageError
+from pipelines.storage import StorageError, explained, whole_file, write_through
 from pipelines.tables import PARTITION_COLUMN
 from pipelines.warehouse.arrow import arrow_schema
 
@@ -31,7 +29,7 @@ Row = dict[str, Any]
 
 
 class WarehouseError(StorageError):
-    """The warehouse cannot be read or written. Its text is a sentence that says what to do."""
+    """The folder is not a warehouse that this can be done with. Its text is a sentence that says what to do."""
 
 
 class LocalWarehouse:
@@ -40,16 +38,16 @@ class LocalWarehouse:
     def __init__(self, folder: str | Path, time_zone: str) -> None:
         """Open for writing; what is missing is made.
 
-        Raises WarehouseError where the folder cannot be written, is of a newer version, or counts months in
-        another time zone; UnknownTimeZoneError.
+        Raises WarehouseError where it is of a newer version or counts months in another time zone, StorageError
+        where the folder cannot be written, UnknownTimeZoneError.
         """
         self.folder = Path(folder)
         self.time_zone = Calendar(time_zone).time_zone
-        with _in_plain_words(self.folder):
+        with explained(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             if not (self.folder / MARKER).exists():
                 _create_marker(self.folder / MARKER, time_zone)
-        counted_in = _read_marker(self.folder)
+            counted_in = _read_marker(self.folder)
         if counted_in != time_zone:
             raise WarehouseError(
                 f"The warehouse {self.folder} counts months in {counted_in}, not {time_zone}: "
@@ -58,17 +56,18 @@ class LocalWarehouse:
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """Open for reading; the time zone is the marker's. Writes nothing. Raises WarehouseError."""
+        """Open for reading; the time zone is the marker's. Writes nothing. Raises StorageError."""
         warehouse = cls.__new__(cls)
         warehouse.folder = Path(folder)
-        warehouse.time_zone = _read_marker(warehouse.folder)
+        with explained(folder):
+            warehouse.time_zone = _read_marker(warehouse.folder)
         return warehouse
 
     def append(self, table: str, rows: Sequence[Row]) -> None:
         """Add rows of native Python values, as ``Play.to_row`` and ``ranking.snapshots`` make them.
 
         One file for each month among them; each appears whole or not at all. Called again with the same rows
-        it adds them again, which the views over the tables allow for. Raises WarehouseError.
+        it adds them again, which the views over the tables allow for. Raises StorageError.
         """
         for month, group in groupby(sorted(rows, key=_month), _month):
             self.write(table, month, pa.Table.from_pylist(list(group), arrow_schema(table)))
@@ -76,27 +75,27 @@ class LocalWarehouse:
     def write(self, table: str, month: date, arrow_table: pa.Table) -> Path:
         """Add a file of one month's rows and return its path. The columns are cast to the table's schema.
 
-        Raises WarehouseError, and ArrowInvalid for rows that the schema does not allow.
+        Raises StorageError, and ArrowInvalid for rows that the schema does not allow.
         """
         schema = arrow_schema(table)
         buffer = pa.BufferOutputStream()
         pq.write_table(arrow_table.select(schema.names).cast(schema), buffer, compression="zstd")
         path = self._month_folder(table, month) / f"{uuid4().hex}.parquet"
-        with _in_plain_words(self.folder):
+        with explained(self.folder):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _whole(path) as temporary:
-                _write_through(temporary, buffer.getvalue())
+            with whole_file(path) as part:
+                write_through(part, memoryview(buffer.getvalue()))
         return path
 
     def files(self, table: str, month: date) -> list[Path]:
-        """The files of a month, sorted; none is unfinished. Raises WarehouseError."""
-        with _in_plain_words(self.folder):
+        """The files of a month, sorted; none is unfinished. Raises StorageError."""
+        with explained(self.folder):
             names = _names(self._month_folder(table, month))
         return [self._month_folder(table, month) / name for name in names if name.endswith(".parquet")]
 
     def months(self, table: str) -> list[date]:
-        """The months that have a folder, sorted; it may be empty. Raises WarehouseError."""
-        with _in_plain_words(self.folder):
+        """The months that have a folder, sorted; it may be empty. Raises StorageError."""
+        with explained(self.folder):
             names = _names(self.folder / table)
         return [month for name in names if (month := _named_month(name))]
 
@@ -104,10 +103,10 @@ class LocalWarehouse:
         """Move a table's files of another warehouse in, then remove the ``old`` files of each month.
 
         Month by month, and in this order, so that a reader finds at every moment the old rows, the new ones,
-        or both, which the views read as one. Raises WarehouseError.
+        or both, which the views read as one. Raises StorageError.
         """
         for month in sorted({*old, *staging.months(table)}):
-            with _in_plain_words(self.folder):
+            with explained(self.folder):
                 for path in staging.files(table, month):
                     target = self._month_folder(table, month) / path.name
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -115,8 +114,8 @@ class LocalWarehouse:
             self.remove(old.get(month, ()))
 
     def remove(self, paths: Iterable[Path]) -> None:
-        """Remove files; one that is not there is removed already. Raises WarehouseError."""
-        with _in_plain_words(self.folder):
+        """Remove files; one that is not there is removed already. Raises StorageError."""
+        with explained(self.folder):
             for path in paths:
                 path.unlink(missing_ok=True)
 
@@ -147,7 +146,7 @@ def _names(folder: Path) -> list[str]:
 
 
 def _read_marker(folder: Path) -> str:
-    """The time zone of the warehouse in a folder. Raises WarehouseError."""
+    """The time zone of the warehouse in a folder. Raises WarehouseError, OSError."""
     try:
         marker = json.loads((folder / MARKER).read_bytes())
         version, time_zone = int(marker["version"]), str(marker["time_zone"])
@@ -160,10 +159,6 @@ def _read_marker(folder: Path) -> str:
             f"{folder} is not a warehouse (it has no {MARKER}): "
             "check the path, or let python -m pipelines.rebuild make one."
         ) from None
-    except PermissionError:
-        raise WarehouseError(f"No permission to read {folder}: change its owner or mode.") from None
-    except OSError as error:
-        raise WarehouseError(f"Cannot read {folder / MARKER}: {error.strerror}.") from None
     except (ValueError, KeyError, TypeError):
         raise WarehouseError(
             f"{folder / MARKER} is damaged: move the folder away and run python -m pipelines.rebuild."
@@ -181,7 +176,7 @@ def _create_marker(marker: Path, time_zone: str) -> None:
     text = json.dumps({"version": VERSION, "time_zone": time_zone}) + "\n"
     temporary = marker.with_name(f".{uuid4().hex}.part")
     try:
-        _write_through(temporary, text.encode())
+        write_through(temporary, text.encode())
         try:
             os.link(temporary, marker)  # unlike a rename, it never replaces
         except FileExistsError:
@@ -190,41 +185,3 @@ def _create_marker(marker: Path, time_zone: str) -> None:
             temporary.replace(marker)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[Path]:
-    """A hidden name beside ``path`` to write to, which becomes ``path`` at the end, or is removed."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        yield temporary
-        temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _write_through(path: Path, content: bytes | pa.Buffer) -> None:
-    """Write a file and wait until the disk has it: a rename must not outlive the bytes it names."""
-    with path.open("xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-@contextmanager
-def _in_plain_words(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except PermissionError:
-        raise WarehouseError(
-            f"No permission to work in {folder}: change its owner or mode, or choose another folder."
-        ) from None
-    except (FileExistsError, NotADirectoryError) as error:
-        raise WarehouseError(f"{error.filename} is a file, not a folder: choose another folder.") from None
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise WarehouseError(
-                f"The disk of {folder} is full: make room and run this again. What was written is whole."
-            ) from None
-        raise WarehouseError(f"Cannot use {folder}: {error.strerror or error}.") from error

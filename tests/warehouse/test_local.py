@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.domain.month import UnknownTimeZoneError
+from pipelines.storage import StorageError
 from pipelines.warehouse import duck
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.local import LocalWarehouse, WarehouseError
@@ -96,16 +97,16 @@ def test_what_cannot_be_opened_says_what_to_do(warehouse: LocalWarehouse, tmp_pa
         LocalWarehouse.open(tmp_path)
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(WarehouseError, match="is a file, not a folder"):
+        with pytest.raises(StorageError, match="is a file, and a folder is needed there"):
             LocalWarehouse(folder, PARIS)
 
 
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "The disk of .* is full: make room"),
-        (PermissionError(errno.EACCES, "Permission denied"), "No permission to work in"),
-        (OSError(errno.EROFS, "Read-only file system"), "Cannot use .*: Read-only file system"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk is full: .* was not written; free some space"),
+        (PermissionError(errno.EACCES, "Permission denied"), "no permission for"),
+        (OSError(errno.EROFS, "Read-only file system"), "no permission for"),
     ],
 )
 def test_what_cannot_be_written_leaves_nothing(
@@ -115,7 +116,7 @@ def test_what_cannot_be_written_leaves_nothing(
         raise error
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(WarehouseError, match=message):
+    with pytest.raises(StorageError, match=message):
         warehouse.append("rejected", rows()["rejected"])
     assert [path for path in warehouse.folder.rglob("*") if path.is_file()] == [warehouse.folder / "warehouse.json"]
 
@@ -124,7 +125,7 @@ def test_an_interrupted_write_leaves_nothing(warehouse: LocalWarehouse, monkeypa
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "rename", interrupt)
+    monkeypatch.setattr(Path, "replace", interrupt)
     with pytest.raises(KeyboardInterrupt):
         warehouse.append("rejected", rows()["rejected"])
     assert warehouse.files("rejected", NOVEMBER) == []
