@@ -24,9 +24,7 @@ _NO_TRACK: Mapping[str, object] = dict.fromkeys(
         "spotify_track_uri",
     )
 )
-_NO_EPISODE: Mapping[str, object] = dict.fromkeys(
-    ("episode_name", "episode_show_name", "spotify_episode_uri")
-)
+_NO_EPISODE: Mapping[str, object] = dict.fromkeys(("episode_name", "episode_show_name", "spotify_episode_uri"))
 _NO_AUDIOBOOK: Mapping[str, object] = dict.fromkeys(
     ("audiobook_title", "audiobook_uri", "audiobook_chapter_uri", "audiobook_chapter_title")
 )

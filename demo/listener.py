@@ -14,7 +14,7 @@ import random
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import accumulate
 from zoneinfo import ZoneInfo
@@ -22,7 +22,6 @@ from zoneinfo import ZoneInfo
 from demo.catalogue import Album, Episode, Track, invent_catalogue, stable_id
 
 PARIS = ZoneInfo("Europe/Paris")
-UTC = ZoneInfo("UTC")
 
 _NEW_ALBUM_DAYS = 40
 _PLAYLISTS = ("Desk, Mostly Awake", "Line 13", "Dishes")
@@ -147,9 +146,7 @@ class Listener:
             wave = random.Random(f"wave/{self.seed}/{album.artist.id}")
             period, phase, size = wave.uniform(7, 19), wave.uniform(0, 2 * math.pi), wave.gauss(0, 0.9)
             ripple = random.Random(f"ripple/{self.seed}/{album.id}").uniform(0, 2 * math.pi)
-            swing = 1.5 * math.sin(2 * math.pi * months / period + phase) + 0.5 * math.sin(
-                months / 2 + ripple
-            )
+            swing = 1.5 * math.sin(2 * math.pi * months / period + phase) + 0.5 * math.sin(months / 2 + ripple)
             age_days = (date(year, month, 1) - album.release_date).days
             weights.append(math.exp(size + swing) * (4.0 if age_days < _NEW_ALBUM_DAYS else 1.0))
         return _Taste(rng, released, weights)

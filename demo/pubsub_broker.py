@@ -98,8 +98,7 @@ class Broker:
             subscriptions = self._topic(topic).values()
             now_ns = self._clock()
             published = [
-                Message(next(self._message_ids), now_ns, data, attributes, key)
-                for data, attributes, key in batch
+                Message(next(self._message_ids), now_ns, data, attributes, key) for data, attributes, key in batch
             ]
             for subscription in subscriptions:
                 subscription.ready.extend(published)

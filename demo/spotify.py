@@ -82,9 +82,7 @@ class SpotifyServer:
             message = f"cannot listen on 127.0.0.1:{self._port}: {error.strerror}"
             raise OSError(error.errno, message) from error
         self._port = int(self._http.server_address[1])
-        self._thread = threading.Thread(
-            target=self._http.serve_forever, args=(0.05,), name="spotify", daemon=True
-        )
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), name="spotify", daemon=True)
         self._thread.start()
         return self
 
@@ -117,9 +115,7 @@ class SpotifyServer:
             case "GET", "/v1/me":
                 return self._check_token(call.authorization, None) or json_answer(self._profile())
             case "GET", faults.RECENTLY_PLAYED:
-                return self._check_token(call.authorization, SCOPE) or self._recently_played(
-                    call.query, fault
-                )
+                return self._check_token(call.authorization, SCOPE) or self._recently_played(call.query, fault)
             case _:
                 return error_answer(404, "Service not found")
 

@@ -39,9 +39,7 @@ class Accounts:
     client and to a PKCE client alike. `expires_in` is in seconds.
     """
 
-    def __init__(
-        self, clock: Callable[[], datetime], *, expires_in: int = 3600, rotate: bool = False
-    ) -> None:
+    def __init__(self, clock: Callable[[], datetime], *, expires_in: int = 3600, rotate: bool = False) -> None:
         self.client_id = secrets.token_hex(16)
         self.client_secret = secrets.token_hex(16)
         self.expires_in = expires_in
@@ -83,9 +81,7 @@ class Accounts:
             case "refresh_token":
                 return self._refresh_access(form.get("refresh_token", ""))
             case _:
-                return _refuse(
-                    "unsupported_grant_type", "grant_type must be authorization_code or refresh_token"
-                )
+                return _refuse("unsupported_grant_type", "grant_type must be authorization_code or refresh_token")
 
     def scope_of(self, access_token: str) -> str | None:
         """The scope of a valid access token; None when it is unknown or expired."""

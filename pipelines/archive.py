@@ -37,6 +37,10 @@ class Archive:
         self._storage.write_new(path, encode(plays))
         return path
 
+    def check_writable(self) -> None:
+        """Raises StorageError where nothing can be written, before work begins that would end in it."""
+        self._storage.check_writable(self.root)
+
     def months(self) -> list[date]:
         """The months that have a file, oldest first."""
         return sorted({month for path in self.files() if (month := _month_of(path))})

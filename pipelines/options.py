@@ -8,11 +8,16 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import NoReturn
 
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.io.gcp.pubsub import parse_subscription
+from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError, parse_month
+
+# What DirectRunner would come to in the end. Asked for by that name, Beam first tries Prism, for which it
+# downloads a binary, and Prism refuses windows of one's own.
+LOCAL_STREAM_RUNNER = "BundleBasedDirectRunner"
+LOCAL_BATCH_RUNNER = "FnApiRunner"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +28,10 @@ class StreamOptions:
     archive: str
     warehouse: str
     calendar: Calendar
-    refresh_seconds: float
+    refresh_seconds: int
     lateness: timedelta
     archive_batch_plays: int
-    archive_batch_seconds: float
+    archive_batch_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +62,8 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     _add_places(parser)
     parser.add_argument(
         "--refresh_seconds",
-        type=_positive,
-        default=60.0,
+        type=_count,
+        default=60,
         help="how long after a new play the top tens of its month are computed again (default: 60)",
     )
     parser.add_argument(
@@ -76,8 +81,8 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     )
     parser.add_argument(
         "--archive_batch_seconds",
-        type=_positive,
-        default=30.0,
+        type=_count,
+        default=30,
         help="or that long after the first of them; tables follow the archive (default: 30)",
     )
     arguments, beam_arguments = parser.parse_known_args(argv)
@@ -91,9 +96,7 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         archive_batch_plays=arguments.archive_batch_plays,
         archive_batch_seconds=arguments.archive_batch_seconds,
     )
-    # The only local runner that reads Pub/Sub. Asked for DirectRunner, Beam would first try Prism, for which
-    # it downloads a binary, and Prism refuses windows of one's own.
-    return options, _beam_options(parser, beam_arguments, "BundleBasedDirectRunner", streaming=True)
+    return options, _beam_options(parser, beam_arguments, LOCAL_STREAM_RUNNER, streaming=True)
 
 
 def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineOptions]:
@@ -118,7 +121,7 @@ def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineO
         calendar=arguments.time_zone,
         months=arguments.months,
     )
-    return options, _beam_options(parser, beam_arguments, "FnApiRunner", streaming=False)
+    return options, _beam_options(parser, beam_arguments, LOCAL_BATCH_RUNNER, streaming=False)
 
 
 def _parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -155,7 +158,8 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 def _beam_options(
     parser: argparse.ArgumentParser, arguments: list[str], local_runner: str, *, streaming: bool
 ) -> PipelineOptions:
-    known = _BeamParser(add_help=False, allow_abbrev=False)
+    # Beam drops what it doesn't know with a line in the log.
+    known = _BeamArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
     for options in PipelineOptions.__subclasses__():
         options._add_argparse_args(known)
     values, unknown = known.parse_known_args(arguments)
@@ -163,15 +167,6 @@ def _beam_options(
         parser.error(f"unknown option {' '.join(unknown)}; --help lists the options")
     runner = values.runner if values.runner not in (None, "DirectRunner") else local_runner
     return PipelineOptions(arguments, runner=runner, streaming=streaming)
-
-
-class _BeamParser(argparse.ArgumentParser):
-    def __init__(self, *arguments: object, **keywords: object) -> None:
-        # Beam's option classes overlap in places.
-        super().__init__(*arguments, conflict_handler="resolve", **keywords)  # type: ignore[arg-type]
-
-    def error(self, message: str) -> NoReturn:
-        raise argparse.ArgumentTypeError(message)
 
 
 def _calendar(text: str) -> Calendar:
@@ -189,16 +184,13 @@ def _months(text: str) -> tuple[date, ...]:
 
 
 def _subscription(text: str) -> str:
-    parts = text.split("/")
-    if len(parts) != 4 or parts[0] != "projects" or parts[2] != "subscriptions" or not all(parts):
-        raise argparse.ArgumentTypeError(f"{text!r} is not projects/PROJECT/subscriptions/SUBSCRIPTION")
+    try:
+        parse_subscription(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not projects/PROJECT/subscriptions/SUBSCRIPTION with valid names"
+        ) from None
     return text
-
-
-def _positive(text: str) -> float:
-    if not (number := float(text)) > 0:
-        raise argparse.ArgumentTypeError("has to be more than 0")
-    return number
 
 
 def _not_negative(text: str) -> float:

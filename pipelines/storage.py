@@ -6,6 +6,7 @@ the root, ``folder/...`` or ``gs://bucket/...``, as they can be given back to ``
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -27,6 +28,9 @@ class Storage(Protocol):
 
     def read(self, path: str) -> bytes:
         """All bytes of a file. Raises StorageError."""
+
+    def check_writable(self, root: str) -> None:
+        """Raises StorageError where files could not be written under a root. Leaves nothing behind."""
 
     def files(self, folder: str, suffix: str) -> list[str]:
         """Paths of the files at any depth under a folder, sorted; none if there is no such folder."""
@@ -54,6 +58,13 @@ class LocalStorage:
         """The file's bytes."""
         with explained(path):
             return Path(path).read_bytes()
+
+    def check_writable(self, root: str) -> None:
+        """Make the folder, and a file in it that is gone at once."""
+        with explained(root):
+            Path(root).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=root):
+                pass
 
     def files(self, folder: str, suffix: str) -> list[str]:
         """Files under the folder whose name ends so and does not begin with a dot."""
@@ -83,6 +94,12 @@ class GoogleCloudStorage:
         with explained(path):
             data: bytes = self._blob(path).download_as_bytes()
             return data
+
+    def check_writable(self, root: str) -> None:
+        """Ask for the bucket. Whether it may be written is known only by writing: no test of that is free."""
+        bucket, _ = _split(root)
+        with explained(root):
+            next(iter(_client().list_blobs(bucket, max_results=1)), None)
 
     def files(self, folder: str, suffix: str) -> list[str]:
         """Objects under the folder whose name ends so."""

@@ -3,33 +3,29 @@
 ``python -m pipelines.stream --help`` lists its options.
 """
 
-import logging
-import signal
 import sys
-import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import ReadFromPubSub
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.pvalue import PCollection
-from apache_beam.runners.direct.direct_runner import DirectPipelineResult
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud.pubsub_v1 import SubscriberClient
 
+from pipelines import draining
 from pipelines.archive import Archive
 from pipelines.clock import Clock, utc_now
+from pipelines.command import Failure, report, run_command
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
-from pipelines.options import StreamOptions, parse_stream
-from pipelines.storage import StorageError
+from pipelines.options import LOCAL_STREAM_RUNNER, StreamOptions, parse_stream
 from pipelines.transforms.archiving import ArchivePlays, ReplayOpenMonths
 from pipelines.transforms.counting import CountTopTens, DeduplicatePlays, SplitTooLate
 from pipelines.transforms.parsing import ParseMessages
 from pipelines.transforms.windows import WindowIntoMonths
-from pipelines.warehouse import WarehouseError
 from pipelines.warehouse.sinks import Sink, sink_of
-
-_log = logging.getLogger("heavy_rotation")
 
 
 def build(
@@ -40,10 +36,10 @@ def build(
 ) -> None:
     """The graph, from Pub/Sub messages with attributes to rows in the tables."""
     archive, calendar = Archive(options.archive), options.calendar
-    received = messages | "Parse messages" >> ParseMessages(clock)
-    received.rejected | "Write rejected" >> sink("rejected")
+    plays, rejected = messages | "Parse messages" >> ParseMessages(clock)
+    rejected | "Write rejected" >> sink("rejected")
 
-    archived = received.plays | "Archive plays" >> ArchivePlays(
+    archived = plays | "Archive plays" >> ArchivePlays(
         archive, calendar, options.archive_batch_plays, options.archive_batch_seconds
     )
     replayed = messages.pipeline | "Replay open months" >> ReplayOpenMonths(
@@ -77,26 +73,36 @@ class _WritePlayEvents(beam.PTransform):
         )
 
 
-def run(argv: Sequence[str] | None = None, clock: Clock = utc_now) -> int:
-    """Run until stopped, and return the exit code."""
-    options, beam_options = parse_stream(argv)
-    try:
-        sink = sink_of(options.warehouse, options.calendar.time_zone)
-        Archive(options.archive).files([])
-    except (StorageError, WarehouseError) as error:
-        print(f"pipelines.stream: {error}", file=sys.stderr)
-        return 1
+def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
+    """Run until stopped. Raises Failure, StorageError, WarehouseError."""
+    sink = sink_of(options.warehouse, options.calendar.time_zone)
+    Archive(options.archive).check_writable()
     pipeline = beam.Pipeline(options=beam_options)
     messages = pipeline | "Read from Pub/Sub" >> ReadFromPubSub(
         subscription=options.subscription, with_attributes=True
     )
     build(messages, options, sink, clock)
-    result = pipeline.run()
-    if not isinstance(result, DirectPipelineResult):
-        result.wait_until_finish()
-        return 0
-    return _until_stopped(result, options)
+    if beam_options.view_as(StandardOptions).runner == LOCAL_STREAM_RUNNER:
+        _require_subscription(options.subscription)
+        draining.make_drainable()
+        draining.drain_on_signals()
+        report(f"Reading {options.subscription}; Ctrl-C finishes what was read and ends")
+    pipeline.run().wait_until_finish()
+
+
+def _require_subscription(subscription: str) -> None:
+    """Raises Failure where there is no such subscription or nobody to ask: the runner would only retry."""
+    with SubscriberClient() as client:
+        try:
+            client.get_subscription(subscription=subscription, timeout=10, retry=None)
+        except GoogleAPICallError as error:
+            raise Failure(f"Pub/Sub does not give {subscription}: {error.message}") from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    return run_command("pipelines.stream", lambda: stream(*parse_stream(argv)))
 
 
 if __name__ == "__main__":
-    sys.exit(run())
+    sys.exit(main())

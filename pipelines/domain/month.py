@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pipelines.domain.instants import to_millis
 
 DEFAULT_TIME_ZONE = "Europe/Paris"
-_FIRST_YEAR, _LAST_YEAR = 1970, 2100
+FIRST_YEAR, _LAST_YEAR = 1970, 2100
 
 
 class UnknownTimeZoneError(ValueError):
@@ -22,17 +22,20 @@ class UnknownTimeZoneError(ValueError):
 
 
 class Calendar:
-    """The months, days and clock of one time zone."""
+    """The months, days and clock of one time zone.
+
+    ``starts`` has the first instant of every month from January of FIRST_YEAR on, in milliseconds since 1970.
+    """
 
     def __init__(self, time_zone: str = DEFAULT_TIME_ZONE) -> None:
         """Raises UnknownTimeZoneError. A calendar pickles as its name and costs little to make again."""
         self.time_zone = time_zone
         self._zone = _zone(time_zone)
-        self._starts = _month_starts(time_zone)
+        self.starts = _month_starts(time_zone)
 
     def month_of(self, instant: datetime) -> date:
         """The first day of the month that the instant lies in. The instant is aware, of 1970 to 2100."""
-        return _nth_month(bisect_right(self._starts, to_millis(instant)) - 1)
+        return _nth_month(bisect_right(self.starts, to_millis(instant)) - 1)
 
     def bounds(self, month: date) -> tuple[datetime, datetime]:
         """The month's first instant and the next month's, in UTC."""
@@ -64,7 +67,7 @@ def parse_month(text: str) -> date:
     """``2026-11`` to the first day of that month. Raises ValueError."""
     if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
         year, month = int(text[:4]), int(text[5:])
-        if _FIRST_YEAR <= year < _LAST_YEAR:
+        if FIRST_YEAR <= year < _LAST_YEAR:
             return date(year, month, 1)
     raise ValueError(f"{text!r} is not a month; write it as 2026-11")
 
@@ -76,12 +79,12 @@ def month_text(month: date) -> str:
 
 def following(month: date) -> date:
     """The next month."""
-    return _nth_month((month.year - _FIRST_YEAR) * 12 + month.month)
+    return _nth_month((month.year - FIRST_YEAR) * 12 + month.month)
 
 
 def preceding(month: date) -> date:
     """The month before."""
-    return _nth_month((month.year - _FIRST_YEAR) * 12 + month.month - 2)
+    return _nth_month((month.year - FIRST_YEAR) * 12 + month.month - 2)
 
 
 def _zone(name: str) -> ZoneInfo:
@@ -94,7 +97,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _nth_month(n: int) -> date:
-    return date(_FIRST_YEAR + n // 12, n % 12 + 1, 1)
+    return date(FIRST_YEAR + n // 12, n % 12 + 1, 1)
 
 
 def _start(month: date, zone: ZoneInfo) -> datetime:
@@ -105,5 +108,5 @@ def _start(month: date, zone: ZoneInfo) -> datetime:
 @cache
 def _month_starts(time_zone: str) -> list[int]:
     zone = ZoneInfo(time_zone)
-    months = ((_LAST_YEAR - _FIRST_YEAR) + 1) * 12
+    months = ((_LAST_YEAR - FIRST_YEAR) + 1) * 12
     return [to_millis(_start(_nth_month(n), zone)) for n in range(months)]

@@ -23,7 +23,7 @@ class ArchivePlays(beam.PTransform):
     them, or ``batch_seconds`` after the first. A retry writes a second file; nothing is overwritten.
     """
 
-    def __init__(self, archive: Archive, calendar: Calendar, batch_plays: int, batch_seconds: float) -> None:
+    def __init__(self, archive: Archive, calendar: Calendar, batch_plays: int, batch_seconds: int) -> None:
         self.archive = archive
         self.calendar = calendar
         self.batch_plays = batch_plays

@@ -35,11 +35,11 @@ class SplitTooLate(beam.PTransform):
         self.lateness = lateness
         self.clock = clock
 
-    def expand(self, plays: PCollection[Play]) -> tuple[PCollection[Play], PCollection[Play]]:
+    def expand(self, plays: PCollection[Play]) -> Any:
         """Any window."""
         split = plays | beam.ParDo(_SplitTooLate(self.calendar, self.lateness, self.clock)).with_outputs(
             _TOO_LATE, main="in_time"
-        ).with_output_types(Play)
+        )
         return split.in_time, split[_TOO_LATE]
 
 
@@ -50,7 +50,7 @@ class _SplitTooLate(beam.DoFn):
         self.clock = clock
         self.too_late = Metrics.counter("heavy_rotation", "plays_too_late")
 
-    def process(self, play: Play) -> Iterator[Play | TaggedOutput]:
+    def process(self, play: Play) -> Iterator[Any]:
         month = self.calendar.month_of(play.played_at)
         if self.calendar.is_closed(month, self.lateness, self.clock()):
             self.too_late.inc()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import PubsubMessage
@@ -10,21 +10,14 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipelines.clock import Clock
-from pipelines.domain.play import Play, UnreadableError, from_message
+from pipelines.domain.play import UnreadableError, from_message
 from pipelines.transforms import coders  # noqa: F401  registers the play's coder
 
 _REJECTED = "rejected"
 
 
-class Parsed(NamedTuple):
-    """The two ways a message can go: plays, and rows of ``rejected``."""
-
-    plays: PCollection[Play]
-    rejected: PCollection[dict[str, Any]]
-
-
 class ParseMessages(beam.PTransform):
-    """Messages to plays; what cannot be read becomes a row of ``rejected`` with its payload and the reason.
+    """Messages to a pair: plays, and rows of ``rejected``, each with its payload as received and the reason.
 
     Every message goes exactly one of the two ways, and none stops the stream.
     """
@@ -32,10 +25,10 @@ class ParseMessages(beam.PTransform):
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
-    def expand(self, messages: PCollection[PubsubMessage]) -> Parsed:
+    def expand(self, messages: PCollection[PubsubMessage]) -> Any:
         """Any window."""
         ways = messages | beam.ParDo(_Parse(self.clock)).with_outputs(_REJECTED, main="plays")
-        return Parsed(ways.plays, ways[_REJECTED])
+        return ways.plays, ways[_REJECTED]
 
 
 class _Parse(beam.DoFn):
@@ -44,7 +37,7 @@ class _Parse(beam.DoFn):
         self.parsed = Metrics.counter("heavy_rotation", "plays_received")
         self.unreadable = Metrics.counter("heavy_rotation", "messages_rejected")
 
-    def process(self, message: PubsubMessage) -> Iterator[Play | TaggedOutput]:
+    def process(self, message: PubsubMessage) -> Iterator[Any]:
         try:
             play = from_message(message.data)
         except UnreadableError as error:

@@ -60,7 +60,7 @@ class WindowIntoMonths(beam.PTransform):
     ``lateness`` after its end. Panes accumulate: each holds all the plays of its month so far.
     """
 
-    def __init__(self, calendar: Calendar, refresh_seconds: float, lateness: timedelta) -> None:
+    def __init__(self, calendar: Calendar, refresh_seconds: int, lateness: timedelta) -> None:
         self.calendar = calendar
         self.refresh_seconds = refresh_seconds
         self.lateness = lateness

@@ -8,7 +8,7 @@ zone its months are counted.
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date
 from itertools import groupby
@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.domain.month import Calendar, month_text, parse_month
+from pipelines.storage import StorageError
 from pipelines.tables import PARTITION_COLUMN
 from pipelines.warehouse.arrow import arrow_schema
 
@@ -29,7 +30,7 @@ MARKER = "warehouse.json"
 Row = dict[str, Any]
 
 
-class WarehouseError(Exception):
+class WarehouseError(StorageError):
     """The warehouse cannot be read or written. Its text is a sentence that says what to do."""
 
 
@@ -98,6 +99,20 @@ class LocalWarehouse:
         with _in_plain_words(self.folder):
             names = _names(self.folder / table)
         return [month for name in names if (month := _named_month(name))]
+
+    def replace(self, table: str, old: Mapping[date, Iterable[Path]], staging: Self) -> None:
+        """Move a table's files of another warehouse in, then remove the ``old`` files of each month.
+
+        Month by month, and in this order, so that a reader finds at every moment the old rows, the new ones,
+        or both, which the views read as one. Raises WarehouseError.
+        """
+        for month in sorted({*old, *staging.months(table)}):
+            with _in_plain_words(self.folder):
+                for path in staging.files(table, month):
+                    target = self._month_folder(table, month) / path.name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    path.replace(target)
+            self.remove(old.get(month, ()))
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files; one that is not there is removed already. Raises WarehouseError."""

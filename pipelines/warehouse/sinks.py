@@ -1,12 +1,13 @@
 """How the stream writes rows: the sink that a ``--warehouse`` stands for."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.warehouse.local import LocalWarehouse, WarehouseError
 
 Row = dict[str, Any]
 
@@ -42,3 +43,16 @@ class _Append(beam.DoFn):
     def finish_bundle(self) -> None:
         if self.rows:
             self.warehouse.append(self.table, self.rows)
+
+
+Sink = Callable[[str], beam.PTransform]
+
+
+def sink_of(warehouse: str, time_zone: str) -> Sink:
+    """From a ``--warehouse`` to what makes, for a table's name, the step that writes its rows.
+
+    Raises WarehouseError if the warehouse cannot be written to.
+    """
+    if warehouse.startswith("bigquery://"):
+        raise WarehouseError("writing to BigQuery is not there yet; give --warehouse a folder")
+    return partial(WriteToFolder, LocalWarehouse(warehouse, time_zone))

@@ -1,0 +1,108 @@
+"""Pub/Sub to test against: our local server, and Google's emulator where it is installed.
+
+Load the fixtures with `pytest_plugins = ["tests.pubsub_hosts"]`. A test that asks for `pubsub_host` runs
+once against each; one that asks for `local_pubsub_host` or `emulator_pubsub_host` runs against that one.
+All of them give "127.0.0.1:PORT", live as long as the session, and keep what tests leave in them: use
+names of your own. Set `PUBSUB_EMULATOR_HOST` to it with `monkeypatch` before a client is made.
+"""
+
+import http.client
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo.pubsub import PubSubServer
+
+_EMULATOR_STARTS_WITHIN_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def local_pubsub_host() -> Iterator[str]:
+    with PubSubServer() as server:
+        yield server.address
+
+
+@pytest.fixture(scope="session")
+def emulator_pubsub_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if shutil.which("gcloud") is None:
+        pytest.skip("Google's Pub/Sub emulator is not tested: gcloud is not installed")
+    folder = tmp_path_factory.mktemp("pubsub-emulator")
+    log_path = folder / "emulator.log"
+    port = free_port()
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [
+                "gcloud", "beta", "emulators", "pubsub", "start", "--quiet",
+                f"--host-port=127.0.0.1:{port}", f"--data-dir={folder}",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Its settings stay out of the user's home, and it can't ask for a component to be installed.
+            env=os.environ | {"CLOUDSDK_CONFIG": str(folder), "CLOUDSDK_CORE_DISABLE_PROMPTS": "1"},
+            # gcloud starts Java, and doesn't pass signals on: the whole group is stopped together.
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        _await_emulator(process, port, log_path)
+        yield f"127.0.0.1:{port}"
+    finally:
+        _stop_group(process)
+
+
+@pytest.fixture(scope="session", params=["local", "emulator"])
+def pubsub_host(request: pytest.FixtureRequest) -> str:
+    host: str = request.getfixturevalue(f"{request.param}_pubsub_host")
+    return host
+
+
+def free_port() -> int:
+    """A port that is free now, on 127.0.0.1."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _await_emulator(process: subprocess.Popen[bytes], port: int, log_path: Path) -> None:
+    deadline = time.monotonic() + _EMULATOR_STARTS_WITHIN_SECONDS
+    while not _answers(port):
+        if process.poll() is not None:
+            lines = log_path.read_text(errors="replace").strip().splitlines()
+            pytest.skip(f"Google's Pub/Sub emulator is not tested: {lines[-1] if lines else 'it ended'}")
+        if time.monotonic() > deadline:
+            pytest.fail(f"Google's Pub/Sub emulator did not start:\n{log_path.read_text(errors='replace')}")
+        time.sleep(0.1)
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/")
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def _stop_group(process: subprocess.Popen[bytes]) -> None:
+    """End the process, and what it started, by the group that it leads; wait until all are gone."""
+    for kind in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, kind)
+            deadline = time.monotonic() + 5
+            while time.monotonic() < deadline:
+                process.poll()
+                os.killpg(process.pid, 0)
+                time.sleep(0.05)
+        except ProcessLookupError:
+            break
+    process.wait(timeout=5)
