@@ -59,6 +59,11 @@ class ExportFile:
         """What to call it in a message."""
         return f"{self.member} in {self.path}" if self.member else str(self.path)
 
+    @property
+    def short_name(self) -> str:
+        """The file's own name, without where it lies."""
+        return PurePosixPath(self.member).name if self.member else self.path.name
+
     def rows(self) -> list[Any]:
         """The rows, as parsed JSON. Raises ExportError, naming the file and, for bad JSON, the place."""
         data = self._bytes()
@@ -166,8 +171,7 @@ def _left_out(name: str) -> LeftOut | None:
 
 def _natural(file: ExportFile) -> tuple[list[tuple[int, str]], str]:
     """_2 before _10. Of the same name, by where it lies: the order is total."""
-    name = PurePosixPath(file.member).name if file.member else file.path.name
-    parts = re.findall(r"(\d+)|(\D+)", name.lower())
+    parts = re.findall(r"(\d+)|(\D+)", file.short_name.lower())
     return [(int(digits or 0), text) for digits, text in parts], file.name
 
 

@@ -101,7 +101,7 @@ class Importer:
             except LeftOutError as error:
                 report.left_out[error.reason] += 1
             except UnreadableError as error:
-                report.unreadable.setdefault(str(error), Unreadable(file.name, number)).count += 1
+                report.unreadable.setdefault(str(error), Unreadable(file.short_name, number)).count += 1
 
     def _told_apart(self, files: list[ExportFile], settled: same_instant.Settled) -> Iterator[Play]:
         """The second pass: each play once, with its identity."""

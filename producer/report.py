@@ -3,7 +3,6 @@
 import shlex
 import time
 from datetime import date
-from pathlib import Path
 from typing import TextIO
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, month_text
@@ -47,7 +46,7 @@ def text_of(report: Report, *, time_zone: str, seconds: float, archive: str | No
         lines.append(f"{next(labels, ''):<12}{count:>9,} {reason.value}")
     labels = iter(["unreadable"])
     for why, unreadable in report.unreadable.items():
-        where = f"first: row {unreadable.row} of {Path(unreadable.file).name}"
+        where = f"first: row {unreadable.row} of {unreadable.file}"
         lines.append(f"{next(labels, ''):<12}{unreadable.count:>9,} {why} ({where})")
     if archive is None:
         lines.append("written             0 files: this was a dry run")
