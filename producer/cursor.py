@@ -51,7 +51,7 @@ class Cursors:
 
     def accounts(self) -> list[str]:
         """The ids of the accounts that were polled. Raises StateError and StorageError."""
-        values = (load(path) for path in sorted(self._folder.glob("[!.]*.json")))
+        values = (load(path) for path in sorted(self._folder.glob("*.json")))
         return [str(value["account_id"]) for value in values if value and "account_id" in value]
 
     def _path(self, account_id: str) -> Path:

@@ -96,10 +96,12 @@ class TopicDestination:
                 raise PublishError(self._explanation(error)) from error
 
     def _explanation(self, error: Exception) -> str:
-        name = self._topic.rsplit("/", 1)[-1]
+        _, project, _, name = self._topic.split("/")
         match error:
             case exceptions.NotFound():
-                return f"there is no {self._topic}; create it: gcloud pubsub topics create {name}"
+                return (
+                    f"there is no {self._topic}; create it: gcloud pubsub topics create {name} --project {project}"
+                )
             case exceptions.PermissionDenied() | exceptions.Unauthenticated():
                 return f"no permission to publish to {self._topic}; it takes the role roles/pubsub.publisher"
             case exceptions.RetryError() | TimeoutError():

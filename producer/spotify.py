@@ -69,7 +69,7 @@ class Spotify:
         """The stable key of the account: ``account_id``, or ``id`` where Spotify does not give that yet."""
         profile = self._get("/v1/me")
         account_id = profile.get("account_id") or profile.get("id")
-        if not isinstance(account_id, str):
+        if not isinstance(account_id, str) or not account_id:
             raise SpotifyError("Spotify's profile of the account has no id")
         return account_id
 
