@@ -46,7 +46,7 @@ def extended(
 
 def episode(ts: str = "2026-05-01T12:00:00Z") -> dict[str, Any]:
     """A row of a podcast in the extended export."""
-    nameless = {name: None for name in extended() if name.startswith(("master_", "spotify_track"))}
+    nameless: dict[str, Any] = {name: None for name in extended() if name.startswith(("master_", "spotify_track"))}
     return extended(ts, **nameless | {"episode_name": "E", "spotify_episode_uri": "spotify:episode:e"})
 
 

@@ -214,7 +214,7 @@ def test_the_user_is_the_account_that_is_polled_if_it_is_one(run: Run, tmp_path:
     ran = run("import", export, *options)
     assert ran.code == 1
     assert "--user NAME" in ran.err
-    cursor = {"account_id": "someone", "newest": None, "published": [], "rejected": []}
+    cursor: dict[str, object] = {"account_id": "someone", "newest": None, "published": [], "rejected": []}
     write_json(tmp_path / "state" / "cursors" / "someone.json", cursor)
     assert run("import", export, *options).code == 0
     assert {play.user_id for play in plays_in(tmp_path / "archive")} == {"someone"}
