@@ -141,9 +141,7 @@ def json_answer(value: object, status: int = 200, headers: tuple[tuple[str, str]
     return Answer(status, json.dumps(value, ensure_ascii=False).encode(), headers)
 
 
-def error_answer(
-    status: int, message: str, *, reason: str | None = None, retry_after: int | None = None
-) -> Answer:
+def error_answer(status: int, message: str, *, reason: str | None = None, retry_after: int | None = None) -> Answer:
     """An error as the Web API words it: `{"error": {"status": …, "message": …}}`."""
     error: dict[str, object] = {"status": status, "message": message}
     if reason is not None:

@@ -154,9 +154,7 @@ class Broker:
         deliveries: list[Delivery] = []
         while subscription.ready and len(deliveries) < max_messages:
             message = subscription.ready.popleft()
-            attempt = subscription.attempts.get(message.message_id, 0) + 1
-            subscription.attempts[message.message_id] = attempt
-            delivery = Delivery(f"{name}:{next(self._ack_ids)}", message, attempt)
+            delivery = Delivery(f"{name}:{next(self._ack_ids)}", message)
             subscription.lease(delivery.ack_id, message, end_ns)
             deliveries.append(delivery)
         return deliveries

@@ -28,11 +28,10 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A message handed to a subscriber; `attempt` counts from 1."""
+    """A message handed to a subscriber, who has its lease by this ack id."""
 
     ack_id: str
     message: Message
-    attempt: int
 
 
 @dataclass
@@ -49,7 +48,6 @@ class Subscription:
     # Ends of leases, soonest first. An entry is stale when `ends` says otherwise: cheaper than removing it.
     by_end: list[tuple[int, str]] = field(default_factory=list)
     ends: dict[str, int] = field(default_factory=dict)
-    attempts: dict[int, int] = field(default_factory=dict)
     acked: deque[Message] = field(default_factory=deque)
 
     def lease(self, ack_id: str, message: Message, end_ns: int) -> None:
@@ -78,20 +76,17 @@ class Subscription:
         oldest_ns = now_ns - self.retention_seconds * NANOS
         for kept in (self.acked, self.ready):
             while kept and kept[0].published_at_ns < oldest_ns:
-                self.attempts.pop(kept.popleft().message_id, None)
+                kept.popleft()
 
     def finish(self, message: Message) -> None:
         """The message is acknowledged: forget it, or keep it for a later seek."""
-        self.attempts.pop(message.message_id, None)
         if self.retain_acked:
             self.acked.append(message)
 
     def seek(self, time_ns: int) -> None:
         """Messages from `time_ns` on are unacknowledged again, older ones are acknowledged."""
-        everything = sorted(
-            itertools.chain(self.acked, self.ready, self.leased.values()), key=lambda m: m.message_id
-        )
-        for state in (self.acked, self.ready, self.leased, self.ends, self.by_end, self.attempts):
+        everything = sorted(itertools.chain(self.acked, self.ready, self.leased.values()), key=lambda m: m.message_id)
+        for state in (self.acked, self.ready, self.leased, self.ends, self.by_end):
             state.clear()
         self.ready.extend(m for m in everything if m.published_at_ns >= time_ns)
         if self.retain_acked:

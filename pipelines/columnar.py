@@ -60,9 +60,7 @@ def snapshots(plays: pl.DataFrame, calendar: Calendar, computed_at: datetime) ->
 def _months(played_at: pl.Series, calendar: Calendar) -> pl.Series:
     """``Calendar.month_of``."""
     nth = pl.Series(calendar.starts).search_sorted(played_at.dt.epoch("ms"), side="right").cast(pl.Int32) - 1
-    months = pl.DataFrame({"nth": nth}).select(
-        pl.date(FIRST_YEAR + pl.col("nth") // 12, pl.col("nth") % 12 + 1, 1)
-    )
+    months = pl.DataFrame({"nth": nth}).select(pl.date(FIRST_YEAR + pl.col("nth") // 12, pl.col("nth") % 12 + 1, 1))
     return months.to_series().alias("month")
 
 

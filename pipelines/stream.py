@@ -42,9 +42,7 @@ def build(
     archived = plays | "Archive plays" >> ArchivePlays(
         archive, calendar, options.archive_batch_plays, options.archive_batch_seconds
     )
-    replayed = messages.pipeline | "Replay open months" >> ReplayOpenMonths(
-        archive, calendar, options.lateness, clock
-    )
+    replayed = messages.pipeline | "Replay open months" >> ReplayOpenMonths(archive, calendar, options.lateness, clock)
     in_time, too_late = (
         (archived, replayed)
         | "Archived and replayed" >> beam.Flatten()
@@ -78,9 +76,7 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
     sink = sink_of(options.warehouse, options.calendar.time_zone)
     Archive(options.archive).check_writable()
     pipeline = beam.Pipeline(options=beam_options)
-    messages = pipeline | "Read from Pub/Sub" >> ReadFromPubSub(
-        subscription=options.subscription, with_attributes=True
-    )
+    messages = pipeline | "Read from Pub/Sub" >> ReadFromPubSub(subscription=options.subscription, with_attributes=True)
     build(messages, options, sink, clock)
     if beam_options.view_as(StandardOptions).runner == LOCAL_STREAM_RUNNER:
         _require_subscription(options.subscription)

@@ -10,7 +10,7 @@ from apache_beam.transforms.window import TimestampedValue
 
 from pipelines.archive import Archive
 from pipelines.clock import Clock
-from pipelines.domain.month import Calendar, month_text, parse_month, preceding
+from pipelines.domain.month import Calendar, following, month_text, parse_month
 from pipelines.domain.play import Play, from_message
 from pipelines.transforms.windows import all_at_played_at
 
@@ -63,9 +63,10 @@ class ReplayOpenMonths(beam.PTransform):
         )
 
     def _open_files(self, now: datetime) -> list[str]:
-        open_ = {month for month in self.archive.months() if not self._is_closed(month, now)}
         # A job in another time zone may have filed the first hours of an open month under the month before.
-        return self.archive.files(sorted(open_ | {preceding(month) for month in open_}))
+        return self.archive.files(
+            month for month in self.archive.months() if not self._is_closed(following(month), now)
+        )
 
     def _read_open(self, path: str) -> Iterator[TimestampedValue]:
         now = self.clock()

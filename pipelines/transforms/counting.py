@@ -1,7 +1,9 @@
 """From plays in month windows to each play once, and to snapshots of the ten most played."""
 
+import logging
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -15,19 +17,20 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
 from pipelines.clock import Clock
 from pipelines.domain import ranking
 from pipelines.domain.instants import to_millis
-from pipelines.domain.month import Calendar
+from pipelines.domain.month import Calendar, month_text
 from pipelines.domain.play import Play
 from pipelines.domain.ranking import Entry, Tally
 from pipelines.transforms.windows import month_of_window
 
+_log = logging.getLogger("heavy_rotation")
 _TOO_LATE = "too_late"
 
 
 class SplitTooLate(beam.PTransform):
     """Plays whose month still takes plays, and plays whose month closed ``lateness`` ago, as a pair.
 
-    A play that comes too late for its top ten is counted in the metric ``plays_too_late``; it is in the archive
-    and it goes on to ``play_events``, and the next rebuild of its month counts it.
+    A play that comes too late for its top ten is counted in the metric ``plays_too_late`` and told in the log;
+    it is in the archive and it goes on to ``play_events``, and the next rebuild of its month counts it.
     """
 
     def __init__(self, calendar: Calendar, lateness: timedelta, clock: Clock) -> None:
@@ -49,14 +52,28 @@ class _SplitTooLate(beam.DoFn):
         self.lateness = lateness
         self.clock = clock
         self.too_late = Metrics.counter("heavy_rotation", "plays_too_late")
+        self.months: Counter[date] = Counter()
+
+    def start_bundle(self) -> None:
+        self.months = Counter()
 
     def process(self, play: Play) -> Iterator[Any]:
         month = self.calendar.month_of(play.played_at)
         if self.calendar.is_closed(month, self.lateness, self.clock()):
             self.too_late.inc()
+            self.months[month] += 1
             yield TaggedOutput(_TOO_LATE, play)
         else:
             yield play
+
+    def finish_bundle(self) -> None:
+        for month, plays in self.months.items():
+            _log.warning(
+                "%d plays of %s came after their month closed: they are kept, and a rebuild of %s counts them",
+                plays,
+                month_text(month),
+                month_text(month),
+            )
 
 
 class DeduplicatePlays(beam.PTransform):

@@ -21,10 +21,7 @@ _TYPES: dict[str, pa.DataType] = {
 def arrow_schema(table: str) -> pa.Schema:
     """A table's columns: TIMESTAMP in UTC, DATETIME naive, both to the microsecond; REQUIRED is not null."""
     return pa.schema(
-        [
-            pa.field(field["name"], _type(field), nullable=field["mode"] == "NULLABLE")
-            for field in table_schema(table)
-        ]
+        [pa.field(field["name"], _type(field), nullable=field["mode"] == "NULLABLE") for field in table_schema(table)]
     )
 
 

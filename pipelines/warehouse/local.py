@@ -225,6 +225,6 @@ def _in_plain_words(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise WarehouseError(
-                f"The disk of {folder} is full: make room and run this again; what was written before is whole."
+                f"The disk of {folder} is full: make room and run this again. What was written is whole."
             ) from None
         raise WarehouseError(f"Cannot use {folder}: {error.strerror or error}.") from error

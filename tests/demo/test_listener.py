@@ -130,4 +130,4 @@ def counts(play: Listen) -> bool:
     return isinstance(play.what, Track) and play.ms_played >= 30_000
 
 
-PINNED = (22480, "Electric Telegram", "Hollow Satellite")
+PINNED = (22480, "Electric Garden", "Hollow Satellite")

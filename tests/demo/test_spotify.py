@@ -1,4 +1,4 @@
-"""The Spotify look-alike over real HTTP: limits, cursors, tokens, faults, and what Spotify's API file says."""
+"""The Spotify look-alike over real HTTP: limits, cursors, tokens, faults, what Spotify's API file says."""
 
 import base64
 import errno
@@ -187,12 +187,12 @@ def test_a_play_is_listed_from_the_instant_it_ended(client: Client) -> None:
 def test_a_poll_each_twenty_minutes_misses_nothing(client: Client) -> None:
     seen: set[str] = set()
     cursor = unix_ms(expected(1)[0])
-    for _ in range(3 * 24 * 3):
+    for _ in range(24 * 3):
         client.clock.now += timedelta(minutes=20)
         body = client.get(limit=50, after=cursor).json()
         seen.update(item["played_at"] for item in body["items"])
         cursor = int((body["cursors"] or {"after": cursor})["after"])
-    everything = LISTENER.listens(NOW, NOW + timedelta(days=3))
+    everything = LISTENER.listens(NOW, NOW + timedelta(days=1))
     listed = [each for each in everything if isinstance(each.what, Track) and each.ms_played > 30_000]
     assert seen == set(played_at(listed))
 
@@ -563,9 +563,9 @@ def test_many_clients_at_once_get_the_same(client: Client) -> None:
 
 def test_connections_are_kept_alive(client: Client) -> None:
     started = time.monotonic()
-    for _ in range(20):
+    for _ in range(50):
         assert client.get("/v1/me").headers.get("Connection") != "close"
-    assert time.monotonic() - started < 0.6  # 40 ms each, were head and body sent apart
+    assert time.monotonic() - started < 1.5  # 40 ms each, were head and body sent apart
 
 
 def test_stopping_does_not_wait_for_idle_clients(client: Client) -> None:

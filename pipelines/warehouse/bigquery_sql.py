@@ -1,0 +1,238 @@
+"""BigQuery SQL to DuckDB SQL. sqlglot does nearly all of it; here is what it leaves different.
+
+Each rewrite of the tree says what would come out otherwise. tests/warehouse holds both sides equal to
+Google's own executor.
+"""
+
+from collections.abc import Callable
+
+import sqlglot
+from sqlglot import exp
+
+from pipelines.tables import DATASET, TABLES, VIEWS, table_schema
+
+# DuckDB has no such functions, or others by that name.
+MACROS = (
+    # BigQuery rounds halves away from zero, DuckDB to the even number.
+    "CREATE MACRO to_int64(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') "
+    "THEN CAST(round(TRY_CAST(x AS DOUBLE)) AS BIGINT) ELSE CAST(x AS BIGINT) END",
+    "CREATE MACRO ieee_divide(x, y) AS CAST(x AS DOUBLE) / y",
+    # Exact, which is within what APPROX_ promises. Equal counts by value: the answer is always the same.
+    "CREATE MACRO approx_top_count(x, n) AS list_transform(list_sort(list_transform(map_entries("
+    "histogram(x)), lambda e: {'c': -CAST(e.value AS BIGINT), 'v': e.key}))[1:n], "
+    "lambda e: {'value': e.v, 'count': -e.c})",
+)
+
+_INSTANTS = {
+    column["name"]
+    for table in TABLES
+    for field in table_schema(table)
+    for column in (field, *field.get("fields", ()))
+    if column["type"] in ("TIMESTAMP", "DATETIME")
+}
+
+
+class NotASelectError(ValueError):
+    """The statement is not one that only reads."""
+
+
+def parse(sql: str) -> exp.Query:
+    """The one query in ``sql``. Raises sqlglot's ParseError and TokenError, and NotASelectError."""
+    statements = [statement for statement in sqlglot.parse(sql, read="bigquery") if statement is not None]
+    if len(statements) != 1 or not isinstance(statements[0], exp.Query):
+        raise NotASelectError("Only one SELECT at a time: the warehouse is read-only here.")
+    return statements[0]
+
+
+def to_duckdb(query: exp.Query) -> str:
+    """The query for DuckDB; ``query`` itself stays as it is."""
+    tree = query.copy()
+    _name_columns(tree)
+    for node in reversed(list(tree.walk())):  # what is inside first: a rewrite copies it
+        rewrite = _REWRITES.get(type(node))
+        if rewrite is not None:
+            replacement = rewrite(node)
+            if replacement is not node:
+                node.replace(replacement)
+    return tree.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE)
+
+
+def _name_columns(query: exp.Query) -> None:
+    """Columns without a name are f0_, f1_ in BigQuery, and their expression in DuckDB."""
+    unnamed = 0
+    select = query
+    while isinstance(select, exp.SetOperation | exp.Subquery):
+        select = select.this
+    for projection in list(select.selects):
+        if isinstance(projection, exp.Alias | exp.Column) or projection.is_star:
+            continue
+        name = projection.output_name if isinstance(projection, exp.Dot) else ""
+        if not name:
+            name = f"f{unnamed}_"
+            unnamed += 1
+        projection.replace(exp.alias_(projection.copy(), name, quoted=True))
+
+
+def _table(table: exp.Table) -> exp.Expr:
+    """`project.heavy_rotation.plays` is heavy_rotation.plays: there is one project here."""
+    if table.catalog and table.db.lower() == DATASET and table.name in (*TABLES, *VIEWS):
+        table.set("catalog", None)
+    return table
+
+
+def _as_date(node: exp.Expr) -> exp.Expr:
+    """DuckDB makes a TIMESTAMP of a DATE that it truncates or adds to."""
+    inside = node.this
+    if isinstance(inside, exp.TimestampTrunc | exp.CurrentTimestamp | exp.Timestamp | exp.Datetime) or (
+        isinstance(inside, exp.Column) and inside.name in _INSTANTS
+    ):
+        return node  # BigQuery takes these too, and gives back what it took
+    return exp.cast(node.copy(), "DATE")
+
+
+def _as_timestamp(node: exp.Expr) -> exp.Expr:
+    """DuckDB answers with a time without a zone, which compares with none that has one."""
+    return exp.cast(node.copy(), exp.DataType.Type.TIMESTAMPTZ)
+
+
+def _to_int64(node: exp.Cast) -> exp.Expr:
+    """See the macro."""
+    if not node.is_type(exp.DataType.Type.BIGINT):
+        return node
+    return exp.Anonymous(this="TO_INT64", expressions=[node.this.copy()])
+
+
+def _array_agg(node: exp.ArrayAgg) -> exp.Expr:
+    """DuckDB knows no LIMIT inside ARRAY_AGG: the first of the list are the same."""
+    limit = node.this
+    if not isinstance(limit, exp.Limit):
+        return node
+    whole = exp.ArrayAgg(this=limit.this.copy())
+    return exp.Anonymous(this="LIST_SLICE", expressions=[whole, exp.Literal.number(1), limit.expression.copy()])
+
+
+def _string_agg(node: exp.GroupConcat) -> exp.Expr:
+    """Nor inside STRING_AGG. ARRAY_TO_STRING leaves out NULLs, as STRING_AGG does."""
+    if not isinstance(node.this, exp.Limit):
+        return node
+    first = _array_agg(exp.ArrayAgg(this=node.this.copy()))
+    separator = node.args.get("separator") or exp.Literal.string(",")
+    return exp.Anonymous(this="ARRAY_TO_STRING", expressions=[first, separator.copy()])
+
+
+def _approx_top_count(node: exp.ApproxTopK) -> exp.Expr:
+    """DuckDB's gives the values without their counts."""
+    return exp.Anonymous(this="APPROX_TOP_COUNT", expressions=[node.this.copy(), node.expression.copy()])
+
+
+def _divide(node: exp.Div) -> exp.Expr:
+    """BigQuery fails where the divisor is zero; DuckDB says infinity."""
+    divisor = node.expression
+    if isinstance(divisor, exp.Literal) and float(divisor.name) != 0:
+        return node
+    message = f"division by zero: {node.sql('bigquery')}"
+    zero = exp.EQ(this=exp.paren(divisor.copy()), expression=exp.Literal.number(0))
+    fail = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string(message)])
+    return exp.Case(ifs=[exp.If(this=zero, true=exp.cast(fail, "DOUBLE"))], default=node.copy())
+
+
+def _extract(node: exp.Extract) -> exp.Expr:
+    """Parts that DuckDB counts differently or does not know."""
+    part, value = node.this.sql("bigquery").upper(), node.expression
+    text: Callable[[str], exp.Expr] = lambda form: exp.cast(  # noqa: E731
+        exp.Anonymous(this="STRFTIME", expressions=[value.copy(), exp.Literal.string(form)]), "BIGINT"
+    )
+    match part:
+        case "DATE" | "TIME" | "DATETIME":
+            return exp.cast(value.copy(), "TIMESTAMP" if part == "DATETIME" else part)
+        case "WEEK" | "WEEK(SUNDAY)":  # weeks begin on Sunday; DuckDB's WEEK is ISO's
+            return text("%U")
+        case "WEEK(MONDAY)":
+            return text("%W")
+        case "ISOWEEK":
+            return exp.Extract(this=exp.var("WEEK"), expression=value.copy())
+        case "DAYOFWEEK":  # 1 is Sunday; DuckDB's 0 is
+            return exp.paren(exp.Add(this=node.copy(), expression=exp.Literal.number(1)))
+        case "MILLISECOND" | "MICROSECOND":  # of the second; DuckDB adds the seconds
+            unit = exp.Literal.number(1000 if part == "MILLISECOND" else 1000000)
+            return exp.paren(exp.Mod(this=node.copy(), expression=unit))
+    return node
+
+
+def _time_to_str(node: exp.TimeToStr) -> exp.Expr:
+    """sqlglot leaves FORMAT_TIMESTAMP's zone out."""
+    zone = node.args.get("zone")
+    if zone is None:
+        return node
+    local = exp.AtTimeZone(this=exp.paren(node.this.this.copy()), zone=zone.copy())
+    return exp.TimeToStr(this=local, format=node.args["format"].copy())
+
+
+def _timestamp_diff(node: exp.TimestampDiff) -> exp.Expr:
+    """BigQuery counts whole hours gone by; DuckDB's DATE_DIFF counts the strokes of the clock."""
+    unit = exp.Literal.string(node.text("unit") or "DAY")
+    times = [_as_timestamp(time) for time in (node.expression, node.this)]
+    return exp.Anonymous(this="DATESUB", expressions=[unit, *times])
+
+
+def _format(node: exp.Format) -> exp.Expr:
+    """FORMAT('%d', n) is PRINTF; DuckDB's FORMAT has another language."""
+    return exp.Anonymous(this="PRINTF", expressions=[node.this.copy(), *node.expressions])
+
+
+def _group(node: exp.Group) -> exp.Expr:
+    """A name is first looked for among the SELECT's aliases; in DuckDB among the tables' columns."""
+    select = node.parent_select
+    assert select is not None
+    numbers = {
+        projection.alias.lower(): number
+        for number, projection in enumerate(select.selects, start=1)
+        if isinstance(projection, exp.Alias)
+    }
+    for key in node.expressions:
+        if isinstance(key, exp.Column) and not key.table and key.name.lower() in numbers:
+            key.replace(exp.Literal.number(numbers[key.name.lower()]))
+    return node
+
+
+def _unnest(node: exp.Unnest) -> exp.Expr:
+    """WITH OFFSET counts from 0, WITH ORDINALITY from 1; and fields of an unnamed UNNEST are columns."""
+    offset, alias = node.args.get("offset"), node.args.get("alias")
+    columns = alias.columns if alias else []
+    if not isinstance(node.parent, exp.From | exp.Join) or (columns and not offset):
+        return node
+    array = node.expressions[0]
+    value: exp.Expr = exp.Anonymous(this="UNNEST", expressions=[array.copy()])
+    if columns:
+        value = exp.alias_(value, columns[0].name, quoted=True)
+    else:
+        depth = exp.PropertyEQ(this=exp.to_identifier("max_depth"), expression=exp.Literal.number(2))
+        value.append("expressions", depth)
+    values = [value]
+    if offset:
+        length = exp.Anonymous(this="LEN", expressions=[array.copy()])
+        numbers = exp.Anonymous(this="RANGE", expressions=[length])
+        numbered = exp.Anonymous(this="UNNEST", expressions=[numbers])
+        values.append(exp.alias_(numbered, offset.name, quoted=True))
+    return exp.select(*values).subquery(f"_{columns[0].name}" if columns else "_unnest")
+
+
+_REWRITES: dict[type, Callable[..., exp.Expr]] = {
+    exp.Table: _table,
+    exp.DateTrunc: _as_date,
+    exp.DateAdd: _as_date,
+    exp.DateSub: _as_date,
+    exp.ArrayAgg: _array_agg,
+    exp.Cast: _to_int64,
+    exp.GroupConcat: _string_agg,
+    exp.ApproxTopK: _approx_top_count,
+    exp.Div: _divide,
+    exp.Extract: _extract,
+    exp.TimeToStr: _time_to_str,
+    exp.TimestampDiff: _timestamp_diff,
+    exp.Format: _format,
+    exp.Group: _group,
+    exp.Unnest: _unnest,
+    exp.UnixToTime: _as_timestamp,
+    exp.StrToTime: _as_timestamp,
+}

@@ -1,0 +1,110 @@
+"""Rows as text: an aligned table, CSV (RFC 4180) or a JSON array.
+
+Times are RFC 3339: a TIMESTAMP with Z, a DATETIME without a zone. Bytes are base64, as in BigQuery's JSON.
+"""
+
+import base64
+import csv
+import io
+import json
+import math
+import unicodedata
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any, Literal
+
+import pyarrow as pa
+
+Format = Literal["table", "csv", "json"]
+FORMATS: tuple[Format, ...] = ("table", "csv", "json")
+
+
+def show(table: pa.Table, form: Format) -> Iterator[str]:
+    """The lines, each with its end. ``table`` holds what a query gave."""
+    rows = [[_plain(value) for value in row] for row in zip(*map(_values, table.columns), strict=True)]
+    if form == "json":
+        return _json(table.column_names, rows)
+    if form == "csv":
+        return _csv(table.column_names, rows)
+    return _table(table, rows)
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _plain(value: Any) -> Any:
+    """The value in JSON's terms."""
+    match value:
+        case datetime():
+            aware = value.tzinfo is not None
+            text = (value.astimezone(UTC) if aware else value).replace(tzinfo=None).isoformat()
+            return text + "Z" if aware else text
+        case date() | time():
+            return value.isoformat()
+        case bytes():
+            return base64.b64encode(value).decode()
+        case float() if not math.isfinite(value):  # JSON has no number for them
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        case Decimal():
+            return str(value)
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {name: _plain(item) for name, item in value.items()}
+        case None | bool() | int() | float() | str():
+            return value
+    return str(value)
+
+
+def _json(names: list[str], rows: list[list[Any]]) -> Iterator[str]:
+    if not rows:
+        yield "[]\n"
+    for number, row in enumerate(rows, start=1):
+        start, end = "[" if number == 1 else " ", "]" if number == len(rows) else ","
+        yield start + json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False) + end + "\n"
+
+
+def _csv(names: list[str], rows: list[list[Any]]) -> Iterator[str]:
+    for row in (names, *rows):
+        line = io.StringIO()
+        csv.writer(line).writerow(["" if value is None else _text(value) for value in row])
+        yield line.getvalue()
+
+
+def _table(table: pa.Table, rows: list[list[Any]]) -> Iterator[str]:
+    cells = [["NULL" if value is None else _one_line(_text(value)) for value in row] for row in rows]
+    lines = [[_one_line(name) for name in table.column_names], *cells]
+    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    lines.insert(1, ["─" * width for width in widths])
+    right = [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in table.schema.types]
+    for line in lines:
+        padded = [
+            " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
+            for cell, width, to_right in zip(line, widths, right, strict=True)
+        ]
+        yield "  ".join(padded).rstrip() + "\n"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _one_line(text: str) -> str:
+    """Control characters spelled out: a track's name must neither break the table nor steer the terminal."""
+    return "".join(repr(char)[1:-1] if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in text)
+
+
+def _width(text: str) -> int:
+    """The columns a terminal gives it: two for wide characters, none for those that join the one before."""
+    return sum(map(_char_width, text)) if not text.isascii() else len(text)
+
+
+def _char_width(char: str) -> int:
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
