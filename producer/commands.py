@@ -16,9 +16,7 @@ from producer.importing import Importer
 from producer.report import ProgressLine, text_of
 
 
-def import_exports(
-    paths: list[Path], *, user: str | None, archive: str | None, calendar: Calendar, state: Path
-) -> str:
+def import_exports(paths: list[Path], *, user: str | None, archive: str | None, calendar: Calendar, state: Path) -> str:
     """Import exports into the archive, or say what an import would do where there is none.
 
     Raises ProducerError and StorageError.
@@ -63,9 +61,7 @@ def only_account(state: Path) -> str:
     accounts = Cursors(state).accounts()
     if len(accounts) == 1:
         return accounts[0]
-    known = (
-        f"{state} knows {len(accounts)} accounts ({', '.join(accounts)})" if accounts else "none was polled here"
-    )
+    known = f"{state} knows {len(accounts)} accounts ({', '.join(accounts)})" if accounts else "none was polled here"
     raise StateError(
         f"whose plays are they? {known}: say --user NAME. With the account id that polling uses, imported "
         "and polled plays belong together"

@@ -99,9 +99,7 @@ class TopicDestination:
         _, project, _, name = self._topic.split("/")
         match error:
             case exceptions.NotFound():
-                return (
-                    f"there is no {self._topic}; create it: gcloud pubsub topics create {name} --project {project}"
-                )
+                return f"there is no {self._topic}; create it: gcloud pubsub topics create {name} --project {project}"
             case exceptions.PermissionDenied() | exceptions.Unauthenticated():
                 return f"no permission to publish to {self._topic}; it takes the role roles/pubsub.publisher"
             case exceptions.RetryError() | TimeoutError():

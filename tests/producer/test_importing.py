@@ -114,9 +114,7 @@ def test_zip_folder_and_files_give_the_same_plays(run: Run, tmp_path: Path) -> N
     files = [write_json(tmp_path / "folder" / name, rows) for name, rows in parts.items()]
     zipped = write_zip(tmp_path / "export.zip", parts)
     found = []
-    for number, paths in enumerate(
-        [[tmp_path / "folder"], files, [zipped], [zipped, *files, tmp_path / "folder"]]
-    ):
+    for number, paths in enumerate([[tmp_path / "folder"], files, [zipped], [zipped, *files, tmp_path / "folder"]]):
         archive = tmp_path / f"archive{number}"
         assert run("import", *paths, "--user", "me", "--archive", archive).code == 0
         found.append(identities(plays_in(archive)))
@@ -231,9 +229,7 @@ def test_the_user_is_the_account_that_is_polled_if_it_is_one(run: Run, tmp_path:
         ("account-data", 6_866, 5_150, {"left out played for less than 30 seconds": 1_716}),
     ],
 )
-def test_real_exports(
-    run: Run, tmp_path: Path, folder: str, read: int, plays: int, left_out: dict[str, int]
-) -> None:
+def test_real_exports(run: Run, tmp_path: Path, folder: str, read: int, plays: int, left_out: dict[str, int]) -> None:
     if not REAL.exists():
         pytest.skip(f"real exports are not tested: there is no {REAL}")
     ran = run("import", REAL / folder, "--user", "me", "--archive", tmp_path)

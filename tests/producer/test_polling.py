@@ -1,80 +1,30 @@
-"""Polls of the Spotify look-alike over real HTTP, into an archive and into a topic."""
+"""Polls of the Spotify look-alike over real HTTP, into an archive."""
 
 import json
 import signal
 import subprocess
 import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from google.cloud import pubsub
 
-from demo.catalogue import Track
-from demo.faults import Answer, DuplicateItems, Fault, LateListing, ShuffledItems, SlowAnswer, json_answer
-from demo.listener import Listener
-from demo.spotify import SpotifyServer
-from demo.spotify_feed import recently_played
-from demo.spotify_http import Call
+from demo.faults import DuplicateItems, Fault, LateListing, ShuffledItems, SlowAnswer
 from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
-from pipelines.domain.play import Play, from_message
+from pipelines.domain.play import Play
 from producer.cursor import Cursors
 from producer.errors import PublishError
 from producer.polling import poll
-from producer.publishing import ArchiveDestination, Reject, TopicDestination
+from producer.publishing import ArchiveDestination, Reject
 from tests.producer.conftest import Run
 from tests.producer.exports import identities, plays_in
+from tests.producer.look_alike import NOW, Spotify, items, leave_alone, spoil_one
 
-NOW = datetime(2026, 11, 10, 20, tzinfo=UTC)
-LISTENER = Listener(1)
 REPOSITORY = Path(__file__).parents[2]
-
-
-def leave_alone(items: list[Any]) -> None:
-    """Nothing spoiled."""
-
-
-class Spotify(SpotifyServer):
-    """The look-alike, with a clock that a test sets and items that a test can spoil."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-        self.spoil: Callable[[list[Any]], None] = leave_alone
-        super().__init__(LISTENER.listens, clock=lambda: self.now)
-
-    def answer(self, call: Call, fault: Fault | None) -> Answer:
-        answer = super().answer(call, fault)
-        if answer.status == 200 and call.path.endswith("recently-played"):
-            body = json.loads(answer.body)
-            self.spoil(body["items"])
-            return json_answer(body)
-        return answer
-
-    def listed(self) -> list[datetime]:
-        """What it lists now, worked out from the listener's habits."""
-        listens = LISTENER.listens(self.now - timedelta(days=20), self.now + timedelta(milliseconds=1))
-        ended = [each.ended_at for each in listens if isinstance(each.what, Track) and each.ms_played > 30_000]
-        return sorted(ended)[-50:]
-
-    def asked(self) -> list[str]:
-        return [request.path for request in self.requests]
-
-
-@pytest.fixture
-def spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spotify]:
-    with Spotify() as server:
-        monkeypatch.setenv("SPOTIFY_API_URL", server.url)
-        monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", server.url + "/")
-        monkeypatch.setenv("SPOTIFY_CLIENT_ID", server.accounts.client_id)
-        monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", server.accounts.client_secret)
-        monkeypatch.setenv("SPOTIFY_REFRESH_TOKEN", server.accounts.refresh_token)
-        yield server
 
 
 @pytest.fixture
@@ -167,10 +117,6 @@ def test_a_gap_is_told(spotify: Spotify, run: Run, into_archive: list[Any]) -> N
     assert run(*into_archive).err == "", "once is enough"
 
 
-def spoil_one(items: list[Any]) -> None:
-    items[5] = {"played_at": "2026-11-10T01:02:03.004Z", "track": "gone"}
-
-
 def test_an_unreadable_item_is_kept_and_the_others_go_on(
     spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]
 ) -> None:
@@ -179,9 +125,7 @@ def test_an_unreadable_item_is_kept_and_the_others_go_on(
     assert ran.code == 0
     assert "50 listed, 50 new, 1 of them unreadable, 49 published" in ran.out
     [kept] = (tmp_path / "state" / "rejected").glob("*.json")
-    assert (
-        ran.err == f"WARNING: an item of Spotify's cannot be read (track is not an object); it is kept in {kept}\n"
-    )
+    assert ran.err == f"WARNING: an item of Spotify's cannot be read (track is not an object); it is kept in {kept}\n"
     assert json.loads(kept.read_text())["item"]["track"] == "gone"
     again = run(*into_archive)
     assert (again.err, "0 new" in again.out) == ("", True)
@@ -200,12 +144,6 @@ class Refuses:
 
     def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
         raise PublishError("no")
-
-
-def items(count: int) -> list[Any]:
-    """The newest items listed, so many."""
-    listed: Any = recently_played(LISTENER.listens, NOW, {"limit": str(count)}, "")["items"]
-    return list(listed)
 
 
 def test_a_crash_between_publishing_and_the_cursor_repeats_and_skips_nothing(tmp_path: Path) -> None:
@@ -228,78 +166,6 @@ def test_what_is_not_acknowledged_does_not_move_the_cursor(tmp_path: Path) -> No
     with pytest.raises(PublishError):
         poll(items(50), "me", cursors, Refuses(), NOW)
     assert cursors.load("me") == before
-
-
-@dataclass
-class Topic:
-    """A topic, and a subscription that sees all that is published to it."""
-
-    name: str
-    subscription: str
-    client: pubsub.SubscriberClient
-
-    def messages(self, count: int) -> list[Any]:
-        """The messages, as soon as there are so many."""
-        found: list[Any] = []
-        while len(found) < count:
-            pulled = self.client.pull(
-                subscription=self.subscription, max_messages=100, timeout=10
-            ).received_messages
-            found += [received.message for received in pulled]
-            if pulled:
-                ack_ids = [received.ack_id for received in pulled]
-                self.client.acknowledge(subscription=self.subscription, ack_ids=ack_ids)
-        return found
-
-
-@pytest.fixture
-def topic(pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", pubsub_host)
-    name = uuid.uuid4().hex
-    found = Topic(f"projects/p/topics/t{name}", f"projects/p/subscriptions/s{name}", pubsub.SubscriberClient())
-    publisher = pubsub.PublisherClient()
-    publisher.create_topic(name=found.name)
-    found.client.create_subscription(name=found.subscription, topic=found.name)
-    yield found
-    publisher.stop()
-    publisher.transport.close()
-    found.client.close()
-
-
-def test_to_a_topic(spotify: Spotify, run: Run, tmp_path: Path, topic: Topic) -> None:
-    spotify.spoil = spoil_one
-    into_topic = ["poll", "--once", "--topic", topic.name, "--state", tmp_path / "state"]
-    ran = run(*into_topic)
-    assert (ran.code, ran.err) == (0, "")
-    assert "50 listed, 50 new, 1 of them unreadable, 49 published" in ran.out
-    messages = topic.messages(50)
-    [rejected] = [message for message in messages if "reason" in message.attributes]
-    assert json.loads(rejected.data) == {"played_at": "2026-11-10T01:02:03.004Z", "track": "gone"}
-    assert rejected.attributes["reason"] == "track is not an object"
-    assert set(rejected.attributes) == {"user_id", "played_at", "source", "reason"}
-    plays = [from_message(message.data) for message in messages if message is not rejected]
-    listed = spotify.listed()
-    assert sorted(play.played_at for play in plays) == [*listed[:44], *listed[45:]]
-    for message in messages:
-        assert message.attributes["user_id"] == spotify.account_id
-        assert message.attributes["source"] == "RECENTLY_PLAYED"
-    assert "0 new, 0 published" in run(*into_topic).out
-
-
-def test_a_topic_that_is_not_there(spotify: Spotify, run: Run, tmp_path: Path, topic: Topic) -> None:
-    ran = run("poll", "--once", "--topic", "projects/p/topics/missing", "--state", tmp_path / "state")
-    assert ran.code == 1
-    assert ran.err.startswith("error: there is no projects/p/topics/missing; create it: ")
-    assert ran.err.endswith(": gcloud pubsub topics create missing --project p\n")
-    assert Cursors(tmp_path / "state").load(spotify.account_id).newest is None
-
-
-def test_no_pubsub_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
-    destination = TopicDestination("projects/p/topics/t", patience_seconds=1)
-    with pytest.raises(PublishError, match="did not take the plays within 1 s; the next poll repeats them"):
-        poll(items(3), "me", Cursors(tmp_path), destination, NOW)
-    assert Cursors(tmp_path).load("me").newest is None
 
 
 def test_ctrl_c(spotify: Spotify, into_archive: list[str | Path]) -> None:
