@@ -1,0 +1,175 @@
+"""The command line: reads the options, hands over to ``commands``, and tells errors in one line."""
+
+import argparse
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from platformdirs import user_state_path
+
+from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError
+from pipelines.storage import StorageError
+from producer import commands
+from producer.errors import ProducerError
+
+_OK, _FAILED, _INTERRUPTED = 0, 1, 130
+
+_IMPORT_EXAMPLES = """\
+examples:
+  what is in the export, without writing anything:
+    python -m producer import ~/Downloads/my_spotify_data.zip --user me --dry-run
+
+  the export as Spotify sends it, and an older one that was unpacked:
+    python -m producer import my_spotify_data.zip old_export/ --user me --archive ~/music/archive
+
+  some of its files, into a bucket:
+    python -m producer import Streaming_History_Audio_*.json --user me --archive gs://my-bucket/archive
+
+Importing the same export again, or a newer one that contains it, counts no play twice.
+"""
+
+_POLL_EXAMPLES = """\
+examples:
+  to the topic that the stream reads:
+    python -m producer poll --once --topic projects/my-project/topics/plays
+
+  straight into an archive, without Pub/Sub:
+    python -m producer poll --once --archive ~/music/archive
+
+Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
+The environment holds SPOTIFY_CLIENT_ID, SPOTIFY_CLIENT_SECRET and SPOTIFY_REFRESH_TOKEN; SPOTIFY_API_URL and
+SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests.
+"""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command. Exit codes: 0 fine, 1 failed, 2 wrong usage (argparse raises SystemExit), 130 Ctrl-C."""
+    options = _parser().parse_args(argv)
+    _log_to_stderr()
+    try:
+        print(options.run(options))
+    except (ProducerError, StorageError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        print("stopped; what was written is whole, and the same command can be run again", file=sys.stderr)
+        return _INTERRUPTED
+    return _OK
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m producer",
+        description="Gets plays from Spotify, and from its exports, to Pub/Sub or to an archive.",
+        allow_abbrev=False,
+    )
+    subcommands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_import(subcommands)
+    _add_poll(subcommands)
+    return parser
+
+
+def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _subcommand(subcommands, "import", "import exports of listening history", _IMPORT_EXAMPLES)
+    parser.add_argument(
+        "paths", metavar="PATH", nargs="+", type=Path, help="a zip, a folder or a JSON file of an export"
+    )
+    parser.add_argument("--user", help="whose plays they are (default: the account that is polled, if it is one)")
+    parser.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder to write to")
+    parser.add_argument("--dry-run", action="store_true", help="report what is in the export, write nothing")
+    _add_time_zone(parser)
+    _add_state(parser)
+
+    def run(options: argparse.Namespace) -> str:
+        if not options.archive and not options.dry_run:
+            parser.error("say where to write: --archive A (or --dry-run, to see what is in the export)")
+        return commands.import_exports(
+            options.paths,
+            user=options.user,
+            archive=None if options.dry_run else options.archive,
+            calendar=options.time_zone or Calendar(),
+            state=options.state,
+        )
+
+    parser.set_defaults(run=run)
+
+
+def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _subcommand(subcommands, "poll", "get the plays that Spotify lists", _POLL_EXAMPLES)
+    parser.add_argument("--once", action="store_true", required=True, help="poll once, and end")
+    destination = parser.add_mutually_exclusive_group(required=True)
+    destination.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
+    destination.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder")
+    _add_time_zone(parser)
+    _add_state(parser)
+
+    def run(options: argparse.Namespace) -> str:
+        if options.topic and options.time_zone:
+            parser.error("--time_zone is for --archive; with --topic the pipeline decides on months")
+        return commands.poll_once(
+            topic=options.topic,
+            archive=options.archive,
+            calendar=options.time_zone or Calendar(),
+            state=options.state,
+        )
+
+    parser.set_defaults(run=run)
+
+
+def _subcommand(
+    subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, purpose: str, examples: str
+) -> argparse.ArgumentParser:
+    return subcommands.add_parser(
+        name,
+        help=purpose,
+        description=f"{purpose[0].upper()}{purpose[1:]}.",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def _add_time_zone(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--time_zone", metavar="ZONE", type=_calendar, help=f"whose months count (default: {DEFAULT_TIME_ZONE})"
+    )
+
+
+def _add_state(parser: argparse.ArgumentParser) -> None:
+    default = user_state_path("heavy-rotation", appauthor=False)
+    parser.add_argument(
+        "--state",
+        metavar="FOLDER",
+        type=Path,
+        default=default,
+        help="what polling remembers (default: %(default)s)",
+    )
+
+
+def _calendar(name: str) -> Calendar:
+    try:
+        return Calendar(name)
+    except UnknownTimeZoneError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _topic(name: str) -> str:
+    if not re.fullmatch(r"projects/[^/]+/topics/[^/]+", name):
+        raise argparse.ArgumentTypeError(f"{name!r} is not a topic; write it as projects/PROJECT/topics/TOPIC")
+    return name
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
+    logger = logging.getLogger("producer")
+    logger.handlers = [handler]
+    logger.propagate = False
+    # Google's libraries log what they also raise, with a stack trace.
+    logging.getLogger("google").addHandler(logging.NullHandler())
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

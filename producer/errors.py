@@ -1,0 +1,37 @@
+"""What can go wrong for a reason outside the program. The texts are for the user, and hold no token."""
+
+
+class ProducerError(Exception):
+    """Told in one line and exit code 1, without a stack trace."""
+
+
+class ExportError(ProducerError):
+    """What was named is not an export that can be read whole."""
+
+
+class StateError(ProducerError):
+    """The state folder cannot be read or written, or what is asked of it is not there."""
+
+
+class SpotifyError(ProducerError):
+    """Spotify did not do what was asked. Nothing is lost by trying again later, unless a subclass says so."""
+
+
+class UnreachableError(SpotifyError):
+    """No whole answer came: no network, a time-out, a broken connection, Spotify's own trouble."""
+
+
+class RateLimitedError(SpotifyError):
+    """Spotify asks to wait for longer than a poll may take."""
+
+    def __init__(self, message: str, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class LoginError(SpotifyError):
+    """A person has to act: credentials are missing or refused, or the login has ended."""
+
+
+class PublishError(ProducerError):
+    """Pub/Sub did not acknowledge every message. What it did acknowledge may come again."""

@@ -1,0 +1,153 @@
+"""Where polled plays go: a Pub/Sub topic, or an archive directly.
+
+Both take plays and what could not be read, and return only when all of it is safe. After an error some of it
+may have arrived: publishing the same again is harmless, since a play's identity is its user and its instant.
+"""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+from google.api_core import exceptions
+from google.api_core.retry import Retry, if_exception_type
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.pubsub_v1 import PublisherClient
+from google.cloud.pubsub_v1.types import BatchSettings, PublisherOptions
+
+from pipelines.archive import Archive
+from pipelines.domain.instants import rfc3339
+from pipelines.domain.month import Calendar
+from pipelines.domain.play import Play, Source
+from producer.errors import PublishError
+from producer.private_files import save
+
+_PATIENCE_SECONDS = 30.0
+_TRANSIENT = (
+    exceptions.Aborted,
+    exceptions.Cancelled,
+    exceptions.DeadlineExceeded,
+    exceptions.InternalServerError,
+    exceptions.ResourceExhausted,
+    exceptions.ServiceUnavailable,
+    exceptions.Unknown,
+)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """An item that Spotify listed and that cannot be read as a play: ``item`` is its parsed JSON."""
+
+    user_id: str
+    item: Any
+    reason: str
+    seen_at: datetime
+
+    @property
+    def payload(self) -> bytes:
+        """The item as JSON."""
+        return orjson.dumps(self.item)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same item, whatever the order of its fields."""
+        return hashlib.sha256(orjson.dumps(self.item, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
+
+
+class Destination(Protocol):
+    """What a poll needs of the place where plays go."""
+
+    def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
+        """Return when all of it is safe. Raises PublishError, StateError or StorageError otherwise."""
+
+
+class TopicDestination:
+    """A Pub/Sub topic: a message for each play, and for each reject one that the stream puts into ``rejected``."""
+
+    def __init__(self, topic: str, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        """``topic`` is ``projects/P/topics/T``. Trouble that may pass is retried for ``patience_seconds``."""
+        self._topic = topic
+        self._patience = patience_seconds
+        # The client's own patience is ten minutes: a poll that waits so long keeps the next one from trying.
+        retry = Retry(predicate=if_exception_type(*_TRANSIENT), initial=0.1, timeout=patience_seconds)
+        options = PublisherOptions(retry=retry, timeout=patience_seconds)
+        try:
+            self._client = PublisherClient(BatchSettings(max_messages=500, max_latency=0.05), options)
+        except GoogleAuthError as error:
+            raise PublishError(_no_credentials(error)) from error
+
+    def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
+        """Publish in batches and wait until Pub/Sub has acknowledged every message."""
+        messages = [play.to_message() for play in plays] + [_rejected_message(reject) for reject in rejects]
+        futures = [self._client.publish(self._topic, data, **attributes) for data, attributes in messages]
+        for future in futures:
+            try:
+                # The client gives up by itself; the longer wait is for a client that hangs.
+                future.result(timeout=2 * self._patience)
+            except GoogleAuthError as error:
+                raise PublishError(_no_credentials(error)) from error
+            except (exceptions.GoogleAPIError, TimeoutError) as error:
+                raise PublishError(self._explanation(error)) from error
+
+    def _explanation(self, error: Exception) -> str:
+        _, project, _, name = self._topic.split("/")
+        match error:
+            case exceptions.NotFound():
+                return f"there is no {self._topic}; create it: gcloud pubsub topics create {name} --project {project}"
+            case exceptions.PermissionDenied() | exceptions.Unauthenticated():
+                return f"no permission to publish to {self._topic}; it takes the role roles/pubsub.publisher"
+            case exceptions.RetryError() | TimeoutError():
+                return f"Pub/Sub did not take the plays within {self._patience:.0f} s; the next poll repeats them"
+            case _:
+                return f"Pub/Sub refused the plays: {getattr(error, 'message', error)}"
+
+
+class ArchiveDestination:
+    """An archive, without a pipeline in between. What cannot be read is kept in a folder beside the state."""
+
+    def __init__(self, archive: Archive, calendar: Calendar, rejected: Path) -> None:
+        self._archive = archive
+        self._calendar = calendar
+        self._rejected = rejected
+
+    def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
+        """One new file for each month, one for each reject."""
+        for reject in rejects:
+            path = self._rejected / f"{reject.digest}.json"
+            save(path, _rejected_file(reject))
+            _log.warning("an item of Spotify's cannot be read (%s); it is kept in %s", reject.reason, path)
+        in_order = sorted(plays, key=lambda play: play.played_at)
+        for month, of_month in groupby(in_order, key=lambda play: self._calendar.month_of(play.played_at)):
+            self._archive.write(month, list(of_month))
+
+
+def _rejected_message(reject: Reject) -> tuple[bytes, dict[str, str]]:
+    # The stream reads every message's timestamp from played_at, so a message without it could hold it up.
+    return reject.payload, {
+        "user_id": reject.user_id,
+        "played_at": rfc3339(reject.seen_at),
+        "source": Source.RECENTLY_PLAYED.value,
+        "reason": reject.reason,
+    }
+
+
+def _rejected_file(reject: Reject) -> dict[str, Any]:
+    return {
+        "user_id": reject.user_id,
+        "seen_at": rfc3339(reject.seen_at),
+        "reason": reject.reason,
+        "item": reject.item,
+    }
+
+
+def _no_credentials(error: Exception) -> str:
+    return (
+        f"Google Cloud knows nobody here ({error}); run: gcloud auth application-default login, or set "
+        "PUBSUB_EMULATOR_HOST for a local Pub/Sub"
+    )

@@ -1,0 +1,53 @@
+"""What the producer's tests share."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from producer.__main__ import main
+from tests.producer.look_alike import Spotify
+from tests.pubsub_hosts import emulator_pubsub_host, local_pubsub_host, pubsub_host
+
+__all__ = ["emulator_pubsub_host", "local_pubsub_host", "pubsub_host"]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run the producer with these arguments, in this process."""
+
+    def run(*arguments: str | Path) -> Ran:
+        capsys.readouterr()
+        try:
+            code = main([str(argument) for argument in arguments])
+        except SystemExit as end:  # argparse's way
+            code = end.code if isinstance(end.code, int) else 1
+        said = capsys.readouterr()
+        assert "Traceback" not in said.err
+        return Ran(code, said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spotify]:
+    with Spotify() as server:
+        monkeypatch.setenv("SPOTIFY_API_URL", server.url)
+        monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", server.url + "/")
+        monkeypatch.setenv("SPOTIFY_CLIENT_ID", server.accounts.client_id)
+        monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", server.accounts.client_secret)
+        monkeypatch.setenv("SPOTIFY_REFRESH_TOKEN", server.accounts.refresh_token)
+        yield server

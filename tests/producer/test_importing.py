@@ -1,0 +1,256 @@
+"""Imports from real files: what is found, what is written, and that importing again adds no identity."""
+
+import json
+import random
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.archive import Archive
+from pipelines.domain.month import Calendar
+from pipelines.domain.play import Source
+from producer import importing
+from producer.__main__ import main
+from tests.producer.conftest import Run
+from tests.producer.exports import (
+    ADDRESS,
+    AGENT,
+    LOGIN_NAME,
+    PLATFORM,
+    account,
+    at,
+    episode,
+    extended,
+    identities,
+    plays_in,
+    write_json,
+    write_zip,
+)
+
+REAL = Path(__file__).parents[2] / ".." / "shared" / "real"
+FOLDER = "Spotify Extended Streaming History"
+ROWS = [extended(f"2026-05-{day:02}T10:00:00Z", track) for day in range(1, 29) for track in "ab"]
+
+
+def numbers(report: str) -> dict[str, int]:
+    """The report's figures by what stands behind them."""
+    found = {}
+    for line in report.splitlines():
+        words = line[12:].split()
+        if words and words[0].replace(",", "").isdecimal():
+            found[f"{line[:12].strip()} {' '.join(words[1:])}".strip()] = int(words[0].replace(",", ""))
+    return found
+
+
+def test_a_zip_as_spotify_sends_it(run: Run, tmp_path: Path) -> None:
+    video = [extended("2026-05-01T11:00:00Z", "v")]
+    export = write_zip(
+        tmp_path / "my_spotify_data.zip",
+        {
+            f"{FOLDER}/Streaming_History_Audio_2025-2026_1.json": [
+                extended(),
+                extended(),
+                extended(ms_played=29_999),
+            ],
+            f"{FOLDER}/Streaming_History_Audio_2026_2.json": [
+                extended("2026-06-01T10:00:00Z"),
+                episode(),
+                {"ts": 1},
+            ],
+            f"{FOLDER}/Streaming_History_Video_2026.json": video,
+            f"{FOLDER}/ReadMeFirst_ExtendedStreamingHistory.pdf": b"%PDF",
+            f"__MACOSX/{FOLDER}/._Streaming_History_Audio_2026_2.json": b"\0",
+        },
+    )
+    ran = run("import", export, "--user", "me", "--archive", tmp_path / "archive")
+    assert (ran.code, ran.err) == (0, "")
+    assert numbers(ran.out) == {
+        "read rows of 3 files": 7,
+        "plays in 2 months, 2026-05 to 2026-06 (Europe/Paris)": 2,
+        "left out played for less than 30 seconds": 1,
+        "the same play again": 1,
+        "podcast episode": 1,
+        "video": 1,
+        "unreadable ms_played is missing (first: row 3 of Streaming_History_Audio_2026_2.json)": 1,
+        f"written files to {tmp_path / 'archive'}": 2,
+    } | {key: value for key, value in numbers(ran.out).items() if key.startswith("took")}
+    assert f"next: python -m pipelines.rebuild --archive {tmp_path / 'archive'} --warehouse WAREHOUSE" in ran.out
+    first, second = plays_in(tmp_path / "archive")
+    assert [first.played_at, second.played_at] == at("2026-05-01T10:00:00Z", "2026-06-01T10:00:00Z")
+    assert (first.user_id, first.track_id, first.source) == ("me", "a", Source.EXTENDED_EXPORT)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "plays"),
+    [
+        ("Streaming_History_Audio_2026_3.json", [extended()], 1),
+        ("endsong_0.json", [extended()], 1),
+        ("StreamingHistory_music_0.json", [account()], 1),
+        ("StreamingHistory0.json", [account()], 1),
+        ("by-hand.json", [extended()], 1),
+        ("by-hand.json", [account()], 1),
+        (
+            "StreamingHistory_podcast_0.json",
+            [{"endTime": "2026-05-01 10:00", "podcastName": "P", "msPlayed": 1}],
+            0,
+        ),
+        ("by-hand.json", [{"endTime": "2026-05-01 10:00", "podcastName": "P", "msPlayed": 99_000}], 0),
+        ("Streaming_History_Audio_2026_3.json", [], 0),
+    ],
+)
+def test_every_kind_of_file(run: Run, tmp_path: Path, name: str, rows: list[object], plays: int) -> None:
+    path = write_json(tmp_path / name, rows)
+    ran = run("import", path, "--user", "me", "--archive", tmp_path / "archive")
+    assert ran.code == 0
+    assert len(plays_in(tmp_path / "archive")) == plays
+
+
+def test_zip_folder_and_files_give_the_same_plays(run: Run, tmp_path: Path) -> None:
+    names = ["Streaming_History_Audio_2026_1.json", "deep/er/endsong_3.json"]
+    parts = dict(zip(names, (ROWS[::2], ROWS[1::2]), strict=True))
+    files = [write_json(tmp_path / "folder" / name, rows) for name, rows in parts.items()]
+    zipped = write_zip(tmp_path / "export.zip", parts)
+    found = []
+    for number, paths in enumerate([[tmp_path / "folder"], files, [zipped], [zipped, *files, tmp_path / "folder"]]):
+        archive = tmp_path / f"archive{number}"
+        assert run("import", *paths, "--user", "me", "--archive", archive).code == 0
+        found.append(identities(plays_in(archive)))
+    assert len(found[0]) == len(ROWS)
+    assert found.count(found[0]) == 4
+
+
+def test_importing_again_and_a_newer_export_add_no_identity(run: Run, tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    old = write_zip(tmp_path / "old.zip", {"endsong_0.json": ROWS})
+    later = [extended("2026-09-01T10:00:00Z")]
+    new = write_zip(tmp_path / "new.zip", {"Streaming_History_Audio_2026.json": [*reversed(ROWS), *later]})
+    run("import", old, "--user", "me", "--archive", archive)
+    once = set(identities(plays_in(archive)))
+    run("import", old, "--user", "me", "--archive", archive)
+    assert set(identities(plays_in(archive))) == once
+    run("import", new, "--user", "me", "--archive", archive)
+    assert len(set(identities(plays_in(archive))) - once) == 1
+
+
+instants = st.sampled_from(["2026-05-01T10:00:00Z", "2026-05-31T21:59:59Z", "2026-05-31T22:00:00Z"])
+rows = st.builds(extended, instants, st.sampled_from("abc"), st.sampled_from([30_000, 31_000, 29_000]))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(rows, max_size=15), st.integers(1, 4), st.randoms(use_true_random=False))
+def test_files_and_their_order_do_not_matter(rows: list[object], files: int, rng: random.Random) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        together, apart = Path(folder) / "together", Path(folder) / "apart"
+        write_json(together / "endsong_0.json", rows)
+        shuffled = rows + rng.sample(rows, len(rows) // 2)
+        rng.shuffle(shuffled)
+        for number in range(files):
+            write_json(apart / f"endsong_{number}.json", shuffled[number::files])
+        found = []
+        for export in (together, apart):
+            archive = export / "archive"
+            assert main(["import", str(export), "--user", "me", "--archive", str(archive)]) == 0
+            found.append(identities(plays_in(archive)))
+        assert found[0] == found[1]
+
+
+def test_a_dry_run_reports_and_writes_nothing(run: Run, tmp_path: Path) -> None:
+    export = write_json(tmp_path / "endsong_0.json", ROWS)
+    ran = run("import", export, "--user", "me", "--dry-run", "--archive", tmp_path / "archive")
+    assert ran.code == 0
+    assert numbers(ran.out)["plays in 1 month, 2026-05 to 2026-05 (Europe/Paris)"] == len(ROWS)
+    assert "dry run" in ran.out
+    assert not (tmp_path / "archive").exists()
+
+
+def test_months_are_those_of_the_time_zone_and_have_one_file_each(run: Run, tmp_path: Path) -> None:
+    rows = [extended(ts, track) for ts in ("2026-05-31T21:59:59Z", "2026-05-31T22:00:00Z") for track in "ab"]
+    for number, row in enumerate(rows):
+        write_json(tmp_path / f"endsong_{number}.json", [row])
+    run("import", tmp_path, "--user", "me", "--archive", tmp_path / "paris")
+    run("import", tmp_path, "--user", "me", "--archive", tmp_path / "utc", "--time_zone", "UTC")
+    assert folders(tmp_path / "paris") == ["month=2026-05", "month=2026-06"]
+    assert folders(tmp_path / "utc") == ["month=2026-05"]
+
+
+def folders(archive: Path) -> list[str]:
+    return [Path(path).parent.name for path in Archive(str(archive)).files()]
+
+
+def test_what_is_held_in_memory_is_limited_and_nothing_is_lost(
+    tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_HELD_PLAYS", 5)
+    rows = [extended(f"2026-{month:02}-{day:02}T10:00:00Z") for day in range(1, 21) for month in range(1, 8)]
+    write_json(tmp_path / "endsong_0.json", rows)
+    run("import", tmp_path, "--user", "me", "--archive", tmp_path / "archive")
+    archive = Archive(str(tmp_path / "archive"))
+    assert max(len(list(archive.read(path))) for path in archive.files()) <= 5
+    assert len(set(identities(plays_in(tmp_path / "archive")))) == len(rows)
+
+
+def test_no_personal_field_gets_anywhere(run: Run, tmp_path: Path) -> None:
+    broken = [extended(ts="never"), extended(ms_played="long"), extended(skipped=7)]  # type: ignore[arg-type]
+    export = write_json(tmp_path / "endsong_0.json", [*ROWS, episode(), *broken])
+    ran = run("import", export, "--user", "me", "--archive", tmp_path / "archive")
+    plays = plays_in(tmp_path / "archive")
+    assert len(plays) == len(ROWS)
+    # Plays as text too: the files are compressed.
+    written = b"".join(path.read_bytes() for path in (tmp_path / "archive").rglob("*.avro"))
+    everything = ran.out + ran.err + repr(plays) + written.decode("latin-1")
+    assert "unreadable" in ran.out
+    for personal in (ADDRESS, AGENT, LOGIN_NAME, PLATFORM):
+        assert personal not in everything
+
+
+def test_the_user_is_the_account_that_is_polled_if_it_is_one(run: Run, tmp_path: Path) -> None:
+    export = write_json(tmp_path / "endsong_0.json", ROWS)
+    options = ("--archive", tmp_path / "archive", "--state", tmp_path / "state")
+    ran = run("import", export, *options)
+    assert ran.code == 1
+    assert "--user NAME" in ran.err
+    cursor: dict[str, object] = {"account_id": "someone", "newest": None, "published": [], "rejected": []}
+    write_json(tmp_path / "state" / "cursors" / "someone.json", cursor)
+    assert run("import", export, *options).code == 0
+    assert {play.user_id for play in plays_in(tmp_path / "archive")} == {"someone"}
+    write_json(tmp_path / "state" / "cursors" / "other.json", cursor | {"account_id": "other"})
+    ran = run("import", export, *options)
+    assert ran.code == 1
+    assert "2 accounts (other, someone)" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("folder", "read", "plays", "left_out"),
+    [
+        ("extended", 5_064, 3_731, {"left out played for less than 30 seconds": 1_311, "podcast episode": 22}),
+        ("account-data", 6_866, 5_150, {"left out played for less than 30 seconds": 1_716}),
+    ],
+)
+def test_real_exports(run: Run, tmp_path: Path, folder: str, read: int, plays: int, left_out: dict[str, int]) -> None:
+    if not REAL.exists():
+        pytest.skip(f"real exports are not tested: there is no {REAL}")
+    ran = run("import", REAL / folder, "--user", "me", "--archive", tmp_path)
+    assert ran.code == 0
+    figures = numbers(ran.out)
+    assert figures["read rows of 1 file"] == read
+    assert left_out.items() <= figures.items()
+    found = plays_in(tmp_path)
+    assert len({play.played_at for play in found}) == len(found) == plays
+    # Counted again over the raw rows, without the project's code.
+    [path] = (REAL / folder).glob("*.json")
+    rows = json.loads(path.read_text())
+    counting = {
+        (
+            row.get("ts") or row["endTime"],
+            row.get("spotify_track_uri") or (row["artistName"], row["trackName"]),
+            ms,
+        )
+        for row in rows
+        if (ms := row.get("ms_played", row.get("msPlayed"))) >= 30_000
+        and (row.get("trackName") or row.get("master_metadata_track_name"))
+    }
+    assert len(counting) == plays
+    assert {Calendar().month_of(play.played_at) for play in found} == set(Archive(str(tmp_path)).months())

@@ -1,0 +1,211 @@
+"""Polls of the Spotify look-alike over real HTTP, into an archive."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.faults import DuplicateItems, Fault, LateListing, ShuffledItems, SlowAnswer
+from pipelines.archive import Archive
+from pipelines.domain.month import Calendar
+from pipelines.domain.play import Play
+from producer.cursor import Cursors
+from producer.errors import PublishError
+from producer.polling import poll
+from producer.publishing import ArchiveDestination, Reject
+from tests.producer.conftest import Run
+from tests.producer.exports import identities, plays_in
+from tests.producer.look_alike import NOW, Spotify, items, leave_alone, spoil_one
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def into_archive(tmp_path: Path) -> list[str | Path]:
+    return ["poll", "--once", "--archive", tmp_path / "archive", "--state", tmp_path / "state"]
+
+
+def archived(tmp_path: Path) -> list[datetime]:
+    return [play.played_at for play in plays_in(tmp_path / "archive")]
+
+
+def test_polling_twice_publishes_each_play_once(
+    spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]
+) -> None:
+    first = run(*into_archive)
+    assert (first.code, first.err) == (0, "")
+    account, to = spotify.account_id, f"published to {tmp_path / 'archive'}\n"
+    assert first.out == f"{account}: 50 listed, 50 new, 50 {to}"
+    assert run(*into_archive).out == f"{account}: 50 listed, 0 new, 0 {to}"
+    known = set(archived(tmp_path))
+    spotify.now += timedelta(hours=14)
+    new = len(set(spotify.listed()) - known)
+    assert 0 < new < 50
+    assert run(*into_archive).out == f"{account}: 50 listed, {new} new, {new} {to}"
+    plays = plays_in(tmp_path / "archive")
+    assert [play.played_at for play in plays] == sorted(known | set(spotify.listed()))
+    assert {play.user_id for play in plays} == {account}
+    assert spotify.asked().count("/v1/me") == 1, "whose login it is, is asked once"
+
+
+def test_the_state_is_for_its_owner_only_and_holds_no_token(
+    spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]
+) -> None:
+    run(*into_archive)
+    files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
+    assert len(files) == 2
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    cursor = Cursors(tmp_path / "state").load(spotify.account_id)
+    assert cursor.newest == int(spotify.listed()[-1].timestamp() * 1000)
+    accounts = spotify.accounts
+    for secret in (accounts.refresh_token, accounts.client_secret, accounts.client_id):
+        assert all(secret not in path.read_text() for path in files)
+
+
+@pytest.mark.parametrize("fault", [ShuffledItems(), DuplicateItems()])
+def test_order_and_repetition_in_the_list_do_not_matter(
+    spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any], fault: Fault
+) -> None:
+    spotify.faults.add(fault)
+    assert run(*into_archive).code == 0
+    assert archived(tmp_path) == spotify.listed()
+
+
+def test_a_play_that_is_listed_late_is_not_missed(
+    spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]
+) -> None:
+    spotify.spoil = lambda items: items.pop(3)
+    run(*into_archive)
+    assert archived(tmp_path) == [*spotify.listed()[:-4], *spotify.listed()[-3:]]
+    spotify.spoil = leave_alone
+    assert "1 new" in run(*into_archive).out
+    assert archived(tmp_path) == spotify.listed()
+
+
+def test_a_list_that_lags_brings_nothing_back(
+    spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]
+) -> None:
+    run(*into_archive)
+    spotify.faults.add(LateListing(7200))
+    ran = run(*into_archive)
+    assert ran.err == ""
+    run(*into_archive)
+    # A list that ends earlier begins earlier: what it shows more is new, and nothing comes twice.
+    assert len(set(archived(tmp_path))) == len(archived(tmp_path)) > 50
+
+
+def test_a_gap_is_told(spotify: Spotify, run: Run, into_archive: list[Any]) -> None:
+    run(*into_archive)
+    known = spotify.listed()[-1]
+    spotify.now += timedelta(days=5)
+    oldest = spotify.listed()[0]
+    assert oldest > known
+    ran = run(*into_archive)
+    assert ran.code == 0
+    assert ran.err.startswith(
+        "WARNING: at least one play may be missing between "
+        f"{known:%Y-%m-%d %H:%M:%S} UTC and {oldest:%Y-%m-%d %H:%M:%S} UTC: "
+    )
+    assert "an export will close the gap" in ran.err
+    assert run(*into_archive).err == "", "once is enough"
+
+
+def test_an_unreadable_item_is_kept_and_the_others_go_on(
+    spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]
+) -> None:
+    spotify.spoil = spoil_one
+    ran = run(*into_archive)
+    assert ran.code == 0
+    assert "50 listed, 50 new, 1 of them unreadable, 49 published" in ran.out
+    [kept] = (tmp_path / "state" / "rejected").glob("*.json")
+    assert ran.err == f"WARNING: an item of Spotify's cannot be read (track is not an object); it is kept in {kept}\n"
+    assert json.loads(kept.read_text())["item"]["track"] == "gone"
+    again = run(*into_archive)
+    assert (again.err, "0 new" in again.out) == ("", True)
+
+
+class Dies(ArchiveDestination):
+    """An archive after which the process ends, at the worst moment."""
+
+    def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
+        super().publish(plays, rejects)
+        raise KeyboardInterrupt
+
+
+class Refuses:
+    """A destination that acknowledges nothing."""
+
+    def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
+        raise PublishError("no")
+
+
+def test_a_crash_between_publishing_and_the_cursor_repeats_and_skips_nothing(tmp_path: Path) -> None:
+    cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
+    listed = items(20)
+    with pytest.raises(KeyboardInterrupt):
+        poll(listed, "me", cursors, Dies(archive, Calendar(), tmp_path), NOW)
+    assert cursors.load("me").newest is None
+    polled = poll(listed, "me", cursors, ArchiveDestination(archive, Calendar(), tmp_path), NOW)
+    assert polled.published == 20
+    plays = plays_in(tmp_path / "archive")
+    assert len(plays) == 40
+    assert len(set(identities(plays))) == 20
+
+
+def test_what_is_not_acknowledged_does_not_move_the_cursor(tmp_path: Path) -> None:
+    cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
+    poll(items(50)[30:], "me", cursors, ArchiveDestination(archive, Calendar(), tmp_path), NOW)
+    before = cursors.load("me")
+    with pytest.raises(PublishError):
+        poll(items(50), "me", cursors, Refuses(), NOW)
+    assert cursors.load("me") == before
+
+
+def test_ctrl_c(spotify: Spotify, into_archive: list[str | Path]) -> None:
+    spotify.faults.always(SlowAnswer(5))
+    with subprocess.Popen(
+        [sys.executable, "-m", "producer", *map(str, into_archive)],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    ) as process:
+        while "/v1/me" not in spotify.asked():
+            time.sleep(0.02)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=10)
+    assert (process.returncode, error.count("\n")) == (130, 1)
+    assert error.startswith("stopped; ")
+
+
+def test_a_damaged_cursor_is_told(spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]) -> None:
+    run(*into_archive)
+    path = tmp_path / "state" / "cursors" / f"{spotify.account_id}.json"
+    for text in ("{", "[]", '{"account_id": "x"}'):
+        path.write_text(text)
+        ran = run(*into_archive)
+        assert ran.code == 1
+        assert f"{path} is damaged; remove it and poll again" in ran.err
+
+
+def test_a_state_folder_that_cannot_be_written(spotify: Spotify, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "state").touch()
+    ran = run("poll", "--once", "--archive", tmp_path / "archive", "--state", tmp_path / "state")
+    assert ran.code == 1
+    assert "is a file, and a folder is needed there" in ran.err
+
+
+def test_an_account_id_may_hold_anything(tmp_path: Path) -> None:
+    cursors = Cursors(tmp_path)
+    for name in ("../../etc/passwd", "a b", "été"):
+        poll([], name, cursors, Refuses(), NOW)
+        poll(items(1), name, cursors, ArchiveDestination(Archive(str(tmp_path / "a")), Calendar(), tmp_path), NOW)
+    assert sorted(cursors.accounts()) == ["../../etc/passwd", "a b", "été"]
+    assert len(list((tmp_path / "cursors").iterdir())) == 3

@@ -1,0 +1,79 @@
+"""Rows of one instant: which are one play, and which identities different ones get."""
+
+import random
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.domain.instants import MILLISECOND
+from pipelines.domain.play import Play
+from pipelines.domain.spotify import from_account_row, from_extended_row
+from producer.same_instant import DUPLICATE, Rows
+from tests.producer.exports import account, extended
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+INSTANTS = ["2026-05-01T10:00:00Z", "2026-05-01T10:00:01Z", "2026-05-31T21:59:59Z"]
+
+
+def read(*rows: dict[str, object]) -> list[Play]:
+    return [(from_extended_row if "ts" in row else from_account_row)("me", row, NOW) for row in rows]
+
+
+def offsets(*rows: dict[str, object]) -> list[int]:
+    counting = Rows()
+    for play in read(*rows):
+        counting.add(play)
+    return [offset for _, offset in counting.settle()]
+
+
+def test_a_row_alone_keeps_its_instant() -> None:
+    assert offsets(extended(INSTANTS[0]), extended(INSTANTS[1])) == [0, 0]
+
+
+def test_the_same_track_for_the_same_time_is_one_play() -> None:
+    assert offsets(extended(), extended(), extended()) == [0, DUPLICATE, DUPLICATE]
+
+
+def test_other_tracks_and_other_times_are_other_plays_in_the_order_of_their_content() -> None:
+    rows = extended(track="b"), extended(track="a", ms_played=90_000), extended(track="a", ms_played=40_000)
+    assert offsets(*rows) == [2, 1, 0]
+
+
+def test_ms_played_is_ordered_as_a_number() -> None:
+    assert offsets(extended(ms_played=100_000), extended(ms_played=99_000)) == [1, 0]
+
+
+def test_duplicates_do_not_move_the_others() -> None:
+    rows = extended(track="b"), extended(track="a"), extended(track="b"), extended(track="a"), extended(track="c")
+    assert offsets(*rows) == [1, 0, DUPLICATE, DUPLICATE, 2]
+
+
+def test_the_kinds_of_export_do_not_move_each_other() -> None:
+    assert offsets(account(track="a"), extended(track="b"), account(track="b"), extended(track="c"))[1::2] == [
+        0,
+        1,
+    ]
+    assert sorted(offsets(account(track="a"), extended(track="b"), account(track="b"))[::2]) == [0, 1]
+
+
+plays = st.tuples(st.sampled_from(INSTANTS), st.sampled_from("abcd"), st.sampled_from([30_000, 99_000, 100_000]))
+
+
+@given(st.lists(plays, max_size=20), st.lists(plays, max_size=10), st.randoms(use_true_random=False))
+def test_identities_do_not_depend_on_order_and_repetition(
+    rows: list[tuple[str, str, int]], repeated: list[tuple[str, str, int]], rng: random.Random
+) -> None:
+    again = rows + [row for row in repeated if row in rows]
+    rng.shuffle(again)
+    assert identities(again) == identities(rows)
+    assert len(identities(rows)) == len(set(rows)), "every different row is a play of its own"
+
+
+def identities(rows: list[tuple[str, str, int]]) -> set[tuple[str, datetime]]:
+    written = [extended(*row) for row in rows]
+    return {
+        (play.track_id, play.played_at + offset * MILLISECOND)
+        for play, offset in zip(read(*written), offsets(*written), strict=True)
+        if offset != DUPLICATE
+    }
