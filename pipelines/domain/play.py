@@ -193,7 +193,12 @@ def _check(name: str, value: Any, kind: type) -> Any:
     # type(), not isinstance(): True is an int to isinstance.
     if value is not None and type(value) is not kind:
         raise UnreadableError(f"{name} is not {_NAMES[kind]}")
-    if type(value) is int and not -(2**63) <= value < 2**63:
+    return in_64_bits(name, value) if type(value) is int else value
+
+
+def in_64_bits(name: str, value: int) -> int:
+    """The number, if Avro and BigQuery can hold it. Raises UnreadableError."""
+    if not -(2**63) <= value < 2**63:
         raise UnreadableError(f"{name} does not fit in 64 bits")
     return value
 

@@ -16,6 +16,7 @@ from pipelines.domain.play import (
     Source,
     UnreadableError,
     checked_played_at,
+    in_64_bits,
     synthetic_id,
 )
 
@@ -173,7 +174,7 @@ def _number(row: Row, name: str) -> int | None:
     value = row.get(name)
     if value is not None and type(value) is not int:
         raise UnreadableError(f"{name} is not a whole number")
-    return value
+    return value if value is None else in_64_bits(name, value)
 
 
 def _required_number(row: Row, name: str) -> int:

@@ -168,6 +168,7 @@ def test_a_local_file_in_an_export_has_the_id_it_has_in_the_api() -> None:
         ({"ts": "1970-01-01T00:00:00Z"}, "played_at is not between 2006 and 2099"),
         ({"ms_played": None}, "ms_played is missing"),
         ({"ms_played": "1"}, "ms_played is not a whole number"),
+        ({"ms_played": 2**63}, "ms_played does not fit in 64 bits"),
         ({"skipped": "no"}, "skipped is not true or false"),
     ],
 )

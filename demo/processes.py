@@ -1,0 +1,58 @@
+"""The demonstration's child processes: started one by one, and all of them ended, however it ends."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+# The stream finishes what it has read when asked to end; a blocked pull of Google's emulator holds it longest.
+_PATIENCE_SECONDS = 60
+
+
+class Process:
+    """A command of the project running beside the demonstration, in a process group of its own.
+
+    So Ctrl-C reaches the demonstration alone, which then ends its processes in order.
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        self.log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *arguments],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def stop(self) -> int:
+        """Ask it to end, wait until it has, and return its exit code; in the end it is killed."""
+        with suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(_PATIENCE_SECONDS)
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
+            self._process.kill()
+            return self._process.wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
+        if self.is_running():
+            self.stop()
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run a command of the project in the foreground, on this terminal, and return its exit code."""
+    return subprocess.run([sys.executable, *arguments], env=dict(environment), check=False).returncode

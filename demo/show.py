@@ -1,0 +1,216 @@
+"""The demonstration, step by step: each step says what it does, with the command that a person would type."""
+
+import io
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+from google.api_core.exceptions import GoogleAPICallError
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+from rich.console import Console
+from rich.live import Live
+
+import producer.__main__ as producer
+from demo.board import Board, draw, read_board
+from demo.export import write_export
+from demo.listener import Listen, Listener
+from demo.processes import Process, run
+from demo.pubsub import PubSubServer
+from demo.spotify import SpotifyServer
+
+_PAST = timedelta(days=365)
+_LIVE = timedelta(days=2)
+_POLL_SECONDS = 1.5
+_PROJECT = "heavy-rotation-demo"
+_MARKER = ".heavy-rotation-demo"
+_SEED = 1
+
+
+class DemonstrationError(Exception):
+    """It cannot go on. The text is for the user."""
+
+
+class Demonstration:
+    """A year of the past imported and rebuilt, then two days of plays live in half a minute."""
+
+    def __init__(self, console: Console, folder: Path, export: Path | None, seconds: int) -> None:
+        self.console = console
+        self.folder = folder
+        self.export = export
+        self.seconds = seconds
+        self.archive = folder / "archive"
+        self.warehouse = folder / "warehouse"
+        self.state = folder / "state"
+        self.environment = dict(os.environ)
+        self.live_from = datetime.now(UTC) - _LIVE
+        self.listener = Listener(_SEED)
+        self._live_began: float | None = None
+
+    def run(self) -> None:
+        """All of it. Raises DemonstrationError; whatever it started has ended afterwards."""
+        began = time.monotonic()
+        self._prepare_folder()
+        with ExitStack() as stack:
+            try:
+                spotify = stack.enter_context(SpotifyServer(self._live_listens, clock=self._virtual_now))
+                pubsub = self._pubsub(stack)
+            except OSError as error:
+                raise DemonstrationError(str(error)) from error
+            self._say(1, "The outside world, on this machine")
+            self.console.print(f"  Spotify look-alike {spotify.url}\n  Pub/Sub            {pubsub}")
+            self._import_past("me" if self.export else spotify.account_id)
+            self._rebuild()
+            topic, subscription = self._topic(stack)
+            self._stream_live(spotify, topic, subscription)
+        self._finish("me" if self.export else spotify.account_id, time.monotonic() - began)
+
+    def _prepare_folder(self) -> None:
+        marker = self.folder / _MARKER
+        if self.folder.exists() and not marker.exists() and any(self.folder.iterdir()):
+            raise DemonstrationError(f"{self.folder} has something else in it; name another with --folder")
+        try:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
+            marker.touch()
+        except OSError as error:
+            raise DemonstrationError(f"cannot work in {self.folder}: {error.strerror}") from error
+
+    def _pubsub(self, stack: ExitStack) -> str:
+        address = self.environment.get("PUBSUB_EMULATOR_HOST")
+        if address:
+            return f"{address}, Google's emulator (PUBSUB_EMULATOR_HOST is set)"
+        address = stack.enter_context(PubSubServer()).address
+        os.environ["PUBSUB_EMULATOR_HOST"] = self.environment["PUBSUB_EMULATOR_HOST"] = address
+        stack.callback(os.environ.pop, "PUBSUB_EMULATOR_HOST", None)
+        return address
+
+    def _import_past(self, user: str) -> None:
+        self._say(2, "The past: an export of listening history into the raw Avro archive")
+        path = self.export
+        if path is None:
+            listens = self.listener.listens(self.live_from - _PAST, self.live_from)
+            path = write_export(self.folder / "my_spotify_data.zip", listens)
+        self._command("producer", "import", str(path), "--user", user, "--archive", str(self.archive))
+
+    def _rebuild(self) -> None:
+        self._say(3, "The tables of every month, made from the archive")
+        self._command("pipelines.rebuild", "--archive", str(self.archive), "--warehouse", str(self.warehouse))
+
+    def _topic(self, stack: ExitStack) -> tuple[str, str]:
+        name = f"plays-{uuid4().hex[:8]}"
+        topic, subscription = f"projects/{_PROJECT}/topics/{name}", f"projects/{_PROJECT}/subscriptions/{name}"
+        publisher = stack.enter_context(PublisherClient())
+        subscriber = stack.enter_context(SubscriberClient())
+        try:
+            publisher.create_topic(name=topic, timeout=10, retry=None)
+            subscriber.create_subscription(name=subscription, topic=topic, timeout=10, retry=None)
+        except GoogleAPICallError as error:
+            raise DemonstrationError(f"Pub/Sub does not answer: {error.message}") from error
+        stack.callback(publisher.delete_topic, topic=topic)
+        stack.callback(subscriber.delete_subscription, subscription=subscription)
+        return topic, subscription
+
+    def _stream_live(self, spotify: SpotifyServer, topic: str, subscription: str) -> None:
+        self._say(4, f"Live: two days of listening in {self.seconds} seconds, polled, streamed, counted")
+        arguments = [
+            *("-m", "pipelines.stream", "--subscription", subscription),
+            *("--archive", str(self.archive), "--warehouse", str(self.warehouse)),
+            *("--refresh_seconds", "2", "--archive_batch_seconds", "1"),
+        ]
+        self._show_command(arguments)
+        self._show_command(["-m", "producer", "poll", "--once", "--topic", topic, "--state", str(self.state)])
+        with Process(arguments, self.environment, self.folder / "stream.log") as stream:
+            self._watch(spotify, topic, stream)
+            self.console.print("  Stopping the stream; it finishes what it has read ...")
+            if stream.stop() != 0:
+                raise DemonstrationError(f"the stream failed; {stream.log} says why")
+        self.console.print("  Stopped.")
+
+    def _watch(self, spotify: SpotifyServer, topic: str, stream: Process) -> None:
+        board = before = read_board(self.warehouse, spotify.account_id)
+        caption = "starting the stream"
+        self._live_began = began = time.monotonic()
+        with Live(console=self.console, refresh_per_second=4, transient=False) as live:
+            # Two polls after the last play leave the stream time to show it.
+            while time.monotonic() - began < self.seconds + 4 * _POLL_SECONDS:
+                if not stream.is_running():
+                    raise DemonstrationError(f"the stream ended by itself; {stream.log} says why")
+                caption = f"{self._virtual_now():%d %b %H:%M} UTC  {self._poll(spotify, topic)}"
+                new = read_board(self.warehouse, spotify.account_id)
+                if new and new != board:
+                    before, board = board, new
+                    self._tell(new, caption)
+                if board:
+                    live.update(draw(board, before, caption))
+                time.sleep(_POLL_SECONDS)
+
+    def _tell(self, board: Board, caption: str) -> None:
+        """Where nothing can be redrawn, as in a log, one line for each change."""
+        if not self.console.is_terminal:
+            name, artist, plays = board.tops["track"][0]
+            self.console.print(
+                f"  {caption}: {board.plays:,} plays in {board.month:%B}; first {name} · {artist} ({plays})"
+            )
+
+    def _poll(self, spotify: SpotifyServer, topic: str) -> str:
+        os.environ |= {
+            "SPOTIFY_CLIENT_ID": spotify.accounts.client_id,
+            "SPOTIFY_CLIENT_SECRET": spotify.accounts.client_secret,
+            "SPOTIFY_REFRESH_TOKEN": spotify.accounts.refresh_token,
+            "SPOTIFY_API_URL": spotify.url,
+            "SPOTIFY_ACCOUNTS_URL": spotify.url,
+        }
+        said = io.StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            code = producer.main(["poll", "--once", "--topic", topic, "--state", str(self.state)])
+        if code != 0:
+            raise DemonstrationError(said.getvalue().strip())
+        # "ACCOUNT: 43 listed, 8 new, 8 published to TOPIC"
+        return said.getvalue().strip().splitlines()[-1].partition(": ")[2].partition(" to ")[0]
+
+    def _virtual_now(self) -> datetime:
+        """The look-alike's clock: two days pass while the live part runs, and then it is now."""
+        if self._live_began is None:
+            return self.live_from
+        passed = min((time.monotonic() - self._live_began) / self.seconds, 1.0)
+        return self.live_from + passed * _LIVE
+
+    def _live_listens(self, start: datetime, end: datetime) -> Iterator[Listen]:
+        # The export has what came before: a play that is in both would have two times, whole seconds there and
+        # milliseconds here.
+        return self.listener.listens(max(start, self.live_from), end)
+
+    def _finish(self, user: str, seconds: float) -> None:
+        self._say(5, "The top ten, asked for in BigQuery's SQL")
+        sql = (
+            "SELECT month, rank, track_name, artist_name, plays FROM heavy_rotation.monthly_top_tracks "
+            f"WHERE user_id = '{user}' QUALIFY month = MAX(month) OVER () ORDER BY rank"
+        )
+        self._command("pipelines.query", "--warehouse", str(self.warehouse), sql)
+        self.console.print(
+            f"\n[bold]Done in {seconds:.0f} s.[/] What there is now:\n"
+            f"  {self.archive}    every play, raw, in Avro: the truth\n"
+            f"  {self.warehouse}  the tables, in Parquet, made from it\n"
+            "\nThree things to type next:\n"
+            f"  .venv/bin/python -m pipelines.query --warehouse {self.warehouse}      # what else can be asked\n"
+            "  make demo EXPORT=~/Downloads/my_spotify_data.zip                    # your own history as the past\n"
+            "  .venv/bin/python -m producer import --help                          # keep it for good",
+            soft_wrap=True,
+        )
+
+    def _command(self, module: str, *arguments: str) -> None:
+        self._show_command(["-m", module, *arguments])
+        if (code := run(["-m", module, *arguments], self.environment)) != 0:
+            raise DemonstrationError(f"{module} ended with {code}")
+
+    def _show_command(self, arguments: list[str]) -> None:
+        words = (f'"{word}"' if " " in word else word for word in arguments)
+        self.console.print(f"  [cyan]$ python {' '.join(words)}[/]", soft_wrap=True)
+
+    def _say(self, number: int, text: str) -> None:
+        self.console.print(f"\n[bold]{number}/5 {text}[/]")
