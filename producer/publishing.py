@@ -71,7 +71,7 @@ class TopicDestination:
     """A Pub/Sub topic: a message for each play, and for each reject one that the stream puts into ``rejected``."""
 
     def __init__(self, topic: str, patience_seconds: float = _PATIENCE_SECONDS) -> None:
-        """``topic`` is ``projects/P/topics/T``. Trouble that may pass is retried for ``patience_seconds``."""
+        """``topic`` is ``projects/P/topics/T``. Trouble that may pass is retried for at most ``patience_seconds``."""
         self._topic = topic
         self._patience = patience_seconds
         # The client's own patience is ten minutes: a poll that waits so long keeps the next one from trying.
@@ -103,7 +103,7 @@ class TopicDestination:
             case exceptions.PermissionDenied() | exceptions.Unauthenticated():
                 return f"no permission to publish to {self._topic}; it takes the role roles/pubsub.publisher"
             case exceptions.RetryError() | TimeoutError():
-                return f"Pub/Sub did not take the plays within {self._patience:.0f} s; the next poll repeats them"
+                return "Pub/Sub cannot be reached, or did not take the plays in time; the next poll repeats them"
             case _:
                 return f"Pub/Sub refused the plays: {getattr(error, 'message', error)}"
 
