@@ -32,7 +32,7 @@ def read_board(folder: Path, user_id: str) -> Board | None:
         FROM fullest_snapshots JOIN newest USING (month), UNNEST(items) AS item
         WHERE user_id = '{user_id}'
         ORDER BY kind, item.rank
-    """  # noqa: S608  the id is the demonstration's own
+    """
     try:
         rows = duck.query(LocalWarehouse.open(folder), sql).to_pylist()
     except StorageError:
