@@ -97,20 +97,20 @@ class GoogleCloudStorage:
 
     def check_writable(self, root: str) -> None:
         """Ask for the bucket. Whether it may be written is known only by writing: no test of that is free."""
-        bucket, _ = _split(root)
+        bucket, _ = bucket_and_name(root)
         with explained(root):
-            next(iter(_client().list_blobs(bucket, max_results=1)), None)
+            next(iter(client().list_blobs(bucket, max_results=1)), None)
 
     def files(self, folder: str, suffix: str) -> list[str]:
         """Objects under the folder whose name ends so."""
-        bucket, prefix = _split(folder.rstrip("/") + "/")
+        bucket, prefix = bucket_and_name(folder.rstrip("/") + "/")
         with explained(folder):
-            blobs = _client().list_blobs(bucket, prefix=prefix)
+            blobs = client().list_blobs(bucket, prefix=prefix)
             return sorted(f"{_GS}{bucket}/{blob.name}" for blob in blobs if blob.name.endswith(suffix))
 
     def _blob(self, path: str) -> Any:
-        bucket, name = _split(path)
-        return _client().bucket(bucket).blob(name)
+        bucket, name = bucket_and_name(path)
+        return client().bucket(bucket).blob(name)
 
 
 @contextmanager
@@ -168,7 +168,8 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _split(path: str) -> tuple[str, str]:
+def bucket_and_name(path: str) -> tuple[str, str]:
+    """The two parts of ``gs://bucket/name``; the name may be empty. Raises StorageError."""
     bucket, _, name = path.removeprefix(_GS).partition("/")
     if not bucket:
         raise StorageError(f"{path} names no bucket; write it as gs://bucket/folder")
@@ -176,7 +177,8 @@ def _split(path: str) -> tuple[str, str]:
 
 
 @cache
-def _client() -> Any:
+def client() -> Any:
+    """The client of Cloud Storage, one for the process. Raises StorageError."""
     from google.cloud.storage import Client
 
     with explained("gs://"):

@@ -43,7 +43,7 @@ def load(path: Path) -> dict[str, Any] | None:
     return value
 
 
-def damaged(path: Path) -> StateError:
+def damaged(path: Path | str) -> StateError:
     """What to say of a file that does not hold what was saved there."""
     return StateError(
         f"{path} is damaged; remove it and poll again: what Spotify still lists is published once more, "
