@@ -19,7 +19,7 @@ __all__ = [
     "ending_soon", "logins_of", "store_of",
 ]  # fmt: skip
 
-REFRESH_TOKEN = "SPOTIFY_REFRESH_TOKEN"
+REFRESH_TOKEN = "SPOTIFY_REFRESH_TOKEN"  # noqa: S105 - a name
 _WARN_DAYS = 31  # the sixth month, whichever it is
 
 

@@ -9,7 +9,7 @@ from pipelines.storage import explained
 from producer.grants import Grant, LoginStore, ended_record, from_record, to_record
 from producer.private_files import damaged, load, refuse_shared, save
 
-_SECRET_MANAGER = "secretmanager://"
+_SCHEME = "secretmanager://"
 _LOG_IN_AGAIN = "remove it and log in again: python -m producer login"
 
 
@@ -20,7 +20,7 @@ def default_store() -> str:
 
 def store_of(spec: str) -> LoginStore:
     """A folder's path, or ``secretmanager://PROJECT[/PREFIX]``. Nothing is read yet. Raises StateError."""
-    if spec.startswith(_SECRET_MANAGER):
+    if spec.startswith(_SCHEME):
         # Google's client takes half a second to import.
         from producer.secret_manager import SecretManagerStore
 
