@@ -7,6 +7,7 @@ may have arrived: publishing the same again is harmless, since a play's identity
 import hashlib
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -24,8 +25,8 @@ from pipelines.archive import Archive
 from pipelines.domain.instants import rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, Source
+from producer.documents import ChangedError, documents_of
 from producer.errors import PublishError
-from producer.private_files import save
 
 _PATIENCE_SECONDS = 30.0
 _TRANSIENT = (
@@ -111,20 +112,26 @@ class TopicDestination:
 class ArchiveDestination:
     """An archive, without a pipeline in between. What cannot be read is kept in a folder beside the state."""
 
-    def __init__(self, archive: Archive, calendar: Calendar, rejected: Path) -> None:
+    def __init__(self, archive: Archive, calendar: Calendar, rejected: str | Path) -> None:
+        """``rejected`` is a folder or ``gs://bucket/folder``. Raises StorageError."""
         self._archive = archive
         self._calendar = calendar
-        self._rejected = rejected
+        self._rejected = documents_of(rejected)
 
     def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
         """One new file for each month, one for each reject."""
         for reject in rejects:
-            path = self._rejected / f"{reject.digest}.json"
-            save(path, _rejected_file(reject))
-            _log.warning("an item of Spotify's cannot be read (%s); it is kept in %s", reject.reason, path)
+            self._keep(reject)
         in_order = sorted(plays, key=lambda play: play.played_at)
         for month, of_month in groupby(in_order, key=lambda play: self._calendar.month_of(play.played_at)):
             self._archive.write(month, list(of_month))
+
+    def _keep(self, reject: Reject) -> None:
+        name = f"{reject.digest}.json"
+        with suppress(ChangedError):  # by somebody who kept the same item
+            self._rejected.replace(name, _rejected_file(reject), self._rejected.read(name).version)
+        place = self._rejected.place(name)
+        _log.warning("an item of Spotify's cannot be read (%s); it is kept in %s", reject.reason, place)
 
 
 def _rejected_message(reject: Reject) -> tuple[bytes, dict[str, str]]:
