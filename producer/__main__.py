@@ -12,7 +12,10 @@ from platformdirs import user_state_path
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError
 from pipelines.storage import StorageError
 from producer import commands
+from producer.apps import DASHBOARD
 from producer.errors import ProducerError
+from producer.redirect import DEFAULT_PORT, redirect_uri
+from producer.stores import default_store
 
 _OK, _FAILED, _INTERRUPTED = 0, 1, 130
 
@@ -28,6 +31,26 @@ examples:
     python -m producer import Streaming_History_Audio_*.json --user me --archive gs://my-bucket/archive
 
 Importing the same export again, or a newer one that contains it, counts no play twice.
+"""
+
+_LOGIN_EXAMPLES = f"""\
+examples:
+  on a machine with a browser:
+    python -m producer login
+
+  on a server, with the browser of another machine:
+    ssh -L {DEFAULT_PORT}:127.0.0.1:{DEFAULT_PORT} server
+    python -m producer login --no-browser
+
+  for a poller on Google Cloud:
+    python -m producer login --logins secretmanager://my-project
+
+Before the first login, add this redirect URI to your app, exactly so (with another --port, that port):
+  {redirect_uri(DEFAULT_PORT)}
+Apps are at {DASHBOARD}. The environment holds SPOTIFY_CLIENT_ID, and SPOTIFY_CLIENT_SECRET
+if the app is to use it; SPOTIFY_CLIENT_FILE can name a JSON file with client_id and client_secret instead, and
+SPOTIFY_CLIENT_SECRET_NAME a secret: projects/PROJECT/secrets/SECRET. Log in once for each account; logging in
+again replaces the account's login.
 """
 
 _POLL_EXAMPLES = """\
@@ -66,9 +89,29 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     subcommands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_login(subcommands)
     _add_import(subcommands)
     _add_poll(subcommands)
     return parser
+
+
+def _add_login(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _subcommand(subcommands, "login", "connect an account: log in to Spotify in the browser", _LOGIN_EXAMPLES)
+    _add_logins(parser)
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help="the redirect URI's, on this machine (default: %(default)s)",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the address only; open no browser")
+
+    def run(options: argparse.Namespace) -> str:
+        from producer import login
+
+        return login.run(options.logins, port=options.port, with_browser=not options.no_browser)
+
+    parser.set_defaults(run=run)
 
 
 def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -146,6 +189,21 @@ def _add_state(parser: argparse.ArgumentParser) -> None:
         default=default,
         help="what polling remembers (default: %(default)s)",
     )
+
+
+def _add_logins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--logins",
+        metavar="STORE",
+        default=default_store(),
+        help="where logins are kept: a folder, or secretmanager://PROJECT[/PREFIX] (default: %(default)s)",
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; take one from 1024 to 65535")
+    return int(text)
 
 
 def _calendar(name: str) -> Calendar:
