@@ -62,8 +62,9 @@ examples:
     python -m producer poll --once --archive ~/music/archive
 
 Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
-The environment holds SPOTIFY_CLIENT_ID, SPOTIFY_CLIENT_SECRET and SPOTIFY_REFRESH_TOKEN; SPOTIFY_API_URL and
-SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests.
+Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
+SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests: give those --logins of their
+own, or the other server is shown the tokens of real ones.
 """
 
 
@@ -145,6 +146,7 @@ def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     destination = parser.add_mutually_exclusive_group(required=True)
     destination.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
     destination.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder")
+    _add_logins(parser)
     _add_time_zone(parser)
     _add_state(parser)
 
@@ -152,6 +154,7 @@ def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         if options.topic and options.time_zone:
             parser.error("--time_zone is for --archive; with --topic the pipeline decides on months")
         return commands.poll_once(
+            options.logins,
             topic=options.topic,
             archive=options.archive,
             calendar=options.time_zone or Calendar(),
