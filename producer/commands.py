@@ -33,10 +33,10 @@ def import_exports(paths: list[Path], *, user: str | None, archive: str | None, 
     return text_of(report, time_zone=calendar.time_zone, seconds=seconds, archive=archive)
 
 
-def poll_once(*, topic: str | None, archive: str | None, calendar: Calendar, state: Path) -> str:
+def poll_once(logins: str, *, topic: str | None, archive: str | None, calendar: Calendar, state: Path) -> str:
     """Poll the accounts that have logged in. Raises ProducerError and StorageError."""
     # An import of an export starts faster without the clients of Spotify and of Pub/Sub.
-    from producer.logins import default_store, logins_of, store_of
+    from producer.logins import logins_of, store_of
     from producer.polling import poll
     from producer.publishing import ArchiveDestination, Destination, TopicDestination
     from producer.spotify import Endpoints, Spotify
@@ -47,7 +47,7 @@ def poll_once(*, topic: str | None, archive: str | None, calendar: Calendar, sta
     else:
         destination = ArchiveDestination(Archive(archive or ""), calendar, state / "rejected")
     lines = []
-    for login in logins_of(os.environ, state, store_of(default_store())):
+    for login in logins_of(os.environ, state, store_of(logins)):
         with closing(Spotify(login, Endpoints.of(os.environ))) as spotify:
             account_id = login.account_id
             if account_id is None:

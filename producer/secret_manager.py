@@ -132,9 +132,7 @@ def _read(secret: str) -> bytes:
 
 def _destroy_before(secret: str, newest: str) -> None:
     """Destroy the versions before the newest that this process knows: one that another added meanwhile stays."""
-    versions = _client().list_secret_versions(
-        {"parent": secret, "filter": "state:(ENABLED OR DISABLED)"}, timeout=_TIMEOUT_SECONDS
-    )
+    versions = _client().list_secret_versions({"parent": secret, "filter": "state:ENABLED"}, timeout=_TIMEOUT_SECONDS)
     for name in [version.name for version in versions]:
         if _number(name) < _number(newest):
             _client().destroy_secret_version({"name": name}, timeout=_TIMEOUT_SECONDS)
