@@ -105,7 +105,7 @@ class Account:
         needs_person: bool = False,
     ) -> Outcome:
         text = why if self.id is None else f"{self.id}: {why}"
-        fields = self._fields(known and known.cursor, now, None)
+        fields = self._fields(known.cursor if known else None, now, None)
         return Outcome(self.id, text, why, retry_at, needs_person, fields)
 
     def _fields(self, cursor: Cursor | None, now: datetime, polled: Polled | None) -> dict[str, Any]:

@@ -1,9 +1,8 @@
 """Whether polling works, for a supervisor to ask over HTTP on this machine."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +15,6 @@ from pipelines.domain.instants import rfc3339
 from producer.account import Account, Outcome
 from producer.errors import ProducerError
 
-DEFAULT_PORT = 8722
 _HOST = "127.0.0.1"
 _CLIENT_SECONDS = 5
 # One poll may fail, and the next one may be a little late.

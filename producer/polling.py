@@ -98,7 +98,7 @@ def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
         gaps=(*cursor.gaps, gap) if gap else cursor.gaps,
         polled_at=listed.at,
         # A clock that was set back makes no negative time.
-        interval=cursor.polled_at and max(listed.at - cursor.polled_at, timedelta()),
+        interval=max(listed.at - cursor.polled_at, timedelta()) if cursor.polled_at else None,
         retry_at=None,
     )
 

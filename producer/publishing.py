@@ -81,7 +81,7 @@ class TopicDestination:
         try:
             self._client = PublisherClient(BatchSettings(max_messages=500, max_latency=0.05), options)
         except GoogleAuthError as error:
-            raise PublishError(_no_credentials(error)) from error
+            raise PublishError(explanation(self._topic, error)) from error
 
     def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
         """Publish in batches and wait until Pub/Sub has acknowledged every message."""
@@ -91,22 +91,8 @@ class TopicDestination:
             try:
                 # The client gives up by itself; the longer wait is for a client that hangs.
                 future.result(timeout=2 * self._patience)
-            except GoogleAuthError as error:
-                raise PublishError(_no_credentials(error)) from error
-            except (exceptions.GoogleAPIError, TimeoutError) as error:
-                raise PublishError(self._explanation(error)) from error
-
-    def _explanation(self, error: Exception) -> str:
-        _, project, _, name = self._topic.split("/")
-        match error:
-            case exceptions.NotFound():
-                return f"there is no {self._topic}; create it: gcloud pubsub topics create {name} --project {project}"
-            case exceptions.PermissionDenied() | exceptions.Unauthenticated():
-                return f"no permission to publish to {self._topic}; it takes the role roles/pubsub.publisher"
-            case exceptions.RetryError() | TimeoutError():
-                return "Pub/Sub cannot be reached, or did not take the plays in time; the next poll repeats them"
-            case _:
-                return f"Pub/Sub refused the plays: {getattr(error, 'message', error)}"
+            except (GoogleAuthError, exceptions.GoogleAPIError, TimeoutError) as error:
+                raise PublishError(explanation(self._topic, error)) from error
 
 
 class ArchiveDestination:
@@ -153,8 +139,20 @@ def _rejected_file(reject: Reject) -> dict[str, Any]:
     }
 
 
-def _no_credentials(error: Exception) -> str:
-    return (
-        f"Google Cloud knows nobody here ({error}); run: gcloud auth application-default login, or set "
-        "PUBSUB_EMULATOR_HOST for a local Pub/Sub"
-    )
+def explanation(topic: str, error: Exception) -> str:
+    """What an error of Pub/Sub's client means, and what to do about it."""
+    _, project, _, name = topic.split("/")
+    match error:
+        case GoogleAuthError():
+            return (
+                f"Google Cloud knows nobody here ({error}); run: gcloud auth application-default login, or set "
+                "PUBSUB_EMULATOR_HOST for a local Pub/Sub"
+            )
+        case exceptions.NotFound():
+            return f"there is no {topic}; create it: gcloud pubsub topics create {name} --project {project}"
+        case exceptions.PermissionDenied() | exceptions.Unauthenticated():
+            return f"no permission to publish to {topic}; it takes the role roles/pubsub.publisher"
+        case exceptions.RetryError() | TimeoutError():
+            return "Pub/Sub cannot be reached, or did not take the plays in time; the next poll repeats them"
+        case _:
+            return f"Pub/Sub refused the plays: {getattr(error, 'message', error)}"

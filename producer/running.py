@@ -132,9 +132,7 @@ class _Accounts:
         found = [login for login in logins if self._known is None or login.account_id not in known]
         self._known = known | {login.account_id for login in logins}
         spotify = [Spotify(login, self._endpoints, transport=self._transport) for login in found]
-        return [
-            Account(login, client, self._cursors, self._into) for login, client in zip(found, spotify, strict=True)
-        ]
+        return [Account(login, client, self._cursors, self._into) for login, client in zip(found, spotify, strict=True)]
 
     def tell(self, _: Account, outcome: Outcome) -> None:
         """One line, with the metrics as fields."""
