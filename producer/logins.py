@@ -138,7 +138,7 @@ class _EnvironmentLogin(Login):
         self.app = app
         self.log_in_again = _log_in_again(store)
         digest = hashlib.sha256(f"{app.client_id}\n{given}".encode()).hexdigest()
-        self._path = state / "logins" / f"{digest[:32]}.json"
+        self._path = state / "from_environment" / f"{digest[:32]}.json"
         self._given = given
         self._read()
 

@@ -28,7 +28,7 @@ _UNTOLD_WAIT_SECONDS = 5 * 60
 _QUOTA_WAIT_SECONDS = 20 * 60
 # How often, and after which waits, what goes wrong is tried again. Counted from the second retry on: urllib3 makes
 # the first one at once. No limit of Spotify's runs for longer than a day, whatever a header says.
-_RETRIES = Retry(total=5, backoff_factor=0.5, backoff_jitter=1, retry_after_max=24 * 60 * 60).increment()
+_RETRIES = Retry(total=5, backoff_factor=0.25, backoff_jitter=0.5, retry_after_max=24 * 60 * 60).increment()
 
 
 @dataclass(frozen=True, slots=True)
