@@ -1,9 +1,11 @@
 """What the commands do, once their options are read. They give back the text for stdout."""
 
 import os
+import signal
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pipelines.archive import Archive
@@ -13,24 +15,40 @@ from producer.cursor import Cursors
 from producer.errors import StateError
 from producer.exports import find
 from producer.importing import Importer
-from producer.report import ProgressLine, text_of
+from producer.progress import ProgressBar
+from producer.report import text_of
 
 
-def import_exports(paths: list[Path], *, user: str | None, archive: str | None, calendar: Calendar, state: Path) -> str:
-    """Import exports into the archive, or say what an import would do where there is none.
+def import_exports(
+    paths: list[Path], *, user: str | None, archive: str | None, dry_run: bool, calendar: Calendar, state: Path
+) -> str:
+    """Import exports into the archive; in a dry run, say what an import would do, with or without an archive.
 
-    Raises ProducerError and StorageError.
+    Raises ProducerError and StorageError, and KeyboardInterrupt where the process is asked to end.
     """
     started = time.perf_counter()
     user = user or only_account(state)
-    progress = ProgressLine(sys.stderr)
-    importer = Importer(user, calendar, utc_now(), progress)
+    now = utc_now()
+    progress = ProgressBar(sys.stderr)
+    importer = Importer(user, calendar, now, progress)
     try:
-        report = importer.run(find(paths), Archive(archive) if archive else None)
+        with stopped_like_ctrl_c():
+            report = importer.run(find(paths), Archive(archive) if archive else None, dry_run=dry_run)
     finally:
         progress.clear()
     seconds = time.perf_counter() - started
-    return text_of(report, time_zone=calendar.time_zone, seconds=seconds, archive=archive)
+    written_to = None if dry_run else archive
+    return text_of(report, time_zone=calendar.time_zone, seconds=seconds, written_to=written_to, now=now)
+
+
+@contextmanager
+def stopped_like_ctrl_c() -> Iterator[None]:
+    """While the block runs, SIGTERM raises KeyboardInterrupt, so that no half-written file is left behind."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def poll_once(*, topic: str | None, archive: str | None, calendar: Calendar, state: Path) -> str:
