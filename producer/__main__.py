@@ -31,7 +31,8 @@ examples:
   some of its files, into a bucket:
     python -m producer import Streaming_History_Audio_*.json --user me --archive gs://my-bucket/archive
 
-Importing the same export again, or a newer one that contains it, counts no play twice.
+Importing the same export again, or a newer one that contains it, counts no play twice. Nor is a play counted twice
+that was polled into the archive before: poll first, then import. docs/import.md says how they are matched.
 """
 
 _LOGIN_EXAMPLES = f"""\
@@ -142,8 +143,10 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
         "paths", metavar="PATH", nargs="+", type=Path, help="a zip, a folder or a JSON file of an export"
     )
     parser.add_argument("--user", help="whose plays they are (default: the account that is polled, if it is one)")
-    parser.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder to write to")
-    parser.add_argument("--dry-run", action="store_true", help="report what is in the export, write nothing")
+    parser.add_argument(
+        "--archive", metavar="A", help="a folder or gs://bucket/folder to write to, and to compare with"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="report what an import would do, write nothing")
     _add_time_zone(parser)
     _add_state(parser)
 
@@ -153,7 +156,8 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
         return commands.import_exports(
             options.paths,
             user=options.user,
-            archive=None if options.dry_run else options.archive,
+            archive=options.archive,
+            dry_run=options.dry_run,
             calendar=options.time_zone or Calendar(),
             state=options.state,
         )

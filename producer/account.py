@@ -6,11 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.clock import Clock, utc_now
+from pipelines.domain.instants import to_the_second
 from pipelines.storage import StorageError
 from producer.cursor import Cursor, Cursors, Known
 from producer.errors import LoginError, ProducerError, RateLimitedError
 from producer.logins import Login, days_left, ending_soon
-from producer.polling import Polled, poll, to_the_second
+from producer.polling import Polled, poll
 from producer.publishing import Destination
 from producer.spotify import Spotify
 

@@ -9,29 +9,45 @@ from platformdirs import user_state_path
 
 from pipelines.archive import Archive
 from pipelines.clock import utc_now
+from pipelines.domain.instants import to_the_second
 from pipelines.domain.month import Calendar
 from producer.cursor import Cursors
 from producer.errors import StateError
 from producer.exports import find
-from producer.importing import Importer
-from producer.report import ProgressLine, text_of
+from producer.importing import Importer, Report
+from producer.progress import ProgressBar
+from producer.report import text_of
+from producer.stopping import stopped_like_ctrl_c
 
 
-def import_exports(paths: list[Path], *, user: str | None, archive: str | None, calendar: Calendar, state: str) -> str:
-    """Import exports into the archive, or say what an import would do where there is none.
+def import_exports(
+    paths: list[Path], *, user: str | None, archive: str | None, dry_run: bool, calendar: Calendar, state: str
+) -> str:
+    """Import exports into the archive; in a dry run, say what an import would do, with or without an archive.
 
-    Raises ProducerError and StorageError.
+    Raises ProducerError and StorageError, and KeyboardInterrupt where the process is asked to end.
     """
     started = time.perf_counter()
     user = user or only_account(state)
-    progress = ProgressLine(sys.stderr)
-    importer = Importer(user, calendar, utc_now(), progress)
+    now = utc_now()
+    progress = ProgressBar(sys.stderr)
+    importer = Importer(user, calendar, now, progress)
     try:
-        report = importer.run(find(paths), Archive(archive) if archive else None)
+        with stopped_like_ctrl_c():
+            report = importer.run(find(paths), Archive(archive) if archive else None, dry_run=dry_run)
     finally:
         progress.clear()
     seconds = time.perf_counter() - started
-    return text_of(report, time_zone=calendar.time_zone, seconds=seconds, archive=archive)
+    written_to = None if dry_run else archive
+    text = text_of(report, time_zone=calendar.time_zone, seconds=seconds, written_to=written_to, now=now)
+    return text if dry_run else "\n".join([text, *_close_gaps(state, user, report)])
+
+
+def _close_gaps(state: str, user: str, report: Report) -> list[str]:
+    """Forget the gaps that an import closed, and say which."""
+    cursors = Cursors(state)
+    closed = [gap for first, last in report.covered for gap in cursors.close_gaps(user, first, last)]
+    return [f"closed the gap between {to_the_second(gap.start)} and {to_the_second(gap.end)}" for gap in closed]
 
 
 def poll(

@@ -11,13 +11,13 @@ from pathlib import Path
 import requests
 
 from pipelines.clock import utc_now
+from pipelines.domain.instants import to_the_second
 from producer.cursor import Cursor, Cursors
 from producer.durations import text_of
 from producer.errors import SpotifyError
 from producer.findings import Check, Finding, Level, run_all
 from producer.logins import Login, app_of, days_left, default_store, ending_soon, logins_of, store_of
 from producer.places import check_folder_or_bucket, check_topic
-from producer.polling import to_the_second
 from producer.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL
 from producer.spotify import Endpoints, Spotify
 from producer.transport import NoAuth, Transport

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.domain.instants import from_millis, to_millis
+from pipelines.domain.instants import from_millis, to_millis, to_the_second
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import from_recently_played
 from producer.cursor import Cursor, Cursors, Gap, Known
@@ -79,11 +79,6 @@ def poll(
             LISTED_AT_MOST,
         )
     return Polled(len(items), len(new), len(listed.plays) - len(new), len(new_rejects), after)
-
-
-def to_the_second(instant: datetime) -> str:
-    """For a person: ``2026-11-10 20:00:00 UTC``."""
-    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _moved(cursor: Cursor, listed: _Listed) -> Cursor:

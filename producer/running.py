@@ -2,7 +2,6 @@
 
 import logging
 import os
-import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ from producer.logins import LoginStore, logins_of, store_of
 from producer.publishing import ArchiveDestination, Destination, TopicDestination
 from producer.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once
 from producer.spotify import Endpoints, Spotify
+from producer.stopping import stopped_like_ctrl_c
 from producer.transport import Transport
 
 _log = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def every(polling: Polling, interval: timedelta, health_port: int | None) -> Non
         )
     stopping = threading.Event()
     health = Health(interval)
-    with _polled(polling, stopping) as accounts, _stopped_by_signals():
+    with _polled(polling, stopping) as accounts, stopped_like_ctrl_c():
 
         def tell(account: Account, outcome: Outcome) -> None:
             accounts.tell(account, outcome)
@@ -156,13 +156,3 @@ def _polled(polling: Polling, stopping: threading.Event) -> Iterator[_Accounts]:
         yield _Accounts(polling, store_of(polling.logins), destination, transport)
     finally:
         transport.close()
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does: KeyboardInterrupt in the main thread."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
