@@ -24,7 +24,8 @@ def run_command(name: str, command: Callable[[], None]) -> int:
     try:
         command()
     except (Failure, StorageError) as error:
-        report(f"{name}: {error}")
+        # Beam adds the step that it happened in, for its developers.
+        report(f"{name}: {str(error).partition(' [while running')[0]}")
         return 1
     except KeyboardInterrupt:
         report(f"{name}: interrupted")
