@@ -55,9 +55,9 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
         )
         result = pipeline.run()
         result.wait_until_finish()
-        counters, unreadable = _metrics(result)
-        if unreadable:
-            raise Failure("\n".join([*sorted(unreadable), "nothing was replaced"]))
+        counters, failures = _metrics(result)
+        if failures:
+            raise Failure("\n".join([*sorted(failures), "nothing was replaced"]))
         made = staging.months("play_events")
         if missing := [month_text(month) for month in months or () if month not in made]:
             raise Failure(f"the archive has no plays of {', '.join(missing)}; nothing was replaced")
@@ -95,7 +95,7 @@ def _staging(warehouse: LocalWarehouse) -> Iterator[LocalWarehouse]:
 
 
 def _metrics(result: Any) -> tuple[dict[str, int], set[str]]:
-    """Counters by name, summed over steps, and the unreadable files."""
+    """Counters by name, summed over steps, and what went wrong."""
     found = result.metrics().query(MetricsFilter().with_namespace(NAMESPACE))
     counters: dict[str, int] = {}
     for counter in found["counters"]:

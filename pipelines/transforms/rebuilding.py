@@ -15,13 +15,15 @@ from apache_beam.pvalue import PCollection
 
 from pipelines import columnar
 from pipelines.archive import Archive
-from pipelines.domain.month import Calendar, month_text, parse_month
+from pipelines.domain.month import Calendar, month_text
 from pipelines.storage import StorageError
 from pipelines.warehouse.local import LocalWarehouse
 
 NAMESPACE = "heavy_rotation"
 # A month of many users is too much for one worker's memory; all plays of one user have to meet in one part.
 _PARTS = 16
+# Plays that are finished at once, if not one part has more: some hundred megabytes.
+_TOGETHER = 200_000
 
 Part = tuple[str, int]
 
@@ -29,8 +31,8 @@ Part = tuple[str, int]
 class ReadParts(beam.PTransform):
     """Archive files to ``((month, part), plays)``, plays as an Arrow stream.
 
-    A file that cannot be read is named in the metric ``unreadable`` with the reason, and the others go on; it
-    is for the caller not to use what was made then.
+    A file that cannot be read is named in the metric ``failures`` with the reason, and the others go on; it is
+    for the caller not to use what was made then.
     """
 
     def __init__(self, archive: Archive, calendar: Calendar, months: tuple[date, ...] | None) -> None:
@@ -51,13 +53,13 @@ class _ReadParts(beam.DoFn):
         self.calendar = calendar
         self.months = months
         self.read = Metrics.counter(NAMESPACE, "plays_read")
-        self.unreadable = Metrics.string_set(NAMESPACE, "unreadable")
+        self.failures = Metrics.string_set(NAMESPACE, "failures")
 
     def process(self, path: str) -> Iterator[tuple[Part, bytes]]:
         try:
             plays = columnar.read_plays(path, self.archive.read_bytes(path))
         except StorageError as error:
-            self.unreadable.add(str(error))
+            self.failures.add(str(error))
             return
         plays = columnar.with_local_time(plays, self.calendar)
         if self.months is not None:
@@ -69,7 +71,10 @@ class _ReadParts(beam.DoFn):
 
 
 class FinishParts(beam.PTransform):
-    """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging warehouse."""
+    """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging warehouse.
+
+    A file that cannot be written is told in the metric ``failures``, as one that cannot be read is.
+    """
 
     def __init__(self, staging: LocalWarehouse, calendar: Calendar, computed_at: datetime) -> None:
         self.staging = staging
@@ -81,30 +86,51 @@ class FinishParts(beam.PTransform):
         return (
             parts
             | "Collect parts" >> beam.GroupByKey()
-            | "Finish part" >> beam.ParDo(_FinishPart(self.staging, self.calendar, self.computed_at))
+            | "Finish parts" >> beam.ParDo(_FinishParts(self.staging, self.calendar, self.computed_at))
         )
 
 
-class _FinishPart(beam.DoFn):
+class _FinishParts(beam.DoFn):
+    """Takes parts together, since a hundred small ones would cost a hundred times what one costs."""
+
     def __init__(self, staging: LocalWarehouse, calendar: Calendar, computed_at: datetime) -> None:
         self.staging = staging
         self.calendar = calendar
         self.computed_at = computed_at
         self.distinct = Metrics.counter(NAMESPACE, "plays_distinct")
+        self.failures = Metrics.string_set(NAMESPACE, "failures")
+        self.waiting: list[pl.DataFrame] = []
+
+    def start_bundle(self) -> None:
+        self.waiting = []
 
     def process(self, element: tuple[Part, Iterable[bytes]]) -> Iterable[None]:
-        (month, _), batches = element
-        plays = columnar.each_once(pl.concat(map(_from_bytes, batches)))
+        _, batches = element
+        self.waiting += map(_from_bytes, batches)
+        if sum(plays.height for plays in self.waiting) >= _TOGETHER:
+            self._finish()
+        return ()
+
+    def finish_bundle(self) -> None:
+        if self.waiting:
+            self._finish()
+
+    def _finish(self) -> None:
+        plays = columnar.each_once(pl.concat(self.waiting))
+        self.waiting = []
         self.distinct.inc(plays.height)
         snapshots = columnar.snapshots(plays, self.calendar, self.computed_at)
-        self.staging.write("play_events", parse_month(month), plays.to_arrow())
-        self.staging.write("top_ten_snapshots", parse_month(month), snapshots.to_arrow())
-        return ()
+        try:
+            for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
+                for (month,), of_month in rows.partition_by("month", as_dict=True).items():
+                    self.staging.write(table, month, of_month.to_arrow())
+        except StorageError as error:
+            self.failures.add(str(error))
 
 
 def _to_bytes(plays: pl.DataFrame) -> bytes:
     stream = io.BytesIO()
-    plays.write_ipc_stream(stream)
+    plays.write_ipc_stream(stream, compression="lz4")
     return stream.getvalue()
 
 
