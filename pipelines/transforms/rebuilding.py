@@ -31,8 +31,8 @@ Part = tuple[str, int]
 class ReadParts(beam.PTransform):
     """Archive files to ``((month, part), plays)``, plays as an Arrow stream.
 
-    A file that cannot be read is named in the metric ``failures`` with the reason, and the others go on; it is
-    for the caller not to use what was made then.
+    A file with broken contents is named in the metric ``unreadable`` with the reason, and the others go on; it
+    is for the caller not to use what was made then.
     """
 
     def __init__(self, archive: Archive, calendar: Calendar, months: tuple[date, ...] | None) -> None:
@@ -53,13 +53,14 @@ class _ReadParts(beam.DoFn):
         self.calendar = calendar
         self.months = months
         self.read = Metrics.counter(NAMESPACE, "plays_read")
-        self.failures = Metrics.string_set(NAMESPACE, "failures")
+        self.unreadable = Metrics.string_set(NAMESPACE, "unreadable")
 
     def process(self, path: str) -> Iterator[tuple[Part, bytes]]:
+        data = self.archive.read_bytes(path)
         try:
-            plays = columnar.read_plays(path, self.archive.read_bytes(path))
+            plays = columnar.read_plays(path, data)
         except StorageError as error:
-            self.failures.add(str(error))
+            self.unreadable.add(str(error))
             return
         plays = columnar.with_local_time(plays, self.calendar)
         if self.months is not None:
@@ -71,10 +72,7 @@ class _ReadParts(beam.DoFn):
 
 
 class FinishParts(beam.PTransform):
-    """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging warehouse.
-
-    A file that cannot be written is told in the metric ``failures``, as one that cannot be read is.
-    """
+    """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging warehouse."""
 
     def __init__(self, staging: LocalWarehouse, calendar: Calendar, computed_at: datetime) -> None:
         self.staging = staging
@@ -98,7 +96,6 @@ class _FinishParts(beam.DoFn):
         self.calendar = calendar
         self.computed_at = computed_at
         self.distinct = Metrics.counter(NAMESPACE, "plays_distinct")
-        self.failures = Metrics.string_set(NAMESPACE, "failures")
         self.waiting: list[pl.DataFrame] = []
 
     def start_bundle(self) -> None:
@@ -120,12 +117,9 @@ class _FinishParts(beam.DoFn):
         self.waiting = []
         self.distinct.inc(plays.height)
         snapshots = columnar.snapshots(plays, self.calendar, self.computed_at)
-        try:
-            for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
-                for (month,), of_month in rows.partition_by("month", as_dict=True).items():
-                    self.staging.write(table, month, of_month.to_arrow())
-        except StorageError as error:
-            self.failures.add(str(error))
+        for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
+            for (month,), of_month in rows.partition_by("month", as_dict=True).items():
+                self.staging.write(table, month, of_month.to_arrow())
 
 
 def _to_bytes(plays: pl.DataFrame) -> bytes:
