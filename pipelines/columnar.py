@@ -132,7 +132,7 @@ def _top_tens(named: pl.DataFrame, kind: Kind) -> pl.DataFrame:
         .group_by("user_id", "month", "id")
         .agg(
             pl.last("name", "artist_name", "album_name"),
-            pl.col("image_url").drop_nulls().last(),
+            pl.col("image_url").filter(pl.col("image_url") != "").last(),
             pl.len().cast(pl.Int64).alias("plays"),
             pl.last("played_at").alias("last_played_at"),
         )
