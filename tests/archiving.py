@@ -45,14 +45,14 @@ def run_archive_step(
     _collected.clear()
     options = PipelineOptions([], runner=LOCAL_STREAM_RUNNER, streaming=True)
     with beam.Pipeline(options=options) as pipeline:
-        plays = pipeline | stream.advance_watermark_to_infinity() | beam.Map(_same).with_output_types(Play)
-        archived = plays | ArchivePlays(archive, Calendar(), batch_plays, batch_seconds)
+        received = pipeline | stream.advance_watermark_to_infinity() | beam.Map(_received).with_output_types(tuple[str, Play])
+        archived = received | ArchivePlays(archive, Calendar(), batch_plays, batch_seconds)
         archived | beam.Map(_collect)
     assert sorted(_collected, key=repr) == sorted(expected, key=repr)
 
 
-def _same(play: Play) -> Play:
-    return play
+def _received(play: Play) -> tuple[str, Play]:
+    return "a message's id", play
 
 
 def _collect(play: Play, timestamp: Any = beam.DoFn.TimestampParam) -> None:
