@@ -45,7 +45,9 @@ def run_archive_step(
     _collected.clear()
     options = PipelineOptions([], runner=LOCAL_STREAM_RUNNER, streaming=True)
     with beam.Pipeline(options=options) as pipeline:
-        received = pipeline | stream.advance_watermark_to_infinity() | beam.Map(_received).with_output_types(tuple[str, Play])
+        received = (
+            pipeline | stream.advance_watermark_to_infinity() | beam.Map(_received).with_output_types(tuple[str, Play])
+        )
         archived = received | ArchivePlays(archive, Calendar(), batch_plays, batch_seconds)
         archived | beam.Map(_collect)
     assert sorted(_collected, key=repr) == sorted(expected, key=repr)
