@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -16,7 +17,7 @@ from producer.oauth import SCOPE, Accounts, Attempt, Tokens
 from producer.redirect import Redirect, redirect_uri
 from producer.spotify import Api, Endpoints
 from producer.stores import default_store, store_of
-from producer.transport import Transport
+from producer.transport import Transport, Wait
 
 _WITHIN_SECONDS = 5 * 60
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -32,6 +33,7 @@ def log_in(
     browse: Callable[[str], None] | None,
     tell: Callable[[str], None],
     within_seconds: float = _WITHIN_SECONDS,
+    wait: Wait = time.sleep,
 ) -> Grant:
     """Have an account's owner agree in the browser, and keep what that gives.
 
@@ -41,8 +43,7 @@ def log_in(
     store.accounts()  # before anybody is sent to a browser: can it be reached?
     attempt = Attempt.new()
     uri = redirect_uri(port)
-    # Nothing but Ctrl-C ends its waiting.
-    with closing(Transport(threading.Event().wait, clock)) as transport:
+    with closing(Transport(wait, clock)) as transport:
         accounts = Accounts(app, endpoints.accounts, transport)
         with Redirect(port, attempt.state) as redirect:
             _invite(accounts.consent_url(attempt, uri), uri, port, browse, tell)

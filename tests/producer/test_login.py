@@ -74,6 +74,7 @@ class Person:
                     browse=lambda address: pages.append(threads.submit(does, address)),
                     tell=self.told.append,
                     within_seconds=self.within_seconds,
+                    wait=lambda _: None,
                 )
             finally:
                 self.pages += [page.result(10) for page in pages]
