@@ -42,7 +42,7 @@ class Login(ABC):
 
     @abstractmethod
     def keep_refresh_token(self, token: str) -> None:
-        """Remember the token that from now on is the only valid one."""
+        """Remember the token that from now on is the only valid one; in this process, even where it raises."""
 
     @abstractmethod
     def discard_refresh_token(self) -> None:
@@ -84,7 +84,7 @@ def ending_soon(login: Login, now: datetime) -> str | None:
     days = days_left(login, now)
     if login.refresh_token is None or days is None or days > _WARN_DAYS:
         return None
-    return f"the login ends in about {days} days, as Spotify's do after six months; {login.log_in_again}"
+    return f"the login ends in about {days} {'day' if days == 1 else 'days'}, as Spotify's do after six months; {login.log_in_again}"
 
 
 class _StoredLogin(Login):
@@ -99,9 +99,9 @@ class _StoredLogin(Login):
         """It is known."""
 
     def keep_refresh_token(self, token: str) -> None:
+        self.refresh_token = token  # first: should the store fail, it is known here at least
         stored = self._store.load(self.account_id)
         is_replaced = stored is not None and _is_newer(stored, self.authorized_at)
-        self.refresh_token = token
         if not is_replaced:  # by a login that was made while this one was in use
             self._store.save(Grant(self.account_id, token, self.authorized_at))
 

@@ -6,15 +6,20 @@ says what it cannot show.
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import grpc
 import pytest
 
 from producer.apps import App, app_of
 from producer.errors import LoginError, StateError
-from producer.logins import Grant, LoginStore, store_of
+from producer.logins import Grant, LoginStore, logins_of, store_of
+from producer.spotify import Endpoints
+from producer.spotify import Spotify as Client
 from tests.producer.conftest import Run
+from tests.producer.look_alike import Spotify
 from tests.producer.secret_manager import SecretManager
 
 AT = datetime(2026, 5, 10, 20, tzinfo=UTC)
@@ -152,3 +157,23 @@ def test_a_store_that_is_misspelt(spec: str, run: Run, monkeypatch: pytest.Monke
     monkeypatch.setenv("SPOTIFY_CLIENT_ID", "id")
     ran = run("login", "--no-browser", "--logins", spec)
     assert (ran.code, "write it as secretmanager://PROJECT or secretmanager://PROJECT/PREFIX" in ran.err) == (1, True)
+
+
+def test_a_rotated_token_outlives_a_failure_of_the_store(
+    service: SecretManager, store: LoginStore, tmp_path: Path
+) -> None:
+    with Spotify() as server:
+        server.accounts.rotate = True
+        store.save(Grant("me", server.accounts.refresh_token, AT))
+        app = {"SPOTIFY_CLIENT_ID": server.accounts.client_id, "SPOTIFY_CLIENT_SECRET": server.accounts.client_secret}
+        [login] = logins_of(app, tmp_path, store)
+        with closing(Client(login, Endpoints(server.url, server.url))) as client:
+            for method in ("AccessSecretVersion", "AddSecretVersion"):
+                service.refuses = {method: grpc.StatusCode.PERMISSION_DENIED}
+                with pytest.raises(StateError):
+                    client.recently_played()
+            service.refuses, server.accounts.rotate = {}, False
+            assert len(client.recently_played()) == 50
+            stored = store.load("me")
+            assert stored
+            assert stored.refresh_token == login.refresh_token != server.accounts.refresh_token
