@@ -1,7 +1,6 @@
 """The login, from the browser to the store."""
 
 import os
-import shlex
 import sys
 import threading
 import time
@@ -16,7 +15,7 @@ from producer.grants import TOKEN_LIFE, Grant, LoginStore
 from producer.oauth import SCOPE, Accounts, Attempt, Tokens
 from producer.redirect import Redirect, redirect_uri
 from producer.spotify import Api, Endpoints
-from producer.stores import default_store, store_of
+from producer.stores import logins_option, store_of
 from producer.transport import Transport, Wait
 
 _WITHIN_SECONDS = 5 * 60
@@ -82,12 +81,11 @@ def browser_of(environment: Mapping[str, str]) -> Callable[[str], None] | None:
 def text_of(grant: Grant, store: LoginStore) -> str:
     """What was done, until when it lasts, and what to type next; several lines."""
     assert grant.authorized_at
-    logins = "" if str(store) == default_store() else f" --logins {shlex.quote(str(store))}"
     return (
         f"logged in   {grant.account_id}\n"
         f"stored in   {store}\n"
         f"lasts until {grant.authorized_at + TOKEN_LIFE:%Y-%m-%d}, six months as Spotify has it; log in again by then"
-        f"\n\nnext: python -m producer poll --every 10m --archive ARCHIVE{logins}"
+        f"\n\nnext: python -m producer poll --every 10m --archive ARCHIVE{logins_option(store)}"
     )
 
 

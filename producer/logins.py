@@ -12,7 +12,7 @@ from pathlib import Path
 from producer.apps import App, app_of
 from producer.grants import TOKEN_LIFE, Grant, LoginStore
 from producer.private_files import load, save
-from producer.stores import default_store, store_of
+from producer.stores import default_store, logins_option, store_of
 
 __all__ = [
     "REFRESH_TOKEN", "TOKEN_LIFE", "App", "Grant", "Login", "LoginStore", "app_of", "days_left", "default_store",
@@ -84,7 +84,8 @@ def ending_soon(login: Login, now: datetime) -> str | None:
     days = days_left(login, now)
     if login.refresh_token is None or days is None or days > _WARN_DAYS:
         return None
-    return f"the login ends in about {days} {'day' if days == 1 else 'days'}, as Spotify's do after six months; {login.log_in_again}"
+    left = "1 day" if days == 1 else f"{days} days"
+    return f"the login ends in about {left}, as Spotify's do after six months; {login.log_in_again}"
 
 
 class _StoredLogin(Login):
@@ -165,8 +166,7 @@ class _EnvironmentLogin(Login):
 
 
 def _log_in_again(store: LoginStore) -> str:
-    logins = "" if str(store) == default_store() else f" --logins {store}"
-    return f"log in again: python -m producer login{logins}"
+    return f"log in again: python -m producer login{logins_option(store)}"
 
 
 def _is_newer(grant: Grant, than: datetime | None) -> bool:

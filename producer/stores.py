@@ -1,5 +1,6 @@
 """Where logins are kept: a folder of this machine, or Google Secret Manager."""
 
+import shlex
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -16,6 +17,12 @@ _LOG_IN_AGAIN = "remove it and log in again: python -m producer login"
 def default_store() -> str:
     """The folder in the platform's place for settings."""
     return str(user_config_path("heavy-rotation", appauthor=False) / "logins")
+
+
+def logins_option(store: LoginStore) -> str:
+    """What a command has to have for this store: a space and ``--logins``, or nothing."""
+    spec = str(store)
+    return "" if spec == default_store() else f" --logins {shlex.quote(spec)}"
 
 
 def store_of(spec: str) -> LoginStore:
