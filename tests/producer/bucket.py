@@ -11,13 +11,18 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 
+def nothing(_: str) -> None:
+    """Nothing happens."""
+
+
 class Bucket:
     """Objects with generations. ``before_upload`` is called with a name before an upload of it is decided."""
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[int, bytes]] = {}
-        self.before_upload: Callable[[str], None] = lambda name: None
+        self.before_upload: Callable[[str], None] = nothing
         self.refused = 0
+        self.permissions = [f"storage.objects.{verb}" for verb in ("get", "list", "create", "delete")]
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
@@ -59,6 +64,8 @@ def _handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
             found = re.fullmatch(r"/(?:download/)?storage/v1/b/b/o/(.+)", parts.path)
             if parts.path == "/storage/v1/b/b":
                 return self._json(200, {"name": "b"})
+            if parts.path == "/storage/v1/b/b/iam/testPermissions":
+                return self._json(200, {"permissions": bucket.permissions})
             if not found:
                 prefix = query["prefix"][0]
                 items = [bucket.metadata(name) for name in sorted(bucket.objects) if name.startswith(prefix)]
@@ -85,7 +92,7 @@ def _handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
                 return self._json(412, {"error": {"code": 412, "message": "conditionNotMet"}})
             return self._json(200, made)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Say nothing."""
 
         def _json(self, status: int, value: object) -> None:

@@ -19,7 +19,7 @@ from producer.documents import ChangedError, documents_of
 from producer.errors import StateError
 from producer.polling import poll
 from producer.publishing import ArchiveDestination
-from tests.producer.bucket import Bucket
+from tests.producer.bucket import Bucket, nothing
 from tests.producer.look_alike import NOW, items
 
 REPOSITORY = Path(__file__).parents[2]
@@ -122,7 +122,7 @@ def test_two_pollers_of_one_account(bucket: Bucket, tmp_path: Path) -> None:
     listed = items(50)
 
     def meanwhile(_: str) -> None:
-        bucket.before_upload = lambda name: None
+        bucket.before_upload = nothing
         poll(listed[:30], "me", cursors, destination, NOW)  # the newest thirty
 
     bucket.before_upload = meanwhile
@@ -176,7 +176,7 @@ def test_damaged_state_is_told(state: str, text: str, bucket: Bucket) -> None:
     else:
         (Path(state) / "cursors").mkdir(parents=True)
         (Path(state) / "cursors" / "me.json").write_text(text)
-    with pytest.raises(StateError, match="cursors/me.json is damaged; remove it and poll again"):
+    with pytest.raises(StateError, match=r"cursors/me\.json is damaged; remove it and poll again"):
         Cursors(state).load("me")
 
 
