@@ -10,6 +10,7 @@ from setuptools import setup
 PRODUCER = [
     "fastavro>=1.12,<2",
     "google-cloud-pubsub>=2.30,<3",
+    "google-cloud-secret-manager>=2.24,<3",
     "google-cloud-storage>=3,<4",
     "orjson>=3.10,<4",
     "platformdirs>=4,<5",

@@ -25,9 +25,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class RateLimited:
-    """429. `retry_after` None leaves the header out; Spotify has been seen to say 74,214."""
+    """429. `retry_after` None leaves the header out; Spotify has been seen to say 74,214. Text is sent as it is."""
 
-    retry_after: int | None = 2
+    retry_after: int | str | None = 2
 
     def answer(self) -> Answer:
         return error_answer(429, "API rate limit exceeded", retry_after=self.retry_after)
@@ -141,7 +141,9 @@ def json_answer(value: object, status: int = 200, headers: tuple[tuple[str, str]
     return Answer(status, json.dumps(value, ensure_ascii=False).encode(), headers)
 
 
-def error_answer(status: int, message: str, *, reason: str | None = None, retry_after: int | None = None) -> Answer:
+def error_answer(
+    status: int, message: str, *, reason: str | None = None, retry_after: int | str | None = None
+) -> Answer:
     """An error as the Web API words it: `{"error": {"status": …, "message": …}}`."""
     error: dict[str, object] = {"status": status, "message": message}
     if reason is not None:

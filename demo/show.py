@@ -123,7 +123,7 @@ class Demonstration:
             *("--refresh_seconds", "2", "--archive_batch_seconds", "1"),
         ]
         self._show_command(arguments)
-        self._show_command(["-m", "producer", "poll", "--once", "--topic", topic, "--state", str(self.state)])
+        self._show_command(["-m", "producer", "poll", "--once", "--topic", topic, *self._own_state()])
         with Process(arguments, self.environment, self.folder / "stream.log") as stream:
             self._watch(spotify, topic, stream)
             self.console.print("  Stopping the stream; it finishes what it has read ...")
@@ -169,11 +169,15 @@ class Demonstration:
         }
         said = io.StringIO()
         with redirect_stdout(said), redirect_stderr(said):
-            code = producer.main(["poll", "--once", "--topic", topic, "--state", str(self.state)])
+            code = producer.main(["poll", "--once", "--topic", topic, *self._own_state()])
         if code != 0:
             raise DemonstrationError(said.getvalue().strip())
         # "ACCOUNT: 43 listed, 8 new, 8 published to TOPIC"
         return said.getvalue().strip().splitlines()[-1].partition(": ")[2].partition(" to ")[0]
+
+    def _own_state(self) -> list[str]:
+        """Apart from what the user's own polling remembers, and above all from the user's own logins."""
+        return ["--state", str(self.state), "--logins", str(self.state / "logins")]
 
     def _virtual_now(self) -> datetime:
         """The look-alike's clock: two days pass while the live part runs, and then it is now."""

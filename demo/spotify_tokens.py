@@ -36,7 +36,8 @@ class Accounts:
     """Codes and tokens of one app and one user. Thread-safe.
 
     `refresh_token` is one that works from the start, as after an earlier login; it belongs to a confidential
-    client and to a PKCE client alike. `expires_in` is in seconds.
+    client and to a PKCE client alike. `expires_in` is in seconds. `redirect_uris` are those registered with the
+    app, None for any; `agrees` is what the user says when asked.
     """
 
     def __init__(self, clock: Callable[[], datetime], *, expires_in: int = 3600, rotate: bool = False) -> None:
@@ -44,6 +45,8 @@ class Accounts:
         self.client_secret = secrets.token_hex(16)
         self.expires_in = expires_in
         self.rotate = rotate
+        self.redirect_uris: set[str] | None = None
+        self.agrees = True
         self._clock = clock
         self._lock = threading.RLock()
         self._codes: dict[str, _Code] = {}
@@ -52,21 +55,25 @@ class Accounts:
         self.refresh_token = self._new_refresh_token(_Consent(clock(), SCOPE))
 
     def authorize(self, query: Mapping[str, str]) -> Answer:
-        """The consent page, where the user always agrees: a redirect with a code, or a plain 400."""
+        """The consent page, where the user decides at once: a redirect with a code, or an error; or a plain 400."""
         redirect_uri = query.get("redirect_uri", "")
         if query.get("client_id") != self.client_id or query.get("response_type") != "code":
             return Answer(400, b"INVALID_CLIENT: Invalid client", content_type="text/plain")
         if not redirect_uri.startswith(("http://127.0.0.1:", "http://[::1]:", "https://")):
             return Answer(400, b"INVALID_CLIENT: Insecure redirect URI", content_type="text/plain")
+        if self.redirect_uris is not None and redirect_uri not in self.redirect_uris:
+            return Answer(400, b"redirect_uri: Not matching configuration", content_type="text/plain")
         challenge = query.get("code_challenge")
         if challenge is not None and query.get("code_challenge_method") != "S256":
             return Answer(400, b"code_challenge_method must be S256", content_type="text/plain")
+        state = {"state": query["state"]} if "state" in query else {}
+        if not self.agrees:
+            return Answer(302, b"", (("Location", f"{redirect_uri}?{urlencode({'error': 'access_denied'} | state)}"),))
         code = secrets.token_urlsafe(32)
         consent = _Consent(self._clock(), query.get("scope", ""))
         with self._lock:
             self._codes[code] = _Code(consent, redirect_uri, challenge)
-        given = {"code": code} | ({"state": query["state"]} if "state" in query else {})
-        return Answer(302, b"", (("Location", f"{redirect_uri}?{urlencode(given)}"),))
+        return Answer(302, b"", (("Location", f"{redirect_uri}?{urlencode({'code': code} | state)}"),))
 
     def token(self, form: Mapping[str, str], authorization: str | None) -> Answer:
         """`POST /api/token`: a code or a refresh token for an access token."""

@@ -12,7 +12,10 @@ from platformdirs import user_state_path
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError
 from pipelines.storage import StorageError
 from producer import commands
+from producer.apps import DASHBOARD
 from producer.errors import ProducerError
+from producer.redirect import DEFAULT_PORT, redirect_uri
+from producer.stores import default_store
 
 _OK, _FAILED, _INTERRUPTED = 0, 1, 130
 
@@ -30,6 +33,26 @@ examples:
 Importing the same export again, or a newer one that contains it, counts no play twice.
 """
 
+_LOGIN_EXAMPLES = f"""\
+examples:
+  on a machine with a browser:
+    python -m producer login
+
+  on a server, with the browser of another machine:
+    ssh -L {DEFAULT_PORT}:127.0.0.1:{DEFAULT_PORT} server
+    python -m producer login --no-browser
+
+  for a poller on Google Cloud:
+    python -m producer login --logins secretmanager://my-project
+
+Before the first login, add this redirect URI to your app, exactly so (with another --port, that port):
+  {redirect_uri(DEFAULT_PORT)}
+Apps are at {DASHBOARD}. The environment holds SPOTIFY_CLIENT_ID, and SPOTIFY_CLIENT_SECRET
+if the app is to use it; SPOTIFY_CLIENT_FILE can name a JSON file with client_id and client_secret instead, and
+SPOTIFY_CLIENT_SECRET_NAME a secret: projects/PROJECT/secrets/SECRET. Log in once for each account; logging in
+again replaces the account's login.
+"""
+
 _POLL_EXAMPLES = """\
 examples:
   to the topic that the stream reads:
@@ -39,8 +62,9 @@ examples:
     python -m producer poll --once --archive ~/music/archive
 
 Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
-The environment holds SPOTIFY_CLIENT_ID, SPOTIFY_CLIENT_SECRET and SPOTIFY_REFRESH_TOKEN; SPOTIFY_API_URL and
-SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests.
+Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
+SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests: give those --logins of their
+own, or the other server is shown the tokens of real ones.
 """
 
 
@@ -66,9 +90,29 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     subcommands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_login(subcommands)
     _add_import(subcommands)
     _add_poll(subcommands)
     return parser
+
+
+def _add_login(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _subcommand(subcommands, "login", "connect an account: log in to Spotify in the browser", _LOGIN_EXAMPLES)
+    _add_logins(parser)
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help="the redirect URI's, on this machine (default: %(default)s)",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="print the address only; open no browser")
+
+    def run(options: argparse.Namespace) -> str:
+        from producer import login
+
+        return login.run(options.logins, port=options.port, with_browser=not options.no_browser)
+
+    parser.set_defaults(run=run)
 
 
 def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -102,6 +146,7 @@ def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     destination = parser.add_mutually_exclusive_group(required=True)
     destination.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
     destination.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder")
+    _add_logins(parser)
     _add_time_zone(parser)
     _add_state(parser)
 
@@ -109,6 +154,7 @@ def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         if options.topic and options.time_zone:
             parser.error("--time_zone is for --archive; with --topic the pipeline decides on months")
         return commands.poll_once(
+            options.logins,
             topic=options.topic,
             archive=options.archive,
             calendar=options.time_zone or Calendar(),
@@ -146,6 +192,21 @@ def _add_state(parser: argparse.ArgumentParser) -> None:
         default=default,
         help="what polling remembers (default: %(default)s)",
     )
+
+
+def _add_logins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--logins",
+        metavar="STORE",
+        default=default_store(),
+        help="where logins are kept: a folder, or secretmanager://PROJECT[/PREFIX] (default: %(default)s)",
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; take one from 1024 to 65535")
+    return int(text)
 
 
 def _calendar(name: str) -> Calendar:

@@ -10,7 +10,7 @@ from pipelines.archive import Archive
 from pipelines.clock import utc_now
 from pipelines.domain.month import Calendar
 from producer.cursor import Cursors
-from producer.errors import StateError
+from producer.errors import LoginError, StateError
 from producer.exports import find
 from producer.importing import Importer
 from producer.report import ProgressLine, text_of
@@ -33,27 +33,31 @@ def import_exports(paths: list[Path], *, user: str | None, archive: str | None, 
     return text_of(report, time_zone=calendar.time_zone, seconds=seconds, archive=archive)
 
 
-def poll_once(*, topic: str | None, archive: str | None, calendar: Calendar, state: Path) -> str:
-    """Poll the account of the login in the environment. Raises ProducerError and StorageError."""
+def poll_once(logins: str, *, topic: str | None, archive: str | None, calendar: Calendar, state: Path) -> str:
+    """Poll the accounts that have logged in. Raises ProducerError and StorageError."""
     # An import of an export starts faster without the clients of Spotify and of Pub/Sub.
-    from producer.logins import Login, credentials_of
+    from producer.logins import logins_of, store_of
     from producer.polling import poll
     from producer.publishing import ArchiveDestination, Destination, TopicDestination
     from producer.spotify import Endpoints, Spotify
 
-    login = Login(state, credentials_of(os.environ))
     destination: Destination
     if topic:
         destination = TopicDestination(topic)
     else:
         destination = ArchiveDestination(Archive(archive or ""), calendar, state / "rejected")
-    with closing(Spotify(login, Endpoints.of(os.environ))) as spotify:
-        account_id = login.account_id
-        if account_id is None:
-            account_id = spotify.account_id()
-            login.keep_account(account_id)
-        polled = poll(spotify.recently_played(), account_id, Cursors(state), destination, utc_now())
-    return f"{account_id}: {polled} to {topic or archive}"
+    lines = []
+    for login in logins_of(os.environ, state, store_of(logins)):
+        with closing(Spotify(login, Endpoints.of(os.environ))) as spotify:
+            account_id = login.account_id
+            if account_id is None:
+                account_id = spotify.account_id()
+                login.keep_account(account_id)
+            polled = poll(spotify.recently_played(), account_id, Cursors(state), destination, utc_now())
+        lines.append(f"{account_id}: {polled} to {topic or archive}")
+    if not lines:
+        raise LoginError("no account has logged in: python -m producer login")
+    return "\n".join(lines)
 
 
 def only_account(state: Path) -> str:

@@ -1,6 +1,7 @@
-"""The state folder's files: JSON that only their owner can read, replaced whole or not at all."""
+"""Files that hold what is nobody else's business: JSON, for their owner only, replaced whole or not at all."""
 
 import os
+import shlex
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import orjson
 
 from pipelines.storage import explained
 from producer.errors import StateError
+
+_POLL_AGAIN = "remove it and poll again: what Spotify still lists is published once more, which counts nothing twice"
 
 
 def save(path: Path, value: dict[str, Any]) -> None:
@@ -28,8 +31,8 @@ def save(path: Path, value: dict[str, Any]) -> None:
             raise
 
 
-def load(path: Path) -> dict[str, Any] | None:
-    """The file's value, None if there is no file. Raises StateError and StorageError."""
+def load(path: Path, *, remedy: str = _POLL_AGAIN) -> dict[str, Any] | None:
+    """The file's value, None if there is no file. Raises StateError, which says the remedy, and StorageError."""
     with explained(path):
         if not path.exists():
             return None
@@ -37,15 +40,21 @@ def load(path: Path) -> dict[str, Any] | None:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        raise damaged(path) from None
+        raise damaged(path, remedy=remedy) from None
     if not isinstance(value, dict):
-        raise damaged(path)
+        raise damaged(path, remedy=remedy)
     return value
 
 
-def damaged(path: Path) -> StateError:
+def refuse_shared(path: Path) -> None:
+    """Raises StateError where others may read or write the file, and says how to end that; StorageError."""
+    with explained(path):
+        # Windows has no such bits: a file in the user's own folder is the user's.
+        shared = os.name == "posix" and path.exists() and path.stat().st_mode & 0o077
+    if shared:
+        raise StateError(f"{path} holds a secret and is open to other users; run: chmod 600 {shlex.quote(str(path))}")
+
+
+def damaged(path: Path, *, remedy: str = _POLL_AGAIN) -> StateError:
     """What to say of a file that does not hold what was saved there."""
-    return StateError(
-        f"{path} is damaged; remove it and poll again: what Spotify still lists is published once more, "
-        "which counts nothing twice"
-    )
+    return StateError(f"{path} is damaged; {remedy}")

@@ -25,6 +25,14 @@ class Ran:
 Run = Callable[..., Ran]
 
 
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the logins of whoever runs it, nor the app."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "CLIENT_FILE", "CLIENT_SECRET_NAME", "REFRESH_TOKEN"):
+        monkeypatch.delenv(f"SPOTIFY_{name}", raising=False)
+
+
 @pytest.fixture
 def run(capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the producer with these arguments, in this process."""

@@ -1,7 +1,11 @@
 """The client against the look-alike: tokens, waiting, and errors that say what to do and hold no token."""
 
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
@@ -17,12 +21,23 @@ from demo.faults import (
 )
 from demo.listener import Listener
 from demo.spotify import SpotifyServer
-from producer.errors import LoginError, RateLimitedError, SpotifyError, UnreachableError
-from producer.logins import Credentials, Login, credentials_of
+from pipelines.clock import utc_now
+from producer.errors import (
+    LoginEndedError,
+    LoginError,
+    QuotaExceededError,
+    RateLimitedError,
+    SpotifyError,
+    StoppedError,
+    UnreachableError,
+)
+from producer.logins import Grant, Login, logins_of, store_of
 from producer.spotify import Endpoints, Spotify
+from producer.transport import Transport
 from tests.producer.conftest import Run
 
 ROTATES = pytest.mark.parametrize("rotates", [True], indirect=True)
+Environment = dict[str, str]
 
 
 @pytest.fixture
@@ -37,9 +52,13 @@ def server(rotates: bool) -> Iterator[SpotifyServer]:
 
 
 @pytest.fixture
-def credentials(server: SpotifyServer) -> Credentials:
+def environment(server: SpotifyServer) -> Environment:
     accounts = server.accounts
-    return Credentials(accounts.client_id, accounts.client_secret, accounts.refresh_token)
+    return {
+        "SPOTIFY_CLIENT_ID": accounts.client_id,
+        "SPOTIFY_CLIENT_SECRET": accounts.client_secret,
+        "SPOTIFY_REFRESH_TOKEN": accounts.refresh_token,
+    }
 
 
 class Slept(list[float]):
@@ -54,9 +73,15 @@ def slept() -> Slept:
     return Slept()
 
 
+def login_of(environment: Environment, state: Path) -> Login:
+    """The login in the environment."""
+    [login] = logins_of(environment, state, store_of(str(state / "none")))
+    return login
+
+
 @pytest.fixture
-def client(server: SpotifyServer, credentials: Credentials, tmp_path: Path, slept: Slept) -> Iterator[Spotify]:
-    client = Spotify(Login(tmp_path, credentials), Endpoints(server.url, server.url), slept)
+def client(server: SpotifyServer, environment: Environment, tmp_path: Path, slept: Slept) -> Iterator[Spotify]:
+    client = Spotify(login_of(environment, tmp_path), Endpoints(server.url, server.url), slept)
     yield client
     client.close()
 
@@ -78,69 +103,147 @@ def test_an_expired_access_token_is_refreshed_once(server: SpotifyServer, client
 
 @ROTATES
 def test_a_rotated_refresh_token_is_kept(
-    server: SpotifyServer, client: Spotify, credentials: Credentials, tmp_path: Path
+    server: SpotifyServer, client: Spotify, environment: Environment, tmp_path: Path
 ) -> None:
     client.recently_played()
-    other = Spotify(Login(tmp_path / "elsewhere", credentials), Endpoints(server.url, server.url))
+    other = Spotify(login_of(environment, tmp_path / "elsewhere"), Endpoints(server.url, server.url))
     with pytest.raises(LoginError):  # the first one works no more
         other.recently_played()
     other.close()
-    login = Login(tmp_path, credentials)
-    assert login.credentials.refresh_token != credentials.refresh_token
+    login = login_of(environment, tmp_path)
+    assert login.refresh_token not in (None, server.accounts.refresh_token)
     again = Spotify(login, Endpoints(server.url, server.url))
     assert len(again.recently_played()) == 50
     again.close()
-    [path] = (tmp_path / "logins").iterdir()
+    [path] = (tmp_path / "from_environment").iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 @ROTATES
+def test_a_token_that_another_process_rotated_is_taken(
+    server: SpotifyServer, client: Spotify, environment: Environment, tmp_path: Path
+) -> None:
+    other = Spotify(login_of(environment, tmp_path), Endpoints(server.url, server.url))
+    assert len(client.recently_played()) == 50
+    assert len(other.recently_played()) == 50
+    other.close()
+
+
 def test_the_end_of_a_login_is_final(
-    server: SpotifyServer, client: Spotify, credentials: Credentials, tmp_path: Path
+    server: SpotifyServer, client: Spotify, environment: Environment, tmp_path: Path
 ) -> None:
     client.recently_played()
     server.accounts.revoke()
-    with pytest.raises(LoginError, match=r"the login has ended.*docs/producer.md says how to get a new"):
+    with pytest.raises(LoginEndedError, match=r"the login has ended.*log in again: python -m producer login"):
         client.recently_played()
+    assert login_of(environment, tmp_path).refresh_token is None, "the token is discarded"
+    for _ in range(2):
+        with pytest.raises(LoginEndedError):
+            client.recently_played()
     assert [request.path for request in server.requests].count("/api/token") == 2, "asked once, not again"
-    assert Login(tmp_path, credentials).credentials == credentials, "the token is discarded"
 
 
-def test_a_new_login_is_another_login(credentials: Credentials, tmp_path: Path) -> None:
-    login = Login(tmp_path, credentials)
-    login.keep_account("me")
-    other = Credentials(credentials.client_id, credentials.client_secret, "new")
-    assert Login(tmp_path, credentials).account_id == "me"
-    assert Login(tmp_path, other).account_id is None
+def test_a_new_login_in_the_store_is_taken_up(server: SpotifyServer, environment: Environment, tmp_path: Path) -> None:
+    store = store_of(str(tmp_path / "logins"))
+    store.save(Grant("me", "ended", utc_now() - timedelta(days=200)))
+    [login] = logins_of(environment | {"SPOTIFY_REFRESH_TOKEN": ""}, tmp_path, store)
+    client = Spotify(login, Endpoints(server.url, server.url))
+    with pytest.raises(LoginEndedError):
+        client.recently_played()
+    assert (store.accounts(), store.load("me")) == (["me"], None)
+    store.save(Grant("me", server.accounts.refresh_token, utc_now()))
+    assert len(client.recently_played()) == 50, "without a restart"
+    client.close()
 
 
-def test_wrong_client_secret(server: SpotifyServer, credentials: Credentials, tmp_path: Path) -> None:
-    wrong = Credentials(credentials.client_id, "wrong", credentials.refresh_token)
-    client = Spotify(Login(tmp_path, wrong), Endpoints(server.url, server.url))
+@ROTATES
+def test_without_a_client_secret(server: SpotifyServer, environment: Environment, tmp_path: Path) -> None:
+    login = login_of(environment | {"SPOTIFY_CLIENT_SECRET": ""}, tmp_path)
+    client = Spotify(login, Endpoints(server.url, server.url))
+    assert len(client.recently_played()) == 50
+    client.close()
+
+
+def test_wrong_client_secret(server: SpotifyServer, environment: Environment, tmp_path: Path) -> None:
+    login = login_of(environment | {"SPOTIFY_CLIENT_SECRET": "wrong"}, tmp_path)
+    client = Spotify(login, Endpoints(server.url, server.url))
     with pytest.raises(LoginError, match="SPOTIFY_CLIENT_ID with this SPOTIFY_CLIENT_SECRET"):
         client.recently_played()
     client.close()
+    assert login.refresh_token, "the login may be good"
+
+
+def test_a_fresh_token_that_is_refused(server: SpotifyServer, client: Spotify) -> None:
+    server.accounts.expires_in = 0
+    with pytest.raises(LoginError, match=r"refuses even a fresh access token; log in again"):
+        client.recently_played()
+    assert [request.path for request in server.requests].count("/api/token") == 2
+
+
+# Waiting
 
 
 def test_a_short_wait_is_waited(server: SpotifyServer, client: Spotify, slept: Slept) -> None:
     server.faults.add(RateLimited(7))
-    server.faults.add(RateLimited(None))
+    server.faults.add(RateLimited(5))
     assert len(client.recently_played()) == 50
     assert slept == [7, 5]
 
 
-@pytest.mark.parametrize(
-    ("fault", "says"),
-    [(QuotaExceeded(48_925), "13 h 36 min"), (RateLimited(61), "61 s"), (RateLimited(600), "10 min")],
-)
-def test_a_long_wait_is_told(
-    server: SpotifyServer, client: Spotify, slept: Slept, fault: QuotaExceeded | RateLimited, says: str
+@pytest.mark.parametrize("retry_after", [None, "soon", "", "-1", "1.5"])
+def test_a_wait_of_unknown_length_grows(
+    server: SpotifyServer, client: Spotify, slept: Slept, retry_after: str | None
 ) -> None:
-    server.faults.add(fault)
+    server.faults.add(RateLimited(retry_after), times=2)
+    assert len(client.recently_played()) == 50
+    assert_growing(slept, 2)
+    server.faults.always(RateLimited(retry_after))
+    with pytest.raises(RateLimitedError, match=r"does not say for how long.*try again in 5 min") as raised:
+        client.recently_played()
+    assert_in(raised.value.retry_at, 300)
+
+
+def test_a_wait_until_a_date(server: SpotifyServer, client: Spotify) -> None:
+    server.faults.add(RateLimited(format_datetime(utc_now() + timedelta(hours=2), usegmt=True)))
+    with pytest.raises(RateLimitedError, match="asks to wait for 2 h 0 min") as raised:
+        client.recently_played()
+    assert_in(raised.value.retry_at, 7200)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "says"), [(61, "61 s"), (600, "10 min"), (74_214, "20 h 37 min"), (10**9, "24 h 0 min")]
+)
+@pytest.mark.parametrize("path", ["/v1/me/player/recently-played", "/api/token"])
+def test_a_long_wait_is_told(
+    server: SpotifyServer, client: Spotify, slept: Slept, seconds: int, says: str, path: str
+) -> None:
+    server.faults.add(RateLimited(seconds), path=path)
     with pytest.raises(RateLimitedError, match=f"asks to wait for {says}") as raised:
         client.recently_played()
-    assert raised.value.retry_after_seconds == fault.retry_after
+    assert not isinstance(raised.value, QuotaExceededError)
+    assert_in(raised.value.retry_at, min(seconds, 86_400))
     assert slept == []
+
+
+@pytest.mark.parametrize(("retry_after", "seconds"), [(48_925, 48_925), (None, 1200), (2, 1200)])
+def test_a_quota_is_not_waited_for(
+    server: SpotifyServer, client: Spotify, slept: Slept, retry_after: int | None, seconds: int
+) -> None:
+    server.faults.add(QuotaExceeded(retry_after))
+    with pytest.raises(QuotaExceededError, match="QUOTA_EXCEEDED") as raised:
+        client.recently_played()
+    assert_in(raised.value.retry_at, seconds)
+    assert slept == []
+
+
+def assert_growing(slept: Slept, times: int) -> None:
+    least = [0.5, 1, 2, 4][:times]
+    assert len(slept) == times
+    assert all(low <= seconds <= low + 0.5 for low, seconds in zip(least, slept, strict=True))
+
+
+def assert_in(retry_at: datetime, seconds: float) -> None:
+    assert abs(retry_at - datetime.now(UTC) - timedelta(seconds=seconds)) < timedelta(seconds=10)
 
 
 def test_many_short_waits_come_to_an_end(server: SpotifyServer, client: Spotify, slept: Slept) -> None:
@@ -150,10 +253,42 @@ def test_many_short_waits_come_to_an_end(server: SpotifyServer, client: Spotify,
     assert sum(slept) == 60
 
 
-@pytest.mark.parametrize("fault", [ServerError(503), ServerError(500), DroppedConnection()])
-def test_what_passes_is_tried_again(server: SpotifyServer, client: Spotify, fault: Fault) -> None:
-    server.faults.add(fault)
+@pytest.mark.parametrize("fault", [RateLimited(50), RateLimited(None), ServerError(), TruncatedBody()])
+def test_a_stop_ends_every_wait(server: SpotifyServer, environment: Environment, tmp_path: Path, fault: Fault) -> None:
+    stop = threading.Event()
+    server.faults.always(fault)
+    client = Spotify(login_of(environment, tmp_path), Endpoints(server.url, server.url), stop.wait)
+    began = time.monotonic()
+    timer = threading.Timer(0.2, stop.set)
+    timer.start()
+    with pytest.raises(StoppedError):
+        client.recently_played()
+    assert time.monotonic() - began < 2
+    timer.join()
+    client.close()
+
+
+def test_logins_can_share_connections(server: SpotifyServer, environment: Environment, tmp_path: Path) -> None:
+    transport = Transport(threading.Event().wait, connections=2)
+    for state in ("a", "b"):
+        login = login_of(environment, tmp_path / state)
+        client = Spotify(login, Endpoints(server.url, server.url), transport=transport)
+        assert len(client.recently_played()) == 50
+        client.close()
+    transport.close()
+
+
+# Trouble
+
+
+@pytest.mark.parametrize("fault", [ServerError(503), ServerError(500), DroppedConnection(), TruncatedBody(), NotJson()])
+@pytest.mark.parametrize("path", ["/v1/me/player/recently-played", "/api/token"])
+def test_what_passes_is_tried_again(
+    server: SpotifyServer, client: Spotify, slept: Slept, fault: Fault, path: str
+) -> None:
+    server.faults.add(fault, times=4, path=path)
     assert len(client.recently_played()) == 50
+    assert_growing(slept, 4)
 
 
 @pytest.mark.parametrize(
@@ -167,44 +302,39 @@ def test_what_passes_is_tried_again(server: SpotifyServer, client: Spotify, faul
 )
 @pytest.mark.parametrize("path", ["/v1/me/player/recently-played", "/api/token"])
 def test_what_stays_is_told(
-    server: SpotifyServer, client: Spotify, credentials: Credentials, fault: Fault, says: str, path: str
+    server: SpotifyServer, client: Spotify, slept: Slept, fault: Fault, says: str, path: str
 ) -> None:
     server.faults.always(fault, path=path)
-    with pytest.raises(UnreachableError, match=says) as raised:
+    with pytest.raises(UnreachableError, match=says):
         client.recently_played()
-    assert_silent(raised.value, credentials)
+    assert_growing(slept, 4)
 
 
-def assert_silent(error: BaseException, credentials: Credentials) -> None:
-    """No secret in the error, nor in what led to it."""
-    seen: BaseException | None = error
-    while seen is not None:
-        text = f"{seen!r} {seen}"
-        for secret in (credentials.client_id, credentials.client_secret, credentials.refresh_token):
-            assert secret not in text
-        seen = seen.__cause__
-    assert error.__suppress_context__ or error.__context__ is None
-    assert credentials.client_secret not in repr(credentials)
+@pytest.mark.parametrize(("status", "says"), [(403, "Spotify forbids"), (404, "answered 404")])
+def test_an_error_that_is_no_json(server: SpotifyServer, client: Spotify, status: int, says: str) -> None:
+    server.faults.add(NotJson(status))
+    with pytest.raises(SpotifyError, match=says):
+        client.recently_played()
 
 
-def test_no_network(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_network(environment: Environment, tmp_path: Path, slept: Slept) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))  # and doesn't listen
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        for name in ("API_URL", "ACCOUNTS_URL", "CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN"):
-            monkeypatch.setenv(f"SPOTIFY_{name}", url if name.endswith("URL") else f"hidden-{name}")
-        ran = run("poll", "--once", "--archive", tmp_path / "archive", "--state", tmp_path / "state")
+        client = Spotify(login_of(environment, tmp_path), Endpoints(url, url), slept)
+        with pytest.raises(UnreachableError) as raised:
+            client.recently_played()
+        client.close()
+    assert str(raised.value) == f"cannot reach {url} (no connection); try again later"
+
+
+def test_nobody_has_logged_in(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    poll = ["poll", "--once", "--archive", tmp_path / "archive", "--state", tmp_path / "state"]
+    ran = run(*poll)
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == f"error: cannot reach {url} (no connection); try again later\n"
-
-
-def test_missing_credentials(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert "there is no SPOTIFY_CLIENT_ID in the environment." in ran.err
     monkeypatch.setenv("SPOTIFY_CLIENT_ID", "id")
-    for name in ("SPOTIFY_CLIENT_SECRET", "SPOTIFY_REFRESH_TOKEN"):
-        monkeypatch.delenv(name, raising=False)
-    ran = run("poll", "--once", "--archive", tmp_path / "archive", "--state", tmp_path / "state")
-    assert ran.code == 1
-    assert "missing in the environment: SPOTIFY_CLIENT_SECRET, SPOTIFY_REFRESH_TOKEN." in ran.err
+    assert "python -m producer login" in run(*poll).err
     assert not (tmp_path / "state").exists()
 
 
@@ -214,9 +344,6 @@ def test_a_profile_without_an_id_is_told(server: SpotifyServer, client: Spotify)
         client.account_id()
 
 
-def test_credentials_of_the_environment() -> None:
-    names = ("SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET", "SPOTIFY_REFRESH_TOKEN")
-    assert credentials_of(dict(zip(names, ("a ", "b", "c\n"), strict=True))) == Credentials("a", "b", "c")
-    with pytest.raises(LoginError):
-        credentials_of({})
+def test_endpoints() -> None:
     assert Endpoints.of({}) == Endpoints("https://api.spotify.com", "https://accounts.spotify.com")
+    assert Endpoints.of({"SPOTIFY_API_URL": "http://127.0.0.1:1/"}).api == "http://127.0.0.1:1"

@@ -1,0 +1,65 @@
+"""What a login gives, how long it lasts, and what a place that keeps it has to do."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+# Spotify says six months. These are the shortest six there are, so that no date given out is too late.
+TOKEN_LIFE = timedelta(days=181)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What an account's owner gave. ``authorized_at`` is UTC; None where it is not known."""
+
+    account_id: str
+    refresh_token: str = field(repr=False)
+    authorized_at: datetime | None
+
+
+class LoginStore(Protocol):
+    """Keeps one grant an account. ``str()`` of it is what ``--logins`` takes.
+
+    Every method raises StateError and StorageError; no text holds a token.
+    """
+
+    def accounts(self) -> list[str]:
+        """The accounts that have logged in, sorted; those whose login has ended since are among them."""
+
+    def load(self, account_id: str) -> Grant | None:
+        """The account's grant; None if it has none, or its login has ended."""
+
+    def save(self, grant: Grant) -> None:
+        """Put the grant into the place of the account's older one."""
+
+    def discard(self, account_id: str) -> None:
+        """Forget a token that Spotify no longer accepts. The account is still listed, and has no grant."""
+
+
+def to_record(grant: Grant) -> dict[str, Any]:
+    """The grant as JSON, with its token in the open."""
+    at = grant.authorized_at
+    return {
+        "account_id": grant.account_id,
+        "refresh_token": grant.refresh_token,
+        "authorized_at": at and at.astimezone(UTC).isoformat(),
+    }
+
+
+def ended_record(account_id: str) -> dict[str, Any]:
+    """What stays of a grant that has ended."""
+    return {"account_id": account_id, "refresh_token": None, "authorized_at": None}
+
+
+def from_record(record: dict[str, Any]) -> Grant | None:
+    """The grant in JSON; None where it has ended. Raises ValueError for anything else."""
+    match record:
+        case {"account_id": str(), "refresh_token": None}:
+            return None
+        case {"account_id": str(account_id), "refresh_token": str(token), "authorized_at": None}:
+            return Grant(account_id, token, None)
+        case {"account_id": str(account_id), "refresh_token": str(token), "authorized_at": str(at)}:
+            return Grant(account_id, token, datetime.fromisoformat(at).astimezone(UTC))
+        case _:
+            # Without the record, which may hold a token.
+            raise ValueError("not a grant")

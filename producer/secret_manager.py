@@ -1,0 +1,174 @@
+"""Google Secret Manager: a secret an account with the login's grant, and the app's secret where it is kept there.
+
+``SECRET_MANAGER_EMULATOR_HOST`` names another server than Google's, without TLS, for tests.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import grpc
+import orjson
+from google.api_core.exceptions import AlreadyExists, FailedPrecondition, GoogleAPICallError, NotFound, RetryError
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import secretmanager
+from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
+
+from producer.errors import StateError
+from producer.grants import Grant, ended_record, from_record, to_record
+
+EMULATOR_HOST = "SECRET_MANAGER_EMULATOR_HOST"
+_DEFAULT_PREFIX = "heavy-rotation"
+_LABEL = "heavy_rotation_logins"
+_SPEC = re.compile(r"secretmanager://(?P<project>[a-z][a-z0-9:.-]*)(/(?P<prefix>[a-z][a-z0-9-]{0,62}))?/?")
+_SECRET = re.compile(r"projects/[^/]+/secrets/[^/]+")
+_TIMEOUT_SECONDS = 30
+_log = logging.getLogger(__name__)
+
+
+class SecretManagerStore:
+    """A secret an account, labelled with the prefix; its latest version is the grant, the others are destroyed."""
+
+    def __init__(self, project: str, prefix: str = _DEFAULT_PREFIX) -> None:
+        self._project = f"projects/{project}"
+        self._prefix = prefix
+        self._spec = f"secretmanager://{project}" + ("" if prefix == _DEFAULT_PREFIX else f"/{prefix}")
+
+    @classmethod
+    def of(cls, spec: str) -> "SecretManagerStore":
+        """The store that ``secretmanager://PROJECT[/PREFIX]`` names. Raises StateError."""
+        found = _SPEC.fullmatch(spec)
+        if not found:
+            raise StateError(
+                f"{spec} names no store; write it as secretmanager://PROJECT or secretmanager://PROJECT/PREFIX"
+            )
+        return cls(found["project"], found["prefix"] or _DEFAULT_PREFIX)
+
+    def __str__(self) -> str:
+        return self._spec
+
+    def accounts(self) -> list[str]:
+        """The names of the secrets say it; none is opened."""
+        with _explained(self._spec):
+            request = {"parent": self._project, "filter": f"labels.{_LABEL}={self._prefix}"}
+            names = [secret.name for secret in _client().list_secrets(request, timeout=_TIMEOUT_SECONDS)]
+        return sorted(_account_of(name.rpartition("/")[2].removeprefix(f"{self._prefix}-")) for name in names)
+
+    def load(self, account_id: str) -> Grant | None:
+        """The latest version."""
+        secret = self._secret(account_id)
+        try:
+            return from_record(orjson.loads(_read(secret)))
+        except _NoVersionError:
+            return None
+        except ValueError:
+            raise StateError(f"the latest version of {secret} is not a login; log in again") from None
+
+    def save(self, grant: Grant) -> None:
+        """A new version, and the secret if there is none yet; then the older versions are destroyed."""
+        self._replace(grant.account_id, orjson.dumps(to_record(grant)))
+
+    def discard(self, account_id: str) -> None:
+        """A version without a token; then the older versions are destroyed."""
+        self._replace(account_id, orjson.dumps(ended_record(account_id)))
+
+    def _replace(self, account_id: str, data: bytes) -> None:
+        secret = self._secret(account_id)
+        version = {"parent": secret, "payload": {"data": data}}
+        with _explained(secret):
+            try:
+                added = _client().add_secret_version(version, timeout=_TIMEOUT_SECONDS)
+            except NotFound:
+                self._create(secret)
+                added = _client().add_secret_version(version, timeout=_TIMEOUT_SECONDS)
+        try:
+            _destroy_before(secret, added.name)
+        except GoogleAPICallError as error:
+            # What counts is done. A right to add and none to destroy is a choice that an owner can make.
+            _log.warning("older versions of %s were not destroyed: %s", secret, error.message)
+
+    def _create(self, secret: str) -> None:
+        parent, _, secret_id = secret.partition("/secrets/")
+        settings = {"replication": {"automatic": {}}, "labels": {_LABEL: self._prefix}}
+        request = {"parent": parent, "secret_id": secret_id, "secret": settings}
+        try:
+            _client().create_secret(request, timeout=_TIMEOUT_SECONDS)
+        except AlreadyExists:
+            return  # another process was faster
+
+    def _secret(self, account_id: str) -> str:
+        return f"{self._project}/secrets/{self._prefix}-{_name_of(account_id)}"
+
+
+def read_secret(name: str) -> str:
+    """The latest version of ``projects/PROJECT/secrets/SECRET``. Raises StateError."""
+    if not _SECRET.fullmatch(name):
+        raise StateError(f"{name} names no secret; write it as projects/PROJECT/secrets/SECRET")
+    try:
+        return _read(name).decode()
+    except _NoVersionError:
+        raise StateError(f"there is no {name}, or it has no version") from None
+    except UnicodeDecodeError:
+        raise StateError(f"the latest version of {name} is not text") from None
+
+
+class _NoVersionError(Exception):
+    pass
+
+
+def _read(secret: str) -> bytes:
+    request = {"name": f"{secret}/versions/latest"}
+    with _explained(secret):
+        try:
+            data: bytes = _client().access_secret_version(request, timeout=_TIMEOUT_SECONDS).payload.data
+        except (NotFound, FailedPrecondition):  # the latter: it was disabled or destroyed
+            raise _NoVersionError from None
+    return data
+
+
+def _destroy_before(secret: str, newest: str) -> None:
+    """Destroy the versions before the newest that this process knows: one that another added meanwhile stays."""
+    versions = _client().list_secret_versions({"parent": secret, "filter": "state:ENABLED"}, timeout=_TIMEOUT_SECONDS)
+    for name in [version.name for version in versions]:
+        if _number(name) < _number(newest):
+            _client().destroy_secret_version({"name": name}, timeout=_TIMEOUT_SECONDS)
+
+
+def _number(version: str) -> int:
+    return int(version.rpartition("/")[2])
+
+
+def _name_of(account_id: str) -> str:
+    """A secret's id has letters, digits, - and _ only, and an old account id may hold anything."""
+    return re.sub(rb"[^A-Za-z0-9-]", lambda found: b"_%02x" % found[0][0], account_id.encode()).decode()
+
+
+def _account_of(name: str) -> str:
+    return re.sub(rb"_([0-9a-f]{2})", lambda found: bytes.fromhex(found[1].decode()), name.encode()).decode()
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except (GoogleAPICallError, RetryError) as error:
+        raise StateError(f"Secret Manager refused {what}: {error.message}") from None
+    except GoogleAuthError as error:
+        raise StateError(f"{what}: no use of Google Cloud without credentials ({error})") from None
+
+
+@cache
+def client_of(host: str | None) -> Any:
+    """Google's client: one for the process, for Google's own server or for that at HOST:PORT, without TLS."""
+    if host is None:
+        return secretmanager.SecretManagerServiceClient()
+    transport = SecretManagerServiceGrpcTransport(host=host, channel=grpc.insecure_channel(host))
+    return secretmanager.SecretManagerServiceClient(transport=transport)
+
+
+def _client() -> Any:
+    return client_of(os.environ.get(EMULATOR_HOST) or None)

@@ -1,0 +1,74 @@
+"""Where logins are kept: a folder of this machine, or Google Secret Manager."""
+
+import shlex
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from platformdirs import user_config_path
+
+from pipelines.storage import explained
+from producer.grants import Grant, LoginStore, ended_record, from_record, to_record
+from producer.private_files import damaged, load, refuse_shared, save
+
+_SCHEME = "secretmanager:"
+_LOG_IN_AGAIN = "remove it and log in again: python -m producer login"
+
+
+def default_store() -> str:
+    """The folder in the platform's place for settings."""
+    return str(user_config_path("heavy-rotation", appauthor=False) / "logins")
+
+
+def logins_option(store: LoginStore) -> str:
+    """What a command has to have for this store: a space and ``--logins``, or nothing."""
+    spec = str(store)
+    return "" if spec == default_store() else f" --logins {shlex.quote(spec)}"
+
+
+def store_of(spec: str) -> LoginStore:
+    """A folder's path, or ``secretmanager://PROJECT[/PREFIX]``. Nothing is read yet. Raises StateError."""
+    if spec.startswith(_SCHEME):
+        # Google's client takes half a second to import.
+        from producer.secret_manager import SecretManagerStore
+
+        return SecretManagerStore.of(spec)
+    return FileStore(Path(spec).expanduser())
+
+
+class FileStore:
+    """A folder with a file an account, for its owner only."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __str__(self) -> str:
+        return str(self._folder)
+
+    def accounts(self) -> list[str]:
+        """The names of the files say it; none is opened."""
+        with explained(self._folder):
+            # Not with glob, which finds nothing where it may not look, and says nothing.
+            files = list(self._folder.iterdir()) if self._folder.exists() else []
+        return sorted(unquote(path.stem) for path in files if path.suffix == ".json")
+
+    def load(self, account_id: str) -> Grant | None:
+        """Refuses a file that other users may read, and one that is damaged, with a StateError."""
+        path = self._path(account_id)
+        refuse_shared(path)
+        record = load(path, remedy=_LOG_IN_AGAIN)
+        try:
+            return None if record is None else from_record(record)
+        except ValueError:
+            raise damaged(path, remedy=_LOG_IN_AGAIN) from None
+
+    def save(self, grant: Grant) -> None:
+        """After a crash the file holds the old grant or the new one."""
+        save(self._path(grant.account_id), to_record(grant))
+
+    def discard(self, account_id: str) -> None:
+        """The file stays, without the token."""
+        save(self._path(account_id), ended_record(account_id))
+
+    def _path(self, account_id: str) -> Path:
+        # An old id is what its owner chose, and may hold anything.
+        return self._folder / f"{quote(account_id, safe='')}.json"
