@@ -93,6 +93,14 @@ def test_a_row_takes_no_other_rows_place_in_another_file(history: History) -> No
     assert len(history.clock()) == 2
 
 
+def test_a_row_makes_room_for_its_neighbour_in_another_file(history: History) -> None:
+    history.poll(*at("10:00:00.000", "10:03:03.000"))
+    assert known(history.load(row("10:03:00"))) == (1, 0, 0)
+    assert history.clock()[0] == ("10:00:00.000", "a")
+    assert known(history.load(row("10:00:00", ms_played=179_000))) == (1, 0, 0)
+    assert len(history.clock()) == 2
+
+
 def test_another_track_at_the_same_second(history: History) -> None:
     history.poll(*at("10:00:00.000"), track="b")
     for again in range(2):
