@@ -61,7 +61,7 @@ def _handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
-            found = re.fullmatch(r"/(?:download/)?storage/v1/b/bucketucket/o/(.+)", parts.path)
+            found = re.fullmatch(r"/(?:download/)?storage/v1/b/bucket/o/(.+)", parts.path)
             if parts.path == "/storage/v1/b/bucket":
                 return self._json(200, {"name": "bucket"})
             if parts.path == "/storage/v1/b/bucket/iam/testPermissions":

@@ -251,6 +251,9 @@ def test_buckets(spotify: ManySpotify, run: Run, places: list[str], monkeypatch:
         assert "ok       archive: gs://bucket/archive can be written" in ran.out
         bucket.permissions.remove("storage.objects.delete")
         ran = run("doctor", "--archive", "gs://bucket/archive", "--state", "gs://bucket/state", *places[4:])
-        assert "problem  state: no permission for gs://bucket (storage.objects.delete); grant it: gcloud storage " in ran.out
+        assert (
+            "problem  state: no permission for gs://bucket (storage.objects.delete); grant it: gcloud storage "
+            in ran.out
+        )
         client().close()
         client.cache_clear()
