@@ -4,6 +4,7 @@ import io
 import json
 import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -215,17 +216,39 @@ while True:
 
 
 def test_a_writer_that_is_killed_leaves_only_whole_files(archive: Archive) -> None:
-    for n in range(3):
-        writer = subprocess.Popen([sys.executable, "-c", _WRITE_FOR_EVER, archive.root])
-        try:
-            deadline = time.monotonic() + 60
-            while len(archive.files()) < 3 * (n + 1) and time.monotonic() < deadline:
-                time.sleep(0.003)
-        finally:
-            writer.kill()
-            writer.wait()
-        assert len(archive.files()) >= 3 * (n + 1)
+    writer = subprocess.Popen([sys.executable, "-c", _WRITE_FOR_EVER, archive.root])
+    try:
+        deadline = time.monotonic() + 60
+        while len(archive.files()) < 5 and time.monotonic() < deadline:
+            time.sleep(0.003)
+    finally:
+        writer.kill()
+        writer.wait()
+    assert len(archive.files()) >= 5
     assert {len(list(archive.read(path))) for path in archive.files()} == {4000}
+
+
+# The kernel ends the process in the middle of the file: at the byte that is one too many.
+_ENDED_IN_A_FILE = """
+import resource, signal, sys
+from datetime import date
+from pipelines.archive import Archive
+from tests.builders import plays
+Archive(sys.argv[1]).write(date(2026, 11, 1), plays("abc"))
+signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+Archive(sys.argv[1]).write(date(2026, 11, 1), plays("abcdefgh" * 500))
+"""
+
+
+def test_a_writer_that_ends_in_the_middle_of_a_file_leaves_no_half_file(archive: Archive) -> None:
+    ended = subprocess.run([sys.executable, "-c", _ENDED_IN_A_FILE, archive.root])
+    assert ended.returncode == -signal.SIGXFSZ
+    sizes = {path.suffix: path.stat().st_size for path in Path(archive.root).rglob("*") if path.is_file()}
+    assert sizes[".part"] == 10_000  # it did get that far
+    (path,) = archive.files()
+    assert list(archive.read(path)) == plays("abc")
 
 
 _WRITE_SOME = """

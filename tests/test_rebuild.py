@@ -2,6 +2,7 @@
 
 import fcntl
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def view(folder: Path, sql: str) -> list[dict[str, Any]]:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [p.name for p in (folder / "warehouse").iterdir() if p.name not in ("warehouse.json", *TABLES)]
+    return sorted(p.name for p in (folder / "warehouse").iterdir() if p.name not in ("warehouse.json", *TABLES))
 
 
 # What it makes
@@ -276,14 +277,21 @@ def test_what_a_stream_writes_during_a_rebuild_stays(folder: Path, monkeypatch: 
 
 def test_another_rebuild_at_work_is_left_alone(folder: Path) -> None:
     assert run(folder) == 0
-    theirs = folder / "warehouse" / ".rebuild-theirs"
-    (theirs / "play_events").mkdir(parents=True)
     with (folder / "warehouse" / "warehouse.json").open("rb") as marker:
-        fcntl.flock(marker, fcntl.LOCK_SH)
-        assert run(folder) == 0
-        assert (theirs / "play_events").exists()
+        fcntl.flock(marker, fcntl.LOCK_SH)  # as a first rebuild, which ends while the second is at work
+
+        def third_rebuild() -> None:
+            (ours,) = leftovers(folder)
+            fcntl.flock(marker, fcntl.LOCK_UN)
+            (folder / "warehouse" / ".rebuild-killed").mkdir()
+            assert run(folder) == 0
+            assert leftovers(folder) == sorted([ours, ".rebuild-killed"])
+
+        again(folder, NOW, third_rebuild)
+    assert leftovers(folder) == [".rebuild-killed"]  # whose it was could not be told then
     assert run(folder) == 0
     assert leftovers(folder) == []
+    assert tracks(folder) == ["october", "a", "b", "c"]
 
 
 def test_two_rebuilds_at_once(folder: Path) -> None:
@@ -493,6 +501,15 @@ def test_a_failing_command_ends_with_1_and_says_why(folder: Path) -> None:
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "plays-0.avro cannot be read (" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_step_that_fails_ends_the_command_without_a_stack_trace(folder: Path) -> None:
+    limited = 'ulimit -f 1; exec "$0" -m pipelines.rebuild "$@"'  # no file above a kilobyte
+    ended = subprocess.run(["bash", "-c", limited, sys.executable, *arguments(folder)], capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert re.search(r"^pipelines.rebuild: Cannot use .*: File too large\.$", ended.stderr, re.MULTILINE)
+    assert "Traceback" not in ended.stderr
+    assert contents(folder).keys() == {"warehouse.json"}
 
 
 _WITHOUT_NETWORK = """

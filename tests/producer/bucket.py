@@ -11,13 +11,18 @@ from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
 
+def nothing(_: str) -> None:
+    """Nothing happens."""
+
+
 class Bucket:
     """Objects with generations. ``before_upload`` is called with a name before an upload of it is decided."""
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[int, bytes]] = {}
-        self.before_upload: Callable[[str], None] = lambda name: None
+        self.before_upload: Callable[[str], None] = nothing
         self.refused = 0
+        self.permissions = [f"storage.objects.{verb}" for verb in ("get", "list", "create", "delete")]
         self._lock = threading.Lock()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
@@ -37,7 +42,7 @@ class Bucket:
         if name not in self.objects:
             return None
         generation, data = self.objects[name]
-        return {"name": name, "bucket": "b", "generation": str(generation), "size": str(len(data))}
+        return {"name": name, "bucket": "bucket", "generation": str(generation), "size": str(len(data))}
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
@@ -56,9 +61,11 @@ def _handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
-            found = re.fullmatch(r"/(?:download/)?storage/v1/b/b/o/(.+)", parts.path)
-            if parts.path == "/storage/v1/b/b":
-                return self._json(200, {"name": "b"})
+            found = re.fullmatch(r"/(?:download/)?storage/v1/b/bucket/o/(.+)", parts.path)
+            if parts.path == "/storage/v1/b/bucket":
+                return self._json(200, {"name": "bucket"})
+            if parts.path == "/storage/v1/b/bucket/iam/testPermissions":
+                return self._json(200, {"permissions": bucket.permissions})
             if not found:
                 prefix = query["prefix"][0]
                 items = [bucket.metadata(name) for name in sorted(bucket.objects) if name.startswith(prefix)]
@@ -85,7 +92,7 @@ def _handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
                 return self._json(412, {"error": {"code": 412, "message": "conditionNotMet"}})
             return self._json(200, made)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Say nothing."""
 
         def _json(self, status: int, value: object) -> None:

@@ -19,7 +19,7 @@ from producer.documents import ChangedError, documents_of
 from producer.errors import StateError
 from producer.polling import poll
 from producer.publishing import ArchiveDestination
-from tests.producer.bucket import Bucket
+from tests.producer.bucket import Bucket, nothing
 from tests.producer.look_alike import NOW, items
 
 REPOSITORY = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "folder":
         return str(tmp_path / "state")
     request.getfixturevalue("bucket")
-    return "gs://b/state"
+    return "gs://bucket/state"
 
 
 def add(instant: int) -> Callable[[Cursor], Cursor]:
@@ -117,12 +117,12 @@ def test_processes_at_once_lose_nothing(tmp_path: Path) -> None:
 
 def test_two_pollers_of_one_account(bucket: Bucket, tmp_path: Path) -> None:
     """The second one publishes and keeps its state in the middle of the first one's keeping of its own."""
-    cursors = Cursors("gs://b/state")
+    cursors = Cursors("gs://bucket/state")
     destination = ArchiveDestination(Archive(str(tmp_path)), Calendar(), tmp_path)
     listed = items(50)
 
     def meanwhile(_: str) -> None:
-        bucket.before_upload = lambda name: None
+        bucket.before_upload = nothing
         poll(listed[:30], "me", cursors, destination, NOW)  # the newest thirty
 
     bucket.before_upload = meanwhile
@@ -146,12 +146,12 @@ def test_a_gap_that_another_poller_saw_filled_is_none(tmp_path: Path) -> None:
 
 def test_on_google_s_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading, writing, listing. It ignores generation matches: what two pollers do to each other is tested above."""
-    server = create_server("127.0.0.1", 0, in_memory=True, default_bucket="b")
+    server = create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
     server.start()
     try:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server._api._httpd.server_address[1]}")
         client.cache_clear()
-        cursors = Cursors("gs://b/state")
+        cursors = Cursors("gs://bucket/state")
         for name in ("me", "you"):
             cursors.change(cursors.read(name), add(1))
             assert cursors.load(name) == Cursor(name, 1, (1,))
@@ -176,7 +176,7 @@ def test_damaged_state_is_told(state: str, text: str, bucket: Bucket) -> None:
     else:
         (Path(state) / "cursors").mkdir(parents=True)
         (Path(state) / "cursors" / "me.json").write_text(text)
-    with pytest.raises(StateError, match="cursors/me.json is damaged; remove it and poll again"):
+    with pytest.raises(StateError, match=r"cursors/me\.json is damaged; remove it and poll again"):
         Cursors(state).load("me")
 
 

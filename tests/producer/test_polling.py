@@ -101,9 +101,7 @@ def test_a_list_that_lags_brings_nothing_back(
     assert len(set(archived(tmp_path))) == len(archived(tmp_path)) > 50
 
 
-def test_a_gap_is_told_once_and_remembered(
-    spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]
-) -> None:
+def test_a_gap_is_told_once_and_remembered(spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]) -> None:
     run(*into_archive)
     known = spotify.listed()[-1]
     spotify.now += timedelta(days=5)
