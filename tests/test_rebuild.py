@@ -507,7 +507,7 @@ def test_a_step_that_fails_ends_the_command_without_a_stack_trace(folder: Path) 
     limited = 'ulimit -f 1; exec "$0" -m pipelines.rebuild "$@"'  # no file above a kilobyte
     ended = subprocess.run(["bash", "-c", limited, sys.executable, *arguments(folder)], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert re.search(r"^pipelines.rebuild: Cannot use .*: File too large\.$", ended.stderr, re.MULTILINE)
+    assert re.search(r"^pipelines.rebuild: .*: File too large$", ended.stderr, re.MULTILINE)
     assert "Traceback" not in ended.stderr
     assert contents(folder).keys() == {"warehouse.json"}
 
