@@ -108,16 +108,16 @@ class GoogleCloudStorage:
     def _list(self, folder: str, **options: Any) -> Iterator[str]:
         from google.cloud.storage.retry import DEFAULT_RETRY
 
-        bucket, prefix = _split(folder.rstrip("/") + "/")
+        bucket, prefix = bucket_and_name(folder.rstrip("/") + "/")
         with explained(f"{_GS}{bucket}"):
             # Every command begins with this, and without a network it should not take minutes to say so.
             retry = DEFAULT_RETRY.with_timeout(_ANSWERS_WITHIN_SECONDS)
-            blobs = _client().list_blobs(bucket, prefix=prefix, retry=retry, timeout=_ANSWERS_WITHIN_SECONDS, **options)
+            blobs = client().list_blobs(bucket, prefix=prefix, retry=retry, timeout=_ANSWERS_WITHIN_SECONDS, **options)
             yield from (f"{_GS}{bucket}/{blob.name}" for blob in blobs)
 
     def _blob(self, path: str) -> Any:
-        bucket, name = _split(path)
-        return _client().bucket(bucket).blob(name)
+        bucket, name = bucket_and_name(path)
+        return client().bucket(bucket).blob(name)
 
 
 @contextmanager
@@ -199,7 +199,8 @@ def _raise(error: OSError) -> None:
     raise error
 
 
-def _split(path: str) -> tuple[str, str]:
+def bucket_and_name(path: str) -> tuple[str, str]:
+    """The two parts of ``gs://bucket/name``; the name may be empty. Raises StorageError."""
     bucket, _, name = path.removeprefix(_GS).partition("/")
     if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*[a-z0-9]", bucket):
         raise StorageError(f"{path} names no bucket; write it as gs://bucket/folder")
@@ -207,7 +208,8 @@ def _split(path: str) -> tuple[str, str]:
 
 
 @cache
-def _client() -> Any:
+def client() -> Any:
+    """The client of Cloud Storage, one for the process. Raises StorageError."""
     from google.cloud.storage import Client
 
     with explained("gs://"):

@@ -2,20 +2,21 @@
 
 import argparse
 import logging
+import os
 import re
 import sys
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
-
-from platformdirs import user_state_path
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError
 from pipelines.storage import StorageError
-from producer import commands
+from producer import commands, durations
 from producer.apps import DASHBOARD
 from producer.errors import ProducerError
 from producer.redirect import DEFAULT_PORT, redirect_uri
 from producer.stores import default_store
+from producer.watching import set_up_logging
 
 _OK, _FAILED, _INTERRUPTED = 0, 1, 130
 
@@ -30,7 +31,8 @@ examples:
   some of its files, into a bucket:
     python -m producer import Streaming_History_Audio_*.json --user me --archive gs://my-bucket/archive
 
-Importing the same export again, or a newer one that contains it, counts no play twice.
+Importing the same export again, or a newer one that contains it, counts no play twice. Nor is a play counted twice
+that was polled into the archive before: poll first, then import. docs/import.md says how they are matched.
 """
 
 _LOGIN_EXAMPLES = f"""\
@@ -61,26 +63,45 @@ examples:
   straight into an archive, without Pub/Sub:
     python -m producer poll --once --archive ~/music/archive
 
+  as a service, until Ctrl-C or SIGTERM:
+    python -m producer poll --every 10m --health_port --topic projects/my-project/topics/plays
+
+  with its memory in a bucket, for a job without a disk:
+    python -m producer poll --once --state gs://my-bucket/state --topic projects/my-project/topics/plays
+
 Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
 Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
 SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests: give those --logins of their
 own, or the other server is shown the tokens of real ones.
 """
 
+_DOCTOR_EXAMPLES = """\
+examples:
+  with where the plays go, so that this is checked too:
+    python -m producer doctor --topic projects/my-project/topics/plays
+    python -m producer doctor --archive ~/music/archive
+
+Nothing is changed, nothing is published. One thing cannot be tried without doing it: Spotify may answer with a new
+refresh token, which is kept then. Exit code 1 when something needs a person.
+"""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run one command. Exit codes: 0 fine, 1 failed, 2 wrong usage (argparse raises SystemExit), 130 Ctrl-C."""
     options = _parser().parse_args(argv)
-    _log_to_stderr()
+    set_up_logging(os.environ, is_service=getattr(options, "every", None) is not None)
     try:
-        print(options.run(options))
+        # The text for stdout, or whether all is well where everything has been told.
+        result = options.run(options)
     except (ProducerError, StorageError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        logging.getLogger("producer").error("%s", error)
         return _FAILED
     except KeyboardInterrupt:
         print("stopped; what was written is whole, and the same command can be run again", file=sys.stderr)
         return _INTERRUPTED
-    return _OK
+    if isinstance(result, str):
+        print(result)
+    return _FAILED if result is False else _OK
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_login(subcommands)
     _add_import(subcommands)
     _add_poll(subcommands)
+    _add_doctor(subcommands)
     return parser
 
 
@@ -121,8 +143,10 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
         "paths", metavar="PATH", nargs="+", type=Path, help="a zip, a folder or a JSON file of an export"
     )
     parser.add_argument("--user", help="whose plays they are (default: the account that is polled, if it is one)")
-    parser.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder to write to")
-    parser.add_argument("--dry-run", action="store_true", help="report what is in the export, write nothing")
+    parser.add_argument(
+        "--archive", metavar="A", help="a folder or gs://bucket/folder to write to, and to compare with"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="report what an import would do, write nothing")
     _add_time_zone(parser)
     _add_state(parser)
 
@@ -132,7 +156,8 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
         return commands.import_exports(
             options.paths,
             user=options.user,
-            archive=None if options.dry_run else options.archive,
+            archive=options.archive,
+            dry_run=options.dry_run,
             calendar=options.time_zone or Calendar(),
             state=options.state,
         )
@@ -142,24 +167,50 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
 
 def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = _subcommand(subcommands, "poll", "get the plays that Spotify lists", _POLL_EXAMPLES)
-    parser.add_argument("--once", action="store_true", required=True, help="poll once, and end")
-    destination = parser.add_mutually_exclusive_group(required=True)
-    destination.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
-    destination.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder")
+    when = parser.add_mutually_exclusive_group(required=True)
+    when.add_argument("--once", action="store_true", help="poll once, and end; for a scheduler")
+    when.add_argument(
+        "--every", metavar="DURATION", type=_duration, help="go on polling, for example every 10m; 20m at most"
+    )
+    _add_destination(parser, is_required=True)
+    parser.add_argument(
+        "--health_port",
+        metavar="PORT",
+        type=_port,
+        nargs="?",
+        const=8722,
+        help="with --every: say over HTTP on 127.0.0.1 whether polling works (PORT, if left out: 8722)",
+    )
     _add_logins(parser)
     _add_time_zone(parser)
     _add_state(parser)
 
-    def run(options: argparse.Namespace) -> str:
+    def run(options: argparse.Namespace) -> bool:
         if options.topic and options.time_zone:
             parser.error("--time_zone is for --archive; with --topic the pipeline decides on months")
-        return commands.poll_once(
-            options.logins,
+        if options.health_port and not options.every:
+            parser.error("--health_port is for --every")
+        return commands.poll(
             topic=options.topic,
             archive=options.archive,
             calendar=options.time_zone or Calendar(),
             state=options.state,
+            logins=options.logins,
+            interval=options.every,
+            health_port=options.health_port,
         )
+
+    parser.set_defaults(run=run)
+
+
+def _add_doctor(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _subcommand(subcommands, "doctor", "say what is wrong, and what to do about it", _DOCTOR_EXAMPLES)
+    _add_destination(parser, is_required=False)
+    _add_logins(parser)
+    _add_state(parser)
+
+    def run(options: argparse.Namespace) -> bool:
+        return commands.doctor(topic=options.topic, archive=options.archive, state=options.state, logins=options.logins)
 
     parser.set_defaults(run=run)
 
@@ -177,6 +228,12 @@ def _subcommand(
     )
 
 
+def _add_destination(parser: argparse.ArgumentParser, *, is_required: bool) -> None:
+    destination = parser.add_mutually_exclusive_group(required=is_required)
+    destination.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
+    destination.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder")
+
+
 def _add_time_zone(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--time_zone", metavar="ZONE", type=_calendar, help=f"whose months count (default: {DEFAULT_TIME_ZONE})"
@@ -184,13 +241,11 @@ def _add_time_zone(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_state(parser: argparse.ArgumentParser) -> None:
-    default = user_state_path("heavy-rotation", appauthor=False)
     parser.add_argument(
         "--state",
         metavar="FOLDER",
-        type=Path,
-        default=default,
-        help="what polling remembers (default: %(default)s)",
+        default=commands.default_state(),
+        help="what polling remembers: a folder or gs://bucket/folder (default: %(default)s)",
     )
 
 
@@ -201,6 +256,13 @@ def _add_logins(parser: argparse.ArgumentParser) -> None:
         default=default_store(),
         help="where logins are kept: a folder, or secretmanager://PROJECT[/PREFIX] (default: %(default)s)",
     )
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return durations.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _port(text: str) -> int:
@@ -220,16 +282,6 @@ def _topic(name: str) -> str:
     if not re.fullmatch(r"projects/[^/]+/topics/[^/]+", name):
         raise argparse.ArgumentTypeError(f"{name!r} is not a topic; write it as projects/PROJECT/topics/TOPIC")
     return name
-
-
-def _log_to_stderr() -> None:
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(levelname)s: %(message)s"))
-    logger = logging.getLogger("producer")
-    logger.handlers = [handler]
-    logger.propagate = False
-    # Google's libraries log what they also raise, with a stack trace.
-    logging.getLogger("google").addHandler(logging.NullHandler())
 
 
 if __name__ == "__main__":

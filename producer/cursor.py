@@ -1,59 +1,187 @@
-"""How far an account has been read: a small file for each account in the state folder."""
+"""How far an account has been read, and what is known to be missing: a small document an account in the state.
 
-from dataclasses import asdict, dataclass
+Every change is a function of the cursor as it is when the change is kept: where another process changed it
+meanwhile, it is read again and the same change is made to that. So two pollers of one account, or a poller and
+an import, lose nothing of each other's.
+"""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any, Self
+from urllib.parse import quote, unquote
 
-from producer.private_files import damaged, load, save
+from pipelines.domain.instants import parse, rfc3339
+from producer.documents import ChangedError, documents_of
+from producer.errors import StateError
+from producer.private_files import damaged
+
+_FOLDER = "cursors"
+_ATTEMPTS = 20
+# Exports have whole seconds, account data whole minutes: the same play is up to that much earlier there.
+_EXPORT_PRECISION = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """At least one play may be missing after ``start`` and before ``end``. Aware instants, UTC."""
+
+    start: datetime
+    end: datetime
+    told_at: datetime
+
+    def to_record(self) -> dict[str, str]:
+        """As JSON."""
+        return {"from": rfc3339(self.start), "to": rfc3339(self.end), "told_at": rfc3339(self.told_at)}
+
+    @classmethod
+    def from_record(cls, record: dict[str, str]) -> Self:
+        """Of JSON. Raises KeyError, TypeError and ValueError."""
+        return cls(parse(record["from"]), parse(record["to"]), parse(record["told_at"]))
+
+    def without(self, covered_from: datetime, covered_to: datetime) -> "Gap | None":
+        """What is left of it once everything between two instants is there; None where nothing is."""
+        is_start_covered = covered_from <= self.start < covered_to + _EXPORT_PRECISION
+        is_end_covered = covered_from < self.end < covered_to + _EXPORT_PRECISION
+        if is_start_covered and is_end_covered:
+            return None
+        if is_start_covered:
+            return replace(self, start=max(self.start, covered_to))
+        return replace(self, end=covered_from) if is_end_covered else self
 
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """What is known to be published. Instants are milliseconds since 1970, UTC.
+    """What is known to be published. ``newest`` and ``published`` are milliseconds since 1970, UTC.
 
     ``published`` are the latest instants published, so that a play that Spotify lists late, behind the newest
     one, is told from those that were there before. ``rejected`` are digests of the unreadable items that were
-    listed last time.
+    listed last time. ``polled_at`` is the last poll that went well, ``interval`` the time between it and the
+    one before, and before ``retry_at`` Spotify asked not to be asked again.
     """
 
     account_id: str
     newest: int | None = None
     published: tuple[int, ...] = ()
     rejected: tuple[str, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+    polled_at: datetime | None = None
+    interval: timedelta | None = None
+    retry_at: datetime | None = None
+
+
+Change = Callable[[Cursor], Cursor]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A cursor as it was read, and the version of its document."""
+
+    cursor: Cursor
+    version: object
 
 
 class Cursors:
-    """The cursors of all accounts, in ``STATE/cursors``."""
+    """The cursors of all accounts, in ``STATE/cursors``. For any number of threads."""
 
-    def __init__(self, state: Path) -> None:
-        self._folder = state / "cursors"
+    def __init__(self, state: str | Path) -> None:
+        """``state`` is a folder or ``gs://bucket/folder``. Raises StorageError."""
+        self._documents = documents_of(state)
+
+    def read(self, account_id: str) -> Known:
+        """The account's cursor, an empty one if it was never read. Raises StateError and StorageError."""
+        name = _name(account_id)
+        document = self._documents.read(name)
+        if document.value is None:
+            return Known(Cursor(account_id), document.version)
+        try:
+            return Known(_from_record(document.value), document.version)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise damaged(self._documents.place(name)) from None
 
     def load(self, account_id: str) -> Cursor:
-        """The account's cursor, an empty one if it was never read. Raises StateError and StorageError."""
-        path = self._path(account_id)
-        value = load(path)
-        if value is None:
-            return Cursor(account_id)
-        try:
-            newest = value["newest"]
-            return Cursor(
-                account_id=str(value["account_id"]),
-                newest=None if newest is None else int(newest),
-                published=tuple(map(int, value["published"])),
-                rejected=tuple(map(str, value["rejected"])),
-            )
-        except (KeyError, TypeError, ValueError):
-            raise damaged(path) from None
+        """The account's cursor alone. Raises StateError and StorageError."""
+        return self.read(account_id).cursor
 
-    def save(self, cursor: Cursor) -> None:
-        """Replace the account's cursor. Raises StorageError."""
-        save(self._path(cursor.account_id), asdict(cursor))
+    def change(self, known: Known, change: Change) -> tuple[Cursor, Cursor]:
+        """Change the account's cursor, starting from what is known; the cursor that was changed, and its successor.
+
+        ``change`` is called again, with a newer cursor, where another process was faster. Raises StateError and
+        StorageError.
+        """
+        name = _name(known.cursor.account_id)
+        for attempt in range(_ATTEMPTS):
+            changed = change(known.cursor)
+            if changed == known.cursor:
+                return known.cursor, changed
+            try:
+                self._documents.replace(name, _to_record(changed), known.version)
+            except ChangedError:
+                time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two don't keep meeting
+                known = self.read(known.cursor.account_id)
+            else:
+                return known.cursor, changed
+        raise StateError(f"{self._documents.place(name)} is changed by others all the time; poll from one place only")
+
+    def gaps(self, account_id: str) -> list[Gap]:
+        """Where plays of the account may be missing, oldest first. Raises StateError and StorageError."""
+        return list(self.load(account_id).gaps)
+
+    def close_gaps(self, account_id: str, covered_from: datetime, covered_to: datetime) -> list[Gap]:
+        """Forget gaps, or the ends of gaps, between two instants from which every play is known by now.
+
+        Gives back the gaps that are closed as a whole. Raises StateError and StorageError.
+        """
+
+        def closed(cursor: Cursor) -> Cursor:
+            left = (gap.without(covered_from, covered_to) for gap in cursor.gaps)
+            return replace(cursor, gaps=tuple(gap for gap in left if gap))
+
+        before, after = self.change(self.read(account_id), closed)
+        open_still = {gap.told_at for gap in after.gaps}
+        return [gap for gap in before.gaps if gap.told_at not in open_still]
 
     def accounts(self) -> list[str]:
-        """The ids of the accounts that were polled. Raises StateError and StorageError."""
-        values = (load(path) for path in sorted(self._folder.glob("*.json")))
-        return [str(value["account_id"]) for value in values if value and "account_id" in value]
+        """The ids of the accounts that were polled, sorted; no document is read. Raises StorageError."""
+        names = self._documents.names(_FOLDER)
+        return sorted(unquote(name.removeprefix(f"{_FOLDER}/").removesuffix(".json")) for name in names)
 
-    def _path(self, account_id: str) -> Path:
-        # An old id is what its owner chose, and may hold anything.
-        return self._folder / f"{quote(account_id, safe='')}.json"
+
+def _name(account_id: str) -> str:
+    # An old id is what its owner chose, and may hold anything.
+    return f"{_FOLDER}/{quote(account_id, safe='')}.json"
+
+
+def _to_record(cursor: Cursor) -> dict[str, Any]:
+    return {
+        "account_id": cursor.account_id,
+        "newest": cursor.newest,
+        "published": cursor.published,
+        "rejected": cursor.rejected,
+        "gaps": [gap.to_record() for gap in cursor.gaps],
+        "polled_at": cursor.polled_at and rfc3339(cursor.polled_at),
+        "interval": None if cursor.interval is None else cursor.interval.total_seconds(),
+        "retry_at": cursor.retry_at and rfc3339(cursor.retry_at),
+    }
+
+
+def _from_record(value: dict[str, Any]) -> Cursor:
+    """Of a document, which an older version of the producer may have written."""
+    newest, interval = value["newest"], value.get("interval")
+    return Cursor(
+        account_id=str(value["account_id"]),
+        newest=None if newest is None else int(newest),
+        published=tuple(map(int, value["published"])),
+        rejected=tuple(map(str, value["rejected"])),
+        gaps=tuple(map(Gap.from_record, value.get("gaps", ()))),
+        polled_at=_instant(value.get("polled_at")),
+        interval=None if interval is None else timedelta(seconds=interval),
+        retry_at=_instant(value.get("retry_at")),
+    )
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else parse(text)

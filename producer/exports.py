@@ -48,11 +48,20 @@ _EXPECTED = (
 
 @dataclass(frozen=True, slots=True)
 class ExportFile:
-    """One JSON file of an export. ``left_out`` says why none of its rows is a play, where its name tells."""
+    """One JSON file of an export, in a zip or not; ``size`` is in bytes, unpacked.
+
+    ``left_out`` says why none of its rows is a play, where its name tells.
+    """
 
     path: Path
+    size: int
     member: str | None = None
     left_out: LeftOut | None = None
+
+    @property
+    def place(self) -> Path:
+        """The zip or the folder that it lies in: what lies together came together."""
+        return self.path if self.member else self.path.parent
 
     @property
     def name(self) -> str:
@@ -131,7 +140,7 @@ def _find(path: Path) -> list[ExportFile]:
             raise ExportError(f"{path} is empty")
         elif path.suffix.lower() == ".json":
             # Given by hand: whatever its name, its rows will tell.
-            return [ExportFile(path, None, _left_out(path.name))]
+            return [_file(path)]
         else:
             files = list(_in_zip(path))
     except OSError as error:
@@ -146,18 +155,22 @@ def _in_folder(folder: Path) -> Iterator[ExportFile]:
     for parent, _, names in os.walk(folder, onerror=_raise):
         for name in names:
             if _is_history(name):
-                yield ExportFile(Path(parent) / name, None, _left_out(name))
+                yield _file(Path(parent) / name)
 
 
 def _in_zip(path: Path) -> Iterator[ExportFile]:
     try:
         with zipfile.ZipFile(path) as archive:
-            members = archive.namelist()
+            members = archive.infolist()
     except zipfile.BadZipFile:
         raise ExportError(f"{path} is not a zip file, or was not downloaded to its end; {_EXPECTED}") from None
     for member in members:
-        if _is_history(name := PurePosixPath(member).name):
-            yield ExportFile(path, member, _left_out(name))
+        if _is_history(name := PurePosixPath(member.filename).name):
+            yield ExportFile(path, member.file_size, member.filename, _left_out(name))
+
+
+def _file(path: Path) -> ExportFile:
+    return ExportFile(path, path.stat().st_size, None, _left_out(path.name))
 
 
 def _is_history(name: str) -> bool:

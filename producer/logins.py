@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from pipelines.storage import StorageError
 from producer.apps import App, app_of
+from producer.errors import StateError
 from producer.grants import TOKEN_LIFE, Grant, LoginStore
 from producer.private_files import load, save
 from producer.stores import default_store, logins_option, store_of
@@ -94,7 +96,11 @@ class _StoredLogin(Login):
         self.account_id: str = account_id
         self.log_in_again = _log_in_again(store)
         self._store = store
-        self._take(store.load(account_id))
+        try:
+            self._take(store.load(account_id))
+        except (StateError, StorageError):
+            # Told when it is used, by reload: one damaged file must not keep the other accounts from being polled.
+            self._take(None)
 
     def keep_account(self, account_id: str) -> None:
         """It is known."""

@@ -4,14 +4,14 @@ The cursor moves last. Whatever happens before that, the next poll publishes aga
 """
 
 import logging
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.domain.instants import from_millis, to_millis
+from pipelines.domain.instants import from_millis, to_millis, to_the_second
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import from_recently_played
-from producer.cursor import Cursor, Cursors
+from producer.cursor import Cursor, Cursors, Gap, Known
 from producer.publishing import Destination, Reject
 from producer.spotify import LISTED_AT_MOST
 
@@ -23,12 +23,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Polled:
-    """What one poll did. ``gap``: between these instants at least one play may be missing."""
+    """What one poll did. ``repeated`` plays were known; ``cursor`` is the account's from now on."""
 
     listed: int
     published: int
+    repeated: int
     rejected: int
-    gap: tuple[datetime, datetime] | None
+    cursor: Cursor
 
     def __str__(self) -> str:
         """One line."""
@@ -37,35 +38,74 @@ class Polled:
         return f"{self.listed} listed, {new} new{rejected}, {self.published} published"
 
 
-def poll(items: list[Any], account_id: str, cursors: Cursors, destination: Destination, now: datetime) -> Polled:
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """What Spotify lists, read: plays by their instant in milliseconds, and by their digest the items that are none."""
+
+    count: int
+    plays: dict[int, Play]
+    rejects: dict[str, Reject]
+    at: datetime
+
+
+def poll(
+    items: list[Any],
+    account_id: str,
+    cursors: Cursors,
+    destination: Destination,
+    now: datetime,
+    known: Known | None = None,
+) -> Polled:
     """Publish what is new among the items that Spotify lists, then move the account's cursor.
 
-    Raises PublishError, StateError and StorageError; the cursor has not moved then.
+    ``known`` is the cursor as it was read before, if it was. Raises PublishError, StateError and StorageError;
+    the cursor has not moved then.
     """
-    cursor = cursors.load(account_id)
-    plays, rejects = _read(items, account_id, now)
-    known = set(cursor.published)
-    new = [play for instant, play in sorted(plays.items()) if instant not in known]
-    new_rejects = [reject for digest, reject in rejects.items() if digest not in cursor.rejected]
-    gap = _gap(items, plays, cursor)
-    if gap:
-        _log.warning(
-            "at least one play may be missing between %s and %s: Spotify lists no more than its last %d; "
-            "importing an export will close the gap",
-            *map(_to_the_second, gap),
-            LISTED_AT_MOST,
-        )
+    known = known or cursors.read(account_id)
+    listed = _read(items, account_id, now)
+    instants, digests = set(known.cursor.published), set(known.cursor.rejected)
+    new = [play for instant, play in sorted(listed.plays.items()) if instant not in instants]
+    new_rejects = [reject for digest, reject in listed.rejects.items() if digest not in digests]
     if new or new_rejects:
         destination.publish(new, new_rejects)
-    known |= plays.keys()
-    moved = Cursor(account_id, max(known, default=None), tuple(sorted(known)[-_KNOWN_INSTANTS:]), tuple(rejects))
-    if moved != cursor:
-        cursors.save(moved)
-    return Polled(len(items), len(new), len(new_rejects), gap)
+    before, after = cursors.change(known, lambda cursor: _moved(cursor, listed))
+    for gap in after.gaps[len(before.gaps) :]:
+        _log.warning(
+            "%s: at least one play may be missing between %s and %s; an export import will close it "
+            "(Spotify lists no more than its last %d)",
+            account_id,
+            to_the_second(gap.start),
+            to_the_second(gap.end),
+            LISTED_AT_MOST,
+        )
+    return Polled(len(items), len(new), len(listed.plays) - len(new), len(new_rejects), after)
 
 
-def _read(items: list[Any], account_id: str, now: datetime) -> tuple[dict[int, Play], dict[str, Reject]]:
-    """Plays by their instant in milliseconds, and by their digest the items that are none."""
+def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
+    """The cursor after a poll whose plays are all published."""
+    instants = sorted({*cursor.published, *listed.plays})
+    gap = _gap(cursor, listed)
+    return replace(
+        cursor,
+        newest=instants[-1] if instants else None,
+        published=tuple(instants[-_KNOWN_INSTANTS:]),
+        rejected=tuple(listed.rejects),
+        gaps=(*cursor.gaps, gap) if gap else cursor.gaps,
+        polled_at=listed.at,
+        # A clock that was set back makes no negative time.
+        interval=max(listed.at - cursor.polled_at, timedelta()) if cursor.polled_at else None,
+        retry_at=None,
+    )
+
+
+def _gap(cursor: Cursor, listed: _Listed) -> Gap | None:
+    """Between the newest play known and the oldest listed, if the list is full and does not reach back so far."""
+    if cursor.newest is None or listed.count < LISTED_AT_MOST or not listed.plays or min(listed.plays) <= cursor.newest:
+        return None
+    return Gap(from_millis(cursor.newest), from_millis(min(listed.plays)), listed.at)
+
+
+def _read(items: list[Any], account_id: str, now: datetime) -> _Listed:
     plays: dict[int, Play] = {}
     rejects: dict[str, Reject] = {}
     for item in items:
@@ -76,15 +116,4 @@ def _read(items: list[Any], account_id: str, now: datetime) -> tuple[dict[int, P
             rejects[reject.digest] = reject
         else:
             plays.setdefault(to_millis(play.played_at), play)
-    return plays, rejects
-
-
-def _gap(items: list[Any], plays: dict[int, Play], cursor: Cursor) -> tuple[datetime, datetime] | None:
-    """Between the newest play known and the oldest listed, if the list is full and does not reach back so far."""
-    if cursor.newest is None or len(items) < LISTED_AT_MOST or not plays or min(plays) <= cursor.newest:
-        return None
-    return from_millis(cursor.newest), from_millis(min(plays))
-
-
-def _to_the_second(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
+    return _Listed(len(items), plays, rejects, now)

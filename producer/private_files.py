@@ -55,6 +55,6 @@ def refuse_shared(path: Path) -> None:
         raise StateError(f"{path} holds a secret and is open to other users; run: chmod 600 {shlex.quote(str(path))}")
 
 
-def damaged(path: Path, *, remedy: str = _POLL_AGAIN) -> StateError:
+def damaged(path: Path | str, *, remedy: str = _POLL_AGAIN) -> StateError:
     """What to say of a file that does not hold what was saved there."""
     return StateError(f"{path} is damaged; {remedy}")

@@ -7,6 +7,7 @@ may have arrived: publishing the same again is harmless, since a play's identity
 import hashlib
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -24,8 +25,8 @@ from pipelines.archive import Archive
 from pipelines.domain.instants import rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, Source
+from producer.documents import ChangedError, documents_of
 from producer.errors import PublishError
-from producer.private_files import save
 
 _PATIENCE_SECONDS = 30.0
 _TRANSIENT = (
@@ -80,7 +81,7 @@ class TopicDestination:
         try:
             self._client = PublisherClient(BatchSettings(max_messages=500, max_latency=0.05), options)
         except GoogleAuthError as error:
-            raise PublishError(_no_credentials(error)) from error
+            raise PublishError(explanation(self._topic, error)) from error
 
     def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
         """Publish in batches and wait until Pub/Sub has acknowledged every message."""
@@ -90,41 +91,33 @@ class TopicDestination:
             try:
                 # The client gives up by itself; the longer wait is for a client that hangs.
                 future.result(timeout=2 * self._patience)
-            except GoogleAuthError as error:
-                raise PublishError(_no_credentials(error)) from error
-            except (exceptions.GoogleAPIError, TimeoutError) as error:
-                raise PublishError(self._explanation(error)) from error
-
-    def _explanation(self, error: Exception) -> str:
-        _, project, _, name = self._topic.split("/")
-        match error:
-            case exceptions.NotFound():
-                return f"there is no {self._topic}; create it: gcloud pubsub topics create {name} --project {project}"
-            case exceptions.PermissionDenied() | exceptions.Unauthenticated():
-                return f"no permission to publish to {self._topic}; it takes the role roles/pubsub.publisher"
-            case exceptions.RetryError() | TimeoutError():
-                return "Pub/Sub cannot be reached, or did not take the plays in time; the next poll repeats them"
-            case _:
-                return f"Pub/Sub refused the plays: {getattr(error, 'message', error)}"
+            except (GoogleAuthError, exceptions.GoogleAPIError, TimeoutError) as error:
+                raise PublishError(explanation(self._topic, error)) from error
 
 
 class ArchiveDestination:
     """An archive, without a pipeline in between. What cannot be read is kept in a folder beside the state."""
 
-    def __init__(self, archive: Archive, calendar: Calendar, rejected: Path) -> None:
+    def __init__(self, archive: Archive, calendar: Calendar, rejected: str | Path) -> None:
+        """``rejected`` is a folder or ``gs://bucket/folder``. Raises StorageError."""
         self._archive = archive
         self._calendar = calendar
-        self._rejected = rejected
+        self._rejected = documents_of(rejected)
 
     def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
         """One new file for each month, one for each reject."""
         for reject in rejects:
-            path = self._rejected / f"{reject.digest}.json"
-            save(path, _rejected_file(reject))
-            _log.warning("an item of Spotify's cannot be read (%s); it is kept in %s", reject.reason, path)
+            self._keep(reject)
         in_order = sorted(plays, key=lambda play: play.played_at)
         for month, of_month in groupby(in_order, key=lambda play: self._calendar.month_of(play.played_at)):
             self._archive.write(month, list(of_month))
+
+    def _keep(self, reject: Reject) -> None:
+        name = f"{reject.digest}.json"
+        with suppress(ChangedError):  # by somebody who kept the same item
+            self._rejected.replace(name, _rejected_file(reject), self._rejected.read(name).version)
+        place = self._rejected.place(name)
+        _log.warning("an item of Spotify's cannot be read (%s); it is kept in %s", reject.reason, place)
 
 
 def _rejected_message(reject: Reject) -> tuple[bytes, dict[str, str]]:
@@ -146,8 +139,20 @@ def _rejected_file(reject: Reject) -> dict[str, Any]:
     }
 
 
-def _no_credentials(error: Exception) -> str:
-    return (
-        f"Google Cloud knows nobody here ({error}); run: gcloud auth application-default login, or set "
-        "PUBSUB_EMULATOR_HOST for a local Pub/Sub"
-    )
+def explanation(topic: str, error: Exception) -> str:
+    """What an error of Pub/Sub's client means, and what to do about it."""
+    _, project, _, name = topic.split("/")
+    match error:
+        case GoogleAuthError():
+            return (
+                f"Google Cloud knows nobody here ({error}); run: gcloud auth application-default login, or set "
+                "PUBSUB_EMULATOR_HOST for a local Pub/Sub"
+            )
+        case exceptions.NotFound():
+            return f"there is no {topic}; create it: gcloud pubsub topics create {name} --project {project}"
+        case exceptions.PermissionDenied() | exceptions.Unauthenticated():
+            return f"no permission to publish to {topic}; it takes the role roles/pubsub.publisher"
+        case exceptions.RetryError() | TimeoutError():
+            return "Pub/Sub cannot be reached, or did not take the plays in time; the next poll repeats them"
+        case _:
+            return f"Pub/Sub refused the plays: {getattr(error, 'message', error)}"

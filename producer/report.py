@@ -1,65 +1,55 @@
-"""What a person sees of an import: a line of progress, then a report."""
+"""What a person reads after an import."""
 
 import shlex
-import time
-from datetime import date
-from typing import TextIO
+from datetime import date, datetime, timedelta
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, month_text
 from producer.importing import Report
 
-_LINE_EVERY_SECONDS = 0.1
+_POLL_FIRST = (
+    "note: none of these months was polled into the archive yet. A play of this export that Spotify still lists\n"
+    "would be counted twice by a later poll; to poll this account, poll once before you import."
+)
+# What Spotify still lists can be in an export that is not older.
+_STILL_LISTED = timedelta(days=30)
 
 
-class ProgressLine:
-    """One line on a terminal that is written over and over; nothing where there is no terminal."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream if stream.isatty() else None
-        self._next = 0.0
-
-    def __call__(self, text: str) -> None:
-        """Show the text, unless another was shown a moment ago."""
-        if self._stream and time.monotonic() >= self._next:
-            self._write(text)
-            self._next = time.monotonic() + _LINE_EVERY_SECONDS
-
-    def clear(self) -> None:
-        """Leave an empty line to whatever comes next."""
-        if self._stream:
-            self._write("")
-
-    def _write(self, text: str) -> None:
-        assert self._stream
-        self._stream.write(f"\r\x1b[2K{text}")
-        self._stream.flush()
-
-
-def text_of(report: Report, *, time_zone: str, seconds: float, archive: str | None) -> str:
-    """The report of an import, several lines. Without an archive it was a dry run."""
+def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str | None, now: datetime) -> str:
+    """The report of an import, several lines; ``written_to`` is None for a dry run."""
     lines = [
         f"read        {report.rows:>9,} rows of {_count(report.files, 'file')}",
         f"plays       {report.plays:>9,} {_months(sorted(report.months), time_zone)}".rstrip(),
     ]
-    labels = iter(["left out"])
-    for reason, count in report.left_out.most_common():
-        lines.append(f"{next(labels, ''):<12}{count:>9,} {reason.value}")
-    labels = iter(["unreadable"])
-    for why, unreadable in report.unreadable.items():
-        where = f"first: row {unreadable.row} of {unreadable.file}"
-        lines.append(f"{next(labels, ''):<12}{unreadable.count:>9,} {why} ({where})")
-    if archive is None:
-        lines.append("written             0 files: this was a dry run")
+    known = {
+        "already known from polling": report.polled,
+        "already known from the other kind of export": report.exported,
+        "imported before": report.archived,
+    }
+    lines += _lines("known", {what: count for what, count in known.items() if count})
+    lines += _lines("left out", {reason.value: count for reason, count in report.left_out.most_common()})
+    unreadable = {f"{why} (first: row {it.row} of {it.file})": it.count for why, it in report.unreadable.items()}
+    lines += _lines("unreadable", unreadable)
+    new = report.plays - report.archived
+    if written_to is None:
+        lines.append(f"written             0 of {_count(new, 'new play')}: this was a dry run")
     else:
-        lines.append(f"written     {len(report.written):>9,} {_noun(len(report.written), 'file')} to {archive}")
+        files = _count(len(report.written), "file")
+        lines.append(f"written     {new:>9,} {_noun(new, 'play')} in {files} to {written_to}")
     lines.append(f"took        {seconds:>9.1f} s, {report.rows / max(seconds, 1e-3):,.0f} rows/s")
-    if archive is None:
+    if report.last and not report.was_polled and now - report.last < _STILL_LISTED:
+        lines += ["", _POLL_FIRST]
+    if written_to is None:
         lines += ["", "next: the same command without --dry-run"]
     elif report.plays:
-        rebuild = f"python -m pipelines.rebuild --archive {shlex.quote(archive)} --warehouse WAREHOUSE"
+        rebuild = f"python -m pipelines.rebuild --archive {shlex.quote(written_to)} --warehouse WAREHOUSE"
         zone = "" if time_zone == DEFAULT_TIME_ZONE else f" --time_zone {time_zone}"
         lines += ["", f"next: {rebuild}{zone}"]
     return "\n".join(lines)
+
+
+def _lines(label: str, counts: dict[str, int]) -> list[str]:
+    labels = iter([label])
+    return [f"{next(labels, ''):<12}{count:>9,} {what}" for what, count in counts.items()]
 
 
 def _months(months: list[date], time_zone: str) -> str:

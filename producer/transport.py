@@ -20,6 +20,7 @@ Wait = Callable[[float], object]
 """Waits for so many seconds; gives back something true when the program is to stop, as ``Event.wait`` does."""
 
 _TIMEOUT_SECONDS = (5, 30)  # to connect, and between two bytes
+_SHORT_TIMEOUT_SECONDS = (3, 4)
 # A longer wait is for whoever starts the next poll, not for this one to sit out.
 _LONGEST_WAIT_SECONDS = 60
 _UNTOLD_WAIT_SECONDS = 5 * 60
@@ -52,8 +53,13 @@ class _Trouble:
 class Transport:
     """Connections to Spotify. Threads may share one: it keeps nothing of an answer, cookies included."""
 
-    def __init__(self, wait: Wait, clock: Clock = utc_now, *, connections: int = 10) -> None:
-        """``connections`` is how many are kept open to a host, and should be the number of threads."""
+    def __init__(self, wait: Wait, clock: Clock = utc_now, *, connections: int = 10, is_patient: bool = True) -> None:
+        """``connections`` is how many are kept open to a host, and should be the number of threads.
+
+        One that is not patient asks once, waits a few seconds for the answer, and raises whatever went wrong.
+        """
+        self._is_patient = is_patient
+        self._timeout = _TIMEOUT_SECONDS if is_patient else _SHORT_TIMEOUT_SECONDS
         self._wait = wait
         self._clock = clock
         self._session = requests.Session()
@@ -79,6 +85,8 @@ class Transport:
             answer = self._ask_once(method, url, options)
             if isinstance(answer, Answer):
                 return answer
+            if not self._is_patient:
+                raise answer.error
             seconds = answer.asks_for_seconds
             if seconds is None:
                 retries = _one_less(retries, answer.error)
@@ -94,7 +102,7 @@ class Transport:
             response = self._session.request(
                 method,
                 url,
-                timeout=_TIMEOUT_SECONDS,
+                timeout=self._timeout,
                 allow_redirects=False,  # which would take a token elsewhere
                 **options,
             )

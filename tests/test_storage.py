@@ -141,11 +141,11 @@ def server() -> Iterator[str]:
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """Clients that are made now see the environment of the test, and nobody else gets them."""
-    storage._client.cache_clear()
+    storage.client.cache_clear()
     yield monkeypatch
-    if storage._client.cache_info().currsize:
-        storage._client().close()
-    storage._client.cache_clear()
+    if storage.client.cache_info().currsize:
+        storage.client().close()
+    storage.client.cache_clear()
 
 
 @pytest.fixture

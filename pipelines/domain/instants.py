@@ -33,3 +33,8 @@ def parse(text: str) -> datetime:
 def rfc3339(instant: datetime) -> str:
     """For example ``2026-11-21T08:50:14.123Z``."""
     return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"
+
+
+def to_the_second(instant: datetime) -> str:
+    """For a person: ``2026-11-21 08:50:14 UTC``."""
+    return f"{instant:%Y-%m-%d %H:%M:%S} UTC"

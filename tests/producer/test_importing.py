@@ -75,7 +75,7 @@ def test_a_zip_as_spotify_sends_it(run: Run, tmp_path: Path) -> None:
         "podcast episode": 1,
         "video": 1,
         "unreadable ms_played is missing (first: row 3 of Streaming_History_Audio_2026_2.json)": 1,
-        f"written files to {tmp_path / 'archive'}": 2,
+        f"written plays in 2 files to {tmp_path / 'archive'}": 2,
     } | {key: value for key, value in numbers(ran.out).items() if key.startswith("took")}
     assert f"next: python -m pipelines.rebuild --archive {tmp_path / 'archive'} --warehouse WAREHOUSE" in ran.out
     first, second = plays_in(tmp_path / "archive")

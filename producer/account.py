@@ -1,0 +1,126 @@
+"""One account that is polled: its turn from asking Spotify to the cursor, and what to tell of it."""
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from pipelines.clock import Clock, utc_now
+from pipelines.domain.instants import to_the_second
+from pipelines.storage import StorageError
+from producer.cursor import Cursor, Cursors, Known
+from producer.errors import LoginError, ProducerError, RateLimitedError
+from producer.logins import Login, days_left, ending_soon
+from producer.polling import Polled, poll
+from producer.publishing import Destination
+from producer.spotify import Spotify
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one turn. ``account`` is None where it is not known whose login it is.
+
+    ``trouble`` is None if the turn went well. ``retry_at`` is when Spotify may be asked again; ``needs_person``
+    says that waiting alone changes nothing. ``fields`` are the metrics, as docs/producer.md lists them.
+    """
+
+    account: str | None
+    text: str
+    trouble: str | None = None
+    retry_at: datetime | None = None
+    needs_person: bool = False
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+class Account:
+    """A login that is polled, by one thread at a time."""
+
+    def __init__(
+        self, login: Login, spotify: Spotify, cursors: Cursors, destination: Destination, clock: Clock = utc_now
+    ) -> None:
+        self._login = login
+        self._spotify = spotify
+        self._cursors = cursors
+        self._destination = destination
+        self._clock = clock
+
+    @property
+    def id(self) -> str | None:
+        """The account's id, None until Spotify said it."""
+        return self._login.account_id
+
+    def poll(self) -> Outcome:
+        """Take a turn, and say what came of it. Never raises an Exception."""
+        now = self._clock()
+        known: Known | None = None
+        try:
+            account_id = self._account_id()
+            known = self._cursors.read(account_id)
+            retry_at = known.cursor.retry_at
+            if retry_at and now < retry_at:
+                return self._failed(known, now, f"Spotify asked to wait until {to_the_second(retry_at)}", retry_at)
+            polled = poll(self._spotify.recently_played(), account_id, self._cursors, self._destination, now, known)
+        except RateLimitedError as error:
+            self._remember(known, error.retry_at)
+            return self._failed(known, now, str(error), error.retry_at)
+        except (ProducerError, StorageError) as error:
+            return self._failed(known, now, str(error), needs_person=isinstance(error, LoginError))
+        except Exception:
+            # Whatever it is, the other accounts go on, and so does this one.
+            _log.exception("%s: a bug in the producer; the next poll tries again", self.id)
+            return self._failed(known, now, "a bug in the producer")
+        self._warn_of_the_end(known.cursor, now)
+        return Outcome(self.id, f"{account_id}: {polled}", fields=self._fields(polled.cursor, now, polled))
+
+    def _account_id(self) -> str:
+        account_id = self._login.account_id
+        if account_id is None:
+            account_id = self._spotify.account_id()
+            self._login.keep_account(account_id)
+        return account_id
+
+    def _remember(self, known: Known | None, retry_at: datetime) -> None:
+        """For the next process: a scheduler starts a new one every few minutes."""
+        if known is None:
+            return
+        try:
+            self._cursors.change(known, lambda cursor: replace(cursor, retry_at=retry_at))
+        except (ProducerError, StorageError) as error:
+            _log.warning("%s: %s", self.id, error)
+
+    def _warn_of_the_end(self, before: Cursor, now: datetime) -> None:
+        """Once a day, with the first poll of the day (UTC) that goes well."""
+        is_first_today = before.polled_at is None or before.polled_at.date() < now.date()
+        if is_first_today and (warning := ending_soon(self._login, now)):
+            _log.warning("%s: %s", self.id, warning)
+
+    def _failed(
+        self,
+        known: Known | None,
+        now: datetime,
+        why: str,
+        retry_at: datetime | None = None,
+        *,
+        needs_person: bool = False,
+    ) -> Outcome:
+        text = why if self.id is None else f"{self.id}: {why}"
+        fields = self._fields(known.cursor if known else None, now, None)
+        return Outcome(self.id, text, why, retry_at, needs_person, fields)
+
+    def _fields(self, cursor: Cursor | None, now: datetime, polled: Polled | None) -> dict[str, Any]:
+        """Null is what is not known. Durations are in seconds."""
+        success = cursor.polled_at if cursor else None
+        return {
+            "event": "poll",
+            "ok": polled is not None,
+            "plays_fetched": polled.listed if polled else 0,
+            "plays_published": polled.published if polled else 0,
+            "plays_repeated": polled.repeated if polled else 0,
+            "plays_rejected": polled.rejected if polled else 0,
+            "gaps_open": len(cursor.gaps) if cursor else None,
+            "seconds_since_success": success and (now - success).total_seconds(),
+            "token_days_left": days_left(self._login, now),
+            "interval": cursor.interval.total_seconds() if cursor and cursor.interval is not None else None,
+        }

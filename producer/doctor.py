@@ -1,0 +1,202 @@
+"""What is wrong, and what to do about it: every check one line, and all of them within a quarter of a minute."""
+
+import os
+import shlex
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import requests
+
+from pipelines.clock import utc_now
+from pipelines.domain.instants import to_the_second
+from producer.cursor import Cursor, Cursors
+from producer.durations import text_of
+from producer.errors import LoginError, SpotifyError
+from producer.findings import THREADS, Check, Finding, Level, run_all
+from producer.logins import REFRESH_TOKEN, Login, app_of, days_left, default_store, ending_soon, logins_of, store_of
+from producer.places import check_folder_or_bucket, check_topic
+from producer.running import nobody
+from producer.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL
+from producer.spotify import Endpoints, Spotify
+from producer.transport import NoAuth, Transport
+
+_SECONDS = 13.0
+_CLOCK_SECONDS = (3, 4)  # to connect, and for the answer
+_CLOCK_MAY_BE_OFF = timedelta(seconds=60)
+_LONG_AGO = timedelta(days=1)
+# Of many accounts, only some are tried, and only what is wrong is listed.
+_TRIED_LOGINS, _LISTED_ACCOUNTS = 100, 20
+_EXPORTS = "https://www.spotify.com/account/privacy/"
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """What is looked at, as ``poll`` is told; ``environment_state`` as in ``running.Polling``."""
+
+    topic: str | None
+    archive: str | None
+    state: str
+    logins: str
+    default_state: str
+    environment_state: Path
+
+    @property
+    def poll(self) -> str:
+        """The command that polls."""
+        into = ["--topic", self.topic] if self.topic else ["--archive", self.archive or "ARCHIVE"]
+        given = [
+            *(["--state", self.state] if self.state != self.default_state else []),
+            *(["--logins", self.logins] if self.logins != default_store() else []),
+        ]
+        return shlex.join(["python", "-m", "producer", "poll", "--every", "10m", *into, *given])
+
+
+def examine(patient: Patient) -> list[Finding]:
+    """Check everything there is. Changes nothing, but keeps a refresh token that Spotify puts into another's place."""
+    ends = time.monotonic() + _SECONDS
+    endpoints = Endpoints.of(os.environ)
+    logins: list[Login] = []
+    basics = run_all([("app", _app), ("logins", partial(_logins, patient, logins))], ends)
+    checks: list[tuple[str, Check]] = [
+        ("Spotify", partial(_clock, endpoints.api)),
+        ("state", partial(_place, "state", patient.state)),
+        _destination(patient),
+    ]
+    found = run_all(checks + _account_checks(logins, endpoints, patient), ends)
+    accounts = list(chain(*found[len(checks) :]))
+    if len(logins) > _LISTED_ACCOUNTS:
+        accounts = [finding for finding in accounts if finding.level is not Level.OK]
+        counted = f"{len(logins)}, of which {min(len(logins), _TRIED_LOGINS)} were tried; what is fine is not listed"
+        accounts.insert(0, Finding(Level.OK, "accounts", counted))
+    return [*chain(*basics, *found[: len(checks)]), *accounts]
+
+
+def _account_checks(logins: list[Login], endpoints: Endpoints, patient: Patient) -> list[tuple[str, Check]]:
+    transport = Transport(lambda _: True, connections=THREADS, is_patient=False)
+    checks: list[tuple[str, Check]] = []
+    for number, login in enumerate(logins):
+        name = login.account_id or REFRESH_TOKEN
+        if number < _TRIED_LOGINS:
+            checks.append((name, partial(_token, name, login, Spotify(login, endpoints, transport=transport))))
+        if login.account_id:
+            checks.append((name, partial(_polling, login.account_id, patient)))
+    return checks
+
+
+def _destination(patient: Patient) -> tuple[str, Check]:
+    if patient.topic:
+        return "topic", partial(_topic, patient.topic)
+    if patient.archive:
+        return "archive", partial(_place, "archive", patient.archive)
+    text = "not checked; name it as poll does, with --topic or --archive"
+    return "destination", lambda: [Finding(Level.WARNING, "destination", text)]
+
+
+def _app() -> list[Finding]:
+    app = app_of(os.environ)
+    secret = (
+        "client id and secret are there" if app.client_secret else "the client id is there, without a secret (PKCE)"
+    )
+    return [Finding(Level.OK, "app", secret)]
+
+
+def _logins(patient: Patient, logins: list[Login]) -> list[Finding]:
+    """Somebody has logged in; fills the list."""
+    store = store_of(patient.logins)
+    try:
+        logins += logins_of(os.environ, patient.environment_state, store)
+    except LoginError:
+        return []  # there is no app, which is told already
+    return [] if logins else [Finding(Level.PROBLEM, "logins", nobody(store))]
+
+
+def _clock(api: str) -> list[Finding]:
+    """Spotify answers, and its clock says the same as this machine's."""
+    before = utc_now()
+    try:
+        answer = requests.get(f"{api}/v1/me", timeout=_CLOCK_SECONDS, auth=NoAuth(), allow_redirects=False)
+    except requests.RequestException:
+        raise SpotifyError(f"{api} cannot be reached; check the network and, if there is one, the proxy") from None
+    reached = Finding(Level.OK, "Spotify", f"{api} answers")
+    try:
+        theirs = parsedate_to_datetime(answer.headers.get("Date", "")).astimezone(UTC)
+    except ValueError:
+        return [reached, Finding(Level.WARNING, "clock", "Spotify did not say what time it is")]
+    ahead = before + (utc_now() - before) / 2 - theirs
+    if abs(ahead) > _CLOCK_MAY_BE_OFF:
+        off = f"{text_of(abs(ahead))} {'ahead' if ahead > timedelta() else 'behind'}"
+        return [reached, Finding(Level.PROBLEM, "clock", f"this machine's is {off}; run: timedatectl set-ntp true")]
+    return [reached, Finding(Level.OK, "clock", "it agrees with Spotify's")]
+
+
+def _token(name: str, login: Login, spotify: Spotify) -> list[Finding]:
+    """Spotify accepts the login, and it lasts for a while."""
+    before = login.refresh_token
+    listed = len(spotify.recently_played())
+    kept = "; Spotify gave a new refresh token, which is kept" if login.refresh_token != before else ""
+    accepted = Finding(Level.OK, name, f"Spotify accepts the login, and lists {listed} plays{kept}")
+    days, warning = days_left(login, utc_now()), ending_soon(login, utc_now())
+    if warning:
+        return [accepted, Finding(Level.WARNING, name, warning)]
+    lasts = "it is not known when the login ends" if days is None else f"the login lasts for {days} more days"
+    return [accepted, Finding(Level.OK, name, lasts)]
+
+
+def _polling(account_id: str, patient: Patient) -> list[Finding]:
+    """It is polled, often enough, and nothing was lost."""
+    cursor = Cursors(patient.state).load(account_id)
+    return [_last_poll(cursor, utc_now(), patient), *_interval(cursor), *_gaps(cursor, patient)]
+
+
+def _last_poll(cursor: Cursor, now: datetime, patient: Patient) -> Finding:
+    name = cursor.account_id
+    if cursor.retry_at and cursor.retry_at > now:
+        until = to_the_second(cursor.retry_at)
+        return Finding(Level.WARNING, name, f"Spotify asked to wait until {until}; polling goes on then, by itself")
+    if cursor.polled_at is None:
+        return Finding(Level.PROBLEM, name, f"it was never polled with this --state; run: {patient.poll}")
+    ago = max(now - cursor.polled_at, timedelta())
+    text = f"last polled {text_of(ago)} ago"
+    if ago <= LONGEST_SAFE_INTERVAL:
+        return Finding(Level.OK, name, text)
+    level = Level.PROBLEM if ago > _LONG_AGO else Level.WARNING
+    return Finding(level, name, f"{text}; see why it stopped, or start it: {patient.poll}")
+
+
+def _interval(cursor: Cursor) -> list[Finding]:
+    if cursor.interval is None:
+        return []
+    text = f"the last two polls were {text_of(cursor.interval)} apart"
+    if cursor.interval <= LONGEST_SAFE_INTERVAL:
+        return [Finding(Level.OK, cursor.account_id, text)]
+    why = f"{text}, and 50 plays, all that Spotify lists, take {text_of(FIFTY_PLAYS)}; poll every 10m"
+    return [Finding(Level.WARNING, cursor.account_id, why)]
+
+
+def _gaps(cursor: Cursor, patient: Patient) -> list[Finding]:
+    user, archive = shlex.quote(cursor.account_id), shlex.quote(patient.archive or "ARCHIVE")
+    remedy = (
+        f"ask for your extended streaming history at {_EXPORTS}, then: "
+        f"python -m producer import my_spotify_data.zip --user {user} --archive {archive}"
+    )
+    if patient.state != patient.default_state:
+        remedy += f" --state {shlex.quote(patient.state)}"
+    lost = (
+        f"at least one play may be missing between {to_the_second(gap.start)} and {to_the_second(gap.end)}"
+        for gap in cursor.gaps
+    )
+    found = [Finding(Level.PROBLEM, cursor.account_id, f"{text}; {remedy}") for text in lost]
+    return found or [Finding(Level.OK, cursor.account_id, "no gaps")]
+
+
+def _topic(topic: str) -> list[Finding]:
+    return [Finding(Level.OK, "topic", check_topic(topic))]
+
+
+def _place(subject: str, root: str) -> list[Finding]:
+    return [Finding(Level.OK, subject, check_folder_or_bucket(root))]

@@ -1,0 +1,52 @@
+"""What the archive knows of a user's plays in the months that an import touches."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+from pipelines.archive import Archive, fields_of
+from pipelines.domain.instants import from_millis, to_millis
+from pipelines.domain.month import Calendar
+from pipelines.domain.play import SOURCE_RANK
+from producer.rows import Copies, Tracks
+
+_FIELDS = ("user_id", "played_at", "track_id", "track_name", "artists", "ms_played", "source")
+_DAY = 86_400_000
+# A bucket answers slowly, and the stream writes many small files; so many are on their way at once.
+_AT_ONCE = 8
+
+
+def touched_months(instants: Iterable[int], calendar: Calendar) -> list[date]:
+    """The months of these instants (milliseconds) and of a day before and after each, oldest first.
+
+    A play may be known by its start, in the month before, or lie in a folder named in another time zone.
+    """
+    days = {instant // _DAY for instant in instants}
+    edges = {edge for day in days for edge in ((day - 1) * _DAY, (day + 2) * _DAY - 1)}
+    return sorted({calendar.month_of(from_millis(edge)) for edge in edges})
+
+
+def read_copies(archive: Archive, months: list[date], user_id: str, tracks: Tracks, tell: Callable[[], None]) -> Copies:
+    """The archive's copies of the user's plays, sorted; of tracks that ``tracks`` does not know, the instants only.
+
+    ``tell`` is called for every file. Raises StorageError.
+    """
+    copies = Copies(tracks)
+    ranks = {source.value: rank for source, rank in SOURCE_RANK.items()}
+    for path, data in _read(archive, archive.files(months)):
+        tell()
+        for play in fields_of(path, data, _FIELDS):
+            if play["user_id"] == user_id:
+                artist = play["artists"][0]["name"] if play["artists"] else ""
+                track = tracks.number_if_known(play["track_id"], artist, play["track_name"])
+                copies.add(to_millis(play["played_at"]), ranks[play["source"]], track, play["ms_played"])
+    copies.sort()
+    return copies
+
+
+def _read(archive: Archive, files: list[str]) -> Iterator[tuple[str, bytes]]:
+    """The files' bytes, in order; no more than a few files in memory."""
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        for first in range(0, len(files), _AT_ONCE):
+            some = files[first : first + _AT_ONCE]
+            yield from zip(some, threads.map(archive.read_bytes, some), strict=True)

@@ -1,0 +1,78 @@
+"""Whether plays and state could be written, found out without writing anything that stays.
+
+Each check gives back what was found; where something is wrong it raises ProducerError or StorageError, whose
+text says what to do. None waits for longer than a few seconds for one answer.
+"""
+
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+from pipelines.storage import StorageError, bucket_and_name, client, explained
+from producer.errors import PublishError
+
+_SECONDS = 4.0
+_GS = "gs://"
+_PUBLISH = "pubsub.topics.publish"
+
+
+def check_folder_or_bucket(root: str) -> str:
+    """Files can be created, read and replaced there."""
+    return _check_bucket(root) if root.startswith(_GS) else _check_folder(Path(root))
+
+
+def _check_folder(folder: Path) -> str:
+    with explained(folder):
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    return f"{folder} can be written" if there == folder else f"{folder} is not there yet, and can be made"
+
+
+def _check_bucket(root: str) -> str:
+    bucket, _ = bucket_and_name(root)
+    needed = {f"storage.objects.{verb}" for verb in ("get", "list", "create", "delete")}
+    with explained(root):
+        granted = client().bucket(bucket).test_iam_permissions(sorted(needed), timeout=_SECONDS, retry=None)
+    if missing := sorted(needed - set(granted)):
+        raise StorageError(
+            f"no permission for gs://{bucket} ({', '.join(missing)}); grant it: gcloud storage buckets "
+            f"add-iam-policy-binding gs://{bucket} --member MEMBER --role roles/storage.objectUser"
+        )
+    return f"{root} can be written"
+
+
+def check_topic(topic: str) -> str:
+    """The topic exists, and may be published to where Pub/Sub can tell."""
+    from google.api_core import exceptions
+    from google.auth.exceptions import GoogleAuthError
+    from google.cloud.pubsub_v1 import PublisherClient
+
+    from producer.publishing import explanation
+
+    try:
+        publisher = PublisherClient()
+        try:
+            asked = {"resource": topic, "permissions": [_PUBLISH]}
+            answer = publisher.test_iam_permissions(request=asked, timeout=_SECONDS, retry=None)
+            if _PUBLISH in answer.permissions:
+                return f"{topic} is there, and may be published to"
+        except (exceptions.MethodNotImplemented, exceptions.NotFound):
+            publisher.get_topic(topic=topic, timeout=_SECONDS, retry=None)
+            return f"{topic} is there"
+        # Without the permission, or without the topic: Pub/Sub answers the same for both.
+        publisher.get_topic(topic=topic, timeout=_SECONDS, retry=None)
+        _, project, _, name = topic.split("/")
+        raise PublishError(
+            f"no permission to publish to {topic}; grant it: gcloud pubsub topics add-iam-policy-binding {name} "
+            f"--project {project} --member MEMBER --role roles/pubsub.publisher"
+        )
+    except (exceptions.ServiceUnavailable, exceptions.DeadlineExceeded):
+        raise PublishError(
+            "Pub/Sub cannot be reached; check the network, and PUBSUB_EMULATOR_HOST if it is set"
+        ) from None
+    except (GoogleAuthError, exceptions.GoogleAPIError) as error:
+        raise PublishError(explanation(topic, error)) from None

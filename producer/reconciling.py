@@ -1,0 +1,125 @@
+"""Which instant each row of an export gets: the one that its play is known by, or its own.
+
+``docs/import.md`` has the rule in words, and a test for each of its cases. In short, for each kind of export:
+
+1. Rows of one instant, track and ms_played are one play.
+2. A row that an earlier import archived under its own instant keeps that.
+3. The other rows are paired, one to one, with the plays of the same track that polling, or the other kind of
+   export, has put into the archive. A row gets the instant of its pair.
+4. A row without a pair keeps its own instant, moved by whole milliseconds to the first that is free.
+
+What an earlier import of the same kind archived is no known play in the sense of 3: a row would take the place of
+its neighbour. And rows that were paired at an earlier import stay paired, also where they are not among the present
+ones; if need be with another play.
+"""
+
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+from producer.candidates import SECOND_MS, Candidates
+from producer.matching import pairs
+from producer.rows import ACCOUNT, EXTENDED, POLLED, Copies, Rows
+
+# The instant of a row that is the same play as another row.
+DUPLICATE = -1
+
+
+@dataclass
+class Identities:
+    """For each row, in the order in which it was added, its instant in milliseconds since 1970, or DUPLICATE.
+
+    ``archived`` is 1 for a row that the archive already holds with that instant. ``polled`` counts the rows whose
+    play is known from polling, ``exported`` those known from the other kind of export only.
+    """
+
+    instants: "array[int]"
+    archived: bytearray
+    polled: int = 0
+    exported: int = 0
+
+
+def identities(rows: Rows, copies: Copies) -> Identities:
+    """Decide over all rows. ``copies`` is what the archive holds of the months they touch, sorted.
+
+    The result depends on what the rows and the archive say, never on the order of the rows. The extended export
+    goes first, since it is the more exact one, and what it decides is added to ``copies`` for account data.
+    """
+    decided = Identities(array("q", rows.instants), bytearray(len(rows)))
+    for source in EXTENDED, ACCOUNT:
+        order = list(_each_play(rows, source, decided))
+        _Kind(rows, copies, source, decided).place(order)
+        if source == EXTENDED and order and ACCOUNT in rows.sources:
+            for row in order:
+                copies.add(decided.instants[row], source, rows.tracks[row], rows.ms_played[row])
+            copies.sort()
+    return decided
+
+
+def _each_play(rows: Rows, source: int, decided: Identities) -> Iterator[int]:
+    """The rows of one kind by instant, then track id, then ms_played; those that are one play again are marked."""
+    texts, tracks = rows.all_tracks.texts, rows.tracks
+    order = [row for row in range(len(rows)) if rows.sources[row] == source]
+    order.sort(key=rows.instants.__getitem__)
+    for _, group in groupby(order, key=rows.instants.__getitem__):
+        contents: dict[tuple[str, int], int] = {}
+        for row in group:
+            first = contents.setdefault((texts[tracks[row]][0], rows.ms_played[row]), row)
+            if first != row:
+                decided.instants[row] = DUPLICATE
+        yield from (contents[content] for content in sorted(contents))
+
+
+class _Kind:
+    """The rows of one kind of export, and the copies they are compared with."""
+
+    def __init__(self, rows: Rows, copies: Copies, source: int, decided: Identities) -> None:
+        self._rows = rows
+        self._copies = copies
+        self._source = source
+        self._decided = decided
+        self._kept: set[int] = set()
+
+    def place(self, order: list[int]) -> None:
+        """Decide about these rows, given in the order of what they say."""
+        others = [row for row in order if not self._keeps_its_own(row)]
+        found = Candidates(self._rows, others, self._copies, self._kept).all() if others and self._copies else []
+        paired = pairs(found)
+        for number, instant in paired.items():
+            if number >= 0:
+                self._give(others[number], instant)
+        self._tell_apart([row for number, row in enumerate(others) if number not in paired])
+
+    def _keeps_its_own(self, row: int) -> bool:
+        own = self._rows.instants[row]
+        for copy in self._copies.between(own, own + SECOND_MS - 1):
+            instant = self._copies.instants[copy]
+            # At a polled instant it was paired, by chance within the second of its own.
+            if self._copies.is_copy_of(copy, self._rows, row) and not self._has(instant, POLLED):
+                self._kept.add(instant)
+                self._give(row, instant)
+                return True
+        return False
+
+    def _tell_apart(self, order: list[int]) -> None:
+        for own, group in groupby(order, key=self._rows.instants.__getitem__):
+            instant = own
+            for row in group:
+                # Another track's play can have this very instant: it is another play all the same.
+                while self._copies.at(instant):
+                    instant += 1
+                self._decided.instants[row] = instant
+                instant += 1
+
+    def _give(self, row: int, instant: int) -> None:
+        self._decided.instants[row] = instant
+        copies = self._copies
+        self._decided.archived[row] = any(copies.is_copy_of(copy, self._rows, row) for copy in copies.at(instant))
+        if self._has(instant, POLLED):
+            self._decided.polled += 1
+        elif self._has(instant, ACCOUNT + EXTENDED - self._source):
+            self._decided.exported += 1
+
+    def _has(self, instant: int, source: int) -> bool:
+        return any(self._copies.sources[copy] == source for copy in self._copies.at(instant))

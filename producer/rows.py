@@ -1,0 +1,131 @@
+"""The rows of an export, and the archive's copies of plays, as columns: some twenty-five bytes each.
+
+So a whole lifetime of listening can be compared with what is known, without a row's texts in memory.
+"""
+
+from array import array
+from bisect import bisect_left
+
+from pipelines.domain.play import SOURCE_RANK, Source
+from pipelines.domain.spotify import UNKNOWN_NAME
+
+ACCOUNT = SOURCE_RANK[Source.ACCOUNT_EXPORT]
+EXTENDED = SOURCE_RANK[Source.EXTENDED_EXPORT]
+POLLED = SOURCE_RANK[Source.RECENTLY_PLAYED]
+# The number of a track that no row of the export has.
+NO_TRACK = -1
+
+
+class Tracks:
+    """Numbers for tracks. A track is an id with the names of its main artist and its title.
+
+    Two tracks are the same if their ids are, or their names: account data has no ids, and Spotify gives one
+    recording other ids in other countries.
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[tuple[str, str, str]] = []
+        self._numbers: dict[tuple[str, str, str], int] = {}
+        self._ids: dict[str, int] = {}
+        self._names: dict[tuple[str, str], int] = {}
+        self._id_of = array("I")
+        self._names_of = array("I")
+
+    def number(self, track_id: str, artist: str, name: str) -> int:
+        """The track's number, a new one for a new track."""
+        text = track_id, artist, name
+        number = self._numbers.get(text)
+        if number is None:
+            number = self._numbers[text] = len(self.texts)
+            self.texts.append(text)
+            self._id_of.append(self._ids.setdefault(track_id, len(self._ids)))
+            self._names_of.append(self._names.setdefault(_names(*text), len(self._names)))
+        return number
+
+    def number_if_known(self, track_id: str, artist: str, name: str) -> int:
+        """The track's number if its id or its names have one, otherwise NO_TRACK."""
+        if track_id in self._ids or _names(track_id, artist, name) in self._names:
+            return self.number(track_id, artist, name)
+        return NO_TRACK
+
+    def same(self, one: int, other: int) -> bool:
+        """Whether two numbers stand for the same track."""
+        if NO_TRACK in (one, other):
+            return False
+        return self.same_id(one, other) or self.same_names(one, other)
+
+    def same_id(self, one: int, other: int) -> bool:
+        """Whether two tracks have one id."""
+        return self._id_of[one] == self._id_of[other]
+
+    def same_names(self, one: int, other: int) -> bool:
+        """Whether two tracks have one title, by one main artist."""
+        return self._names_of[one] == self._names_of[other]
+
+    def ids_by_names(self) -> dict[tuple[str, str], str]:
+        """The Spotify id of artist and title, where exactly one is known."""
+        found: dict[tuple[str, str], str | None] = {}
+        for track_id, *names in self.texts:
+            if not track_id.startswith("names:"):
+                artist, name = names
+                # A second id makes the names ambiguous.
+                known = found.setdefault((artist, name), track_id)
+                found[artist, name] = track_id if known == track_id else None
+        return {names: track_id for names, track_id in found.items() if track_id}
+
+
+class Rows:
+    """Plays as columns. Instants and durations are milliseconds, sources are ranks of SOURCE_RANK."""
+
+    def __init__(self, tracks: Tracks) -> None:
+        self.all_tracks = tracks
+        self.instants = array("q")
+        self.sources = array("B")
+        self.tracks = array("i")
+        self.ms_played = array("q")
+
+    def __len__(self) -> int:
+        return len(self.instants)
+
+    def add(self, instant: int, source: int, track: int, ms_played: int | None) -> None:
+        """One more play."""
+        self.instants.append(instant)
+        self.sources.append(source)
+        self.tracks.append(track)
+        self.ms_played.append(ms_played or 0)
+
+
+class Copies(Rows):
+    """The copies of plays that the archive holds for one user. Sort after adding, before asking."""
+
+    def sort(self) -> None:
+        """By instant."""
+        order = sorted(range(len(self)), key=self.instants.__getitem__)
+        self.instants = array("q", map(self.instants.__getitem__, order))
+        self.sources = array("B", map(self.sources.__getitem__, order))
+        self.tracks = array("i", map(self.tracks.__getitem__, order))
+        self.ms_played = array("q", map(self.ms_played.__getitem__, order))
+
+    def between(self, first: int, last: int) -> range:
+        """The copies of these instants, both included."""
+        return range(bisect_left(self.instants, first), bisect_left(self.instants, last + 1))
+
+    def at(self, instant: int) -> range:
+        """The copies of one instant, and so of one play."""
+        return self.between(instant, instant)
+
+    def is_copy_of(self, copy: int, rows: Rows, row: int) -> bool:
+        """Whether the copy was made from this row, or from the same row of another file."""
+        if self.sources[copy] != rows.sources[row] or self.ms_played[copy] != rows.ms_played[row]:
+            return False
+        track, other = self.tracks[copy], rows.tracks[row]
+        if track == NO_TRACK:
+            return False
+        # An account row's id may have become known since, its names stay.
+        same = self.all_tracks.same_names if rows.sources[row] == ACCOUNT else self.all_tracks.same_id
+        return same(track, other)
+
+
+def _names(track_id: str, artist: str, name: str) -> tuple[str, str]:
+    """What else a track is known by; without real names nothing but its id."""
+    return (artist, name) if artist and name != UNKNOWN_NAME else ("", track_id)

@@ -1,0 +1,115 @@
+"""Polling many accounts with a few threads: once, or each of them at its own times until told to stop.
+
+An account holds a thread only while it is polled. Waiting for the next time, or for hours because Spotify
+asked for it, holds none.
+"""
+
+import logging
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from pipelines.clock import utc_now
+from producer.account import Account, Outcome
+from producer.schedule import Schedule, Steady, Turn
+
+# Spotify answers in a fraction of a second: so many threads poll a hundred accounts a second.
+THREADS = 32
+# 50 plays of more than 30 seconds each take at least so long.
+FIFTY_PLAYS = timedelta(minutes=25)
+LONGEST_SAFE_INTERVAL = timedelta(minutes=20)
+# After a start everybody is due: their turns begin so far apart, for the sake of Spotify's limit on requests.
+_STARTS_APART_SECONDS = 0.05
+_SLOW_SECONDS = 5.0
+_RETRY_SECONDS = 60.0
+_GRACE_SECONDS = 6.0
+_log = logging.getLogger(__name__)
+
+Tell = Callable[[Account, Outcome], None]
+
+
+def poll_once(accounts: list[Account], tell: Tell) -> bool:
+    """Poll each account once, all in parallel; whether all went well. ``tell`` is called by one thread at a time."""
+    schedule = Schedule(THREADS, time.monotonic, ends_when_empty=True)
+    telling, went_well = threading.Lock(), []
+
+    def work() -> None:
+        while turn := schedule.take():
+            outcome = turn.account.poll()
+            with telling:
+                went_well.append(outcome.trouble is None)
+                tell(turn.account, outcome)
+
+    for account in accounts:
+        schedule.add(Turn(account, due=0))
+    for thread in _start(min(THREADS, len(accounts)), work):
+        thread.join()
+    return all(went_well) and len(went_well) == len(accounts)
+
+
+class Service:
+    """Polls accounts again and again, in threads that end with the process if they have to."""
+
+    def __init__(self, interval: timedelta, tell: Tell, now: Callable[[], float] | None = None) -> None:
+        """``tell`` is called by many threads at a time."""
+        self._interval = interval.total_seconds()
+        self._tell = tell
+        self._now = now or Steady()
+        self._schedule = Schedule(THREADS // 2, self._now)
+        self._threads: list[threading.Thread] = []
+        self._is_stopping = False
+
+    def add(self, accounts: Sequence[Account]) -> None:
+        """Poll these accounts from now on."""
+        now = self._now()
+        for number, account in enumerate(accounts):
+            # However many there are, all of them within half of the interval.
+            self._schedule.add(Turn(account, now + number * _STARTS_APART_SECONDS % (self._interval / 2)))
+        self._threads += _start(min(len(accounts), THREADS - len(self._threads)), self._work)
+
+    def stop(self) -> int:
+        """Begin no turn any more, wait for those under way, and give back how many did not end in time.
+
+        A turn that is cut short is as if it had not been: the cursor has not moved, and the next poll repeats it.
+        """
+        self._is_stopping = True
+        self._schedule.close()
+        patience_ends = time.monotonic() + _GRACE_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, patience_ends - time.monotonic()))
+        return sum(thread.is_alive() for thread in self._threads)
+
+    def _work(self) -> None:
+        while turn := self._schedule.take():
+            began = self._now()
+            outcome = turn.account.poll()
+            self._schedule.done(turn)
+            self._schedule.add(self._next(turn, outcome, began))
+            # What goes wrong because the service stops needs nobody's attention.
+            if outcome.trouble is None or not self._is_stopping:
+                self._tell(turn.account, outcome)
+
+    def _next(self, turn: Turn, outcome: Outcome, began: float) -> Turn:
+        now = self._now()
+        slow = now - began > _SLOW_SECONDS
+        if outcome.trouble is None:
+            # Counted from when it was due, so that turns don't drift.
+            return Turn(turn.account, max(now, turn.due + self._interval), slow=slow)
+        seconds = self._interval
+        if not outcome.needs_person:
+            # Two polls that fail, ten minutes apart, come close to the time in which plays are lost.
+            seconds = min(seconds, _RETRY_SECONDS * 2 ** min(turn.failures, 10) * random.uniform(0.75, 1.25))  # noqa: S311
+        if outcome.retry_at:
+            seconds = max(seconds, (outcome.retry_at - utc_now()).total_seconds())
+        return replace(turn, due=now + seconds, failures=turn.failures + 1, slow=slow)
+
+
+def _start(count: int, work: Callable[[], None]) -> list[threading.Thread]:
+    # Daemons: one that waits for a slow answer must not keep the process from ending.
+    threads = [threading.Thread(target=work, name=f"poll-{number}", daemon=True) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    return threads
