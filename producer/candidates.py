@@ -21,7 +21,11 @@ _PAIRED_BEFORE, _ABSENT, _NEW = range(3)
 
 
 class Candidates:
-    """The candidates of rows of one kind of export, by their number in ``chosen``. ``taken`` plays are left out."""
+    """The candidates of rows of one kind of export, by their number in ``chosen``. ``taken`` plays are left out.
+
+    ``paired_before`` are the rows of which the archive has a copy that an earlier import has paired. They have one
+    copy each, wherever they are paired later.
+    """
 
     def __init__(self, rows: Rows, chosen: list[int], copies: Copies, taken: set[int]) -> None:
         self._rows = rows
@@ -35,11 +39,11 @@ class Candidates:
         starts = [end - rows.ms_played[row] for end, row in zip(self._ends, chosen, strict=True)]
         self._by_start = sorted(range(len(chosen)), key=starts.__getitem__)
         self._starts = array("q", map(starts.__getitem__, self._by_start))
+        self.paired_before: set[int] = set()
 
-    def all(self) -> list[Candidate]:
-        """All of them, in no order. A row that is absent has a negative number."""
+    def find(self) -> list[Candidate]:
+        """All of them, in no order; finds out who was ``paired_before``. Rows that are absent have negative numbers."""
         near: list[tuple[int, int, int]] = []
-        paired_before: set[int] = set()
         absent: list[Candidate] = []
         for instant, group in groupby(range(len(self._copies)), key=self._copies.instants.__getitem__):
             known = list(group)
@@ -51,11 +55,11 @@ class Candidates:
             for copy in known:
                 if self._copies.sources[copy] == self._source:
                     own = {n for _, n, _ in here if self._copies.is_copy_of(copy, self._rows, self._chosen[n])}
-                    paired_before |= own
+                    self.paired_before |= own
                     near += [(-1, number, instant) for number in own]
                     if not own:
                         absent += self._of_absent(copy)
-        present = [(_PAIRED_BEFORE if it[1] in paired_before else _NEW, *it) for it in near]
+        present = [(_PAIRED_BEFORE if it[1] in self.paired_before else _NEW, *it) for it in near]
         return present + absent
 
     def _near(self, instant: int, known: list[int]) -> Iterator[tuple[int, int, int]]:

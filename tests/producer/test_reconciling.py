@@ -99,6 +99,9 @@ def test_a_row_makes_room_for_its_neighbour_in_another_file(history: History) ->
     assert history.clock()[0] == ("10:00:00.000", "a")
     assert known(history.load(row("10:00:00", ms_played=179_000))) == (1, 0, 0)
     assert len(history.clock()) == 2
+    copies = len(plays_in(history.folder / "archive"))
+    assert known(history.load(row("10:00:00", ms_played=179_000), row("10:03:00"))) == (2, 0, 2)
+    assert len(plays_in(history.folder / "archive")) == copies, "a row has one copy, wherever it is paired"
 
 
 def test_another_track_at_the_same_second(history: History) -> None:
