@@ -87,7 +87,7 @@ class _Kind:
         paired: dict[int, int] = {}
         if others and self._copies:
             candidates = Candidates(self._rows, others, self._copies, self._kept)
-            paired = pairs(candidates.find())
+            paired = pairs(*candidates.find())
             for number, instant in paired.items():
                 if number >= 0:
                     self._give(others[number], instant, archived=number in candidates.paired_before)
