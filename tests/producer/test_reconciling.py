@@ -1,5 +1,6 @@
 """The cases of docs/import.md: exports against what was polled, and against each other. One test for each."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,10 @@ def test_what_an_import_covers(history: History) -> None:
     ]
     assert (report.first, report.last) == (report.covered[1][0], report.covered[0][1])
     assert history.load().first is None
+
+
+def test_the_docs_name_every_case_and_no_other() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "import.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", docs))
+    here = {name for name in globals() if name.startswith("test_")}
+    assert named == here - {"test_the_docs_name_every_case_and_no_other", "test_what_an_import_covers"}
