@@ -47,7 +47,11 @@ class Folders:
 
     @property
     def options(self) -> list[str]:
-        return ["--archive", str(self.archive), "--state", str(self.state), "--logins", str(self.logins)]
+        return self.options_to(None)
+
+    def options_to(self, destination: tuple[str, str] | None) -> list[str]:
+        where = destination or ("--archive", str(self.archive))
+        return [*where, "--state", str(self.state), "--logins", str(self.logins)]
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def service(
     folders: Folders, *options: str, every: str = "1s", **environment: str
 ) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "producer", "poll", "--every", every, *folders.options, *options],
+        [sys.executable, "-m", "producer", "poll", "--every", every, *folders.options_to(to), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -196,6 +200,20 @@ def test_a_wait_that_spotify_asks_for_holds_up_no_end(spotify: ManySpotify, fold
         ran = stopped(process)
     assert time.monotonic() - began < 5
     assert (ran.code, ran.err) == (0, "")
+
+
+def test_a_topic_that_does_not_answer_holds_up_no_end(
+    spotify: ManySpotify, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in(folders.logins, "ann")
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
+    with service(folders, to=("--topic", "projects/p/topics/plays")) as process:
+        wait_for(lambda: spotify.polls_of("ann"))
+        began = time.monotonic()
+        ran = stopped(process)
+    assert time.monotonic() - began < 10
+    assert (ran.code, ran.err) == (0, "")
+    assert Cursors(folders.state).load("ann").newest is None
 
 
 def test_who_logs_in_meanwhile_is_polled(spotify: ManySpotify, folders: Folders) -> None:
