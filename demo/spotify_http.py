@@ -1,6 +1,7 @@
 """HTTP/1.1 for the Spotify look-alike: reading requests, sending answers, spoiling them on request."""
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -64,6 +65,11 @@ class HttpServer(ThreadingHTTPServer):
     def closed(self, connection: socket.socket) -> None:
         with self._open_lock:
             self._open.discard(connection)
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that went away, as a killed one does."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
     def hang_up(self) -> None:
         with self._open_lock:
