@@ -122,5 +122,5 @@ class Account:
             "gaps_open": len(cursor.gaps) if cursor else None,
             "seconds_since_success": success and (now - success).total_seconds(),
             "token_days_left": days_left(self._login, now),
-            "interval": cursor.interval.total_seconds() if cursor and cursor.interval else None,
+            "interval": cursor.interval.total_seconds() if cursor and cursor.interval is not None else None,
         }
