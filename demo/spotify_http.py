@@ -1,6 +1,8 @@
 """HTTP/1.1 for the Spotify look-alike: reading requests, sending answers, spoiling them on request."""
 
+import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
@@ -8,7 +10,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from demo.faults import Answer, DroppedConnection, Fault, Faults, SlowAnswer, TruncatedBody
+from demo.faults import Answer, DroppedConnection, Fault, Faults, ResetConnection, SlowAnswer, TruncatedBody
 
 _MAX_FORM_BYTES = 64 * 1024
 
@@ -113,7 +115,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             hang_up(self.connection)
             return
-        self._send(answer, is_cut=isinstance(fault, TruncatedBody))
+        self._send(answer, is_cut=isinstance(fault, TruncatedBody | ResetConnection))
+        if isinstance(fault, ResetConnection):
+            self._reset()
 
     def _send(self, answer: Answer, *, is_cut: bool) -> None:
         self.send_response(answer.status)
@@ -124,6 +128,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body[: len(answer.body) // 2] if is_cut else answer.body)
         if is_cut:
             self.close_connection = True
+
+    def _reset(self) -> None:
+        """Close so that RST is sent, and nothing else: at once, without the farewell of a shutdown."""
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.server.closed(self.connection)
+        os.close(self.connection.detach())
 
 
 def hang_up(connection: socket.socket) -> None:
