@@ -163,7 +163,6 @@ def _to_record(cursor: Cursor) -> dict[str, Any]:
         "rejected": cursor.rejected,
         "gaps": [gap.to_record() for gap in cursor.gaps],
         "polled_at": cursor.polled_at and rfc3339(cursor.polled_at),
-        # Not by its truth: a zero interval is false, and JSON knows no timedelta.
         "interval": None if cursor.interval is None else cursor.interval.total_seconds(),
         "retry_at": cursor.retry_at and rfc3339(cursor.retry_at),
     }

@@ -2,10 +2,12 @@
 
 import os
 import shlex
+import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import requests
@@ -14,18 +16,21 @@ from pipelines.clock import utc_now
 from pipelines.domain.instants import to_the_second
 from producer.cursor import Cursor, Cursors
 from producer.durations import text_of
-from producer.errors import SpotifyError
-from producer.findings import Check, Finding, Level, run_all
-from producer.logins import Login, app_of, days_left, default_store, ending_soon, logins_of, store_of
+from producer.errors import LoginError, SpotifyError
+from producer.findings import THREADS, Check, Finding, Level, run_all
+from producer.logins import REFRESH_TOKEN, Login, app_of, days_left, default_store, ending_soon, logins_of, store_of
 from producer.places import check_folder_or_bucket, check_topic
+from producer.running import nobody
 from producer.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL
 from producer.spotify import Endpoints, Spotify
 from producer.transport import NoAuth, Transport
 
-_SECONDS = 12.0
+_SECONDS = 13.0
 _CLOCK_SECONDS = (3, 4)  # to connect, and for the answer
 _CLOCK_MAY_BE_OFF = timedelta(seconds=60)
 _LONG_AGO = timedelta(days=1)
+# Of many accounts, only some are tried, and only what is wrong is listed.
+_TRIED_LOGINS, _LISTED_ACCOUNTS = 100, 20
 _EXPORTS = "https://www.spotify.com/account/privacy/"
 
 
@@ -53,38 +58,61 @@ class Patient:
 
 def examine(patient: Patient) -> list[Finding]:
     """Check everything there is. Changes nothing, but keeps a refresh token that Spotify puts into another's place."""
+    ends = time.monotonic() + _SECONDS
     endpoints = Endpoints.of(os.environ)
-    app_and_logins = run_all([("logins", partial(_app, patient))], _SECONDS)
     logins: list[Login] = []
-    if all(finding.level is Level.OK for finding in app_and_logins):
-        logins = logins_of(os.environ, patient.environment_state, store_of(patient.logins))
-    transport = Transport(lambda _: True, connections=len(logins) or 1, is_patient=False)
-    checks: list[tuple[str, Check]] = [("Spotify", partial(_clock, endpoints.api))]
-    for login in logins:
-        name = login.account_id or "SPOTIFY_REFRESH_TOKEN"
-        checks.append((name, partial(_token, name, login, Spotify(login, endpoints, transport=transport))))
+    basics = run_all([("app", _app), ("logins", partial(_logins, patient, logins))], ends)
+    checks: list[tuple[str, Check]] = [
+        ("Spotify", partial(_clock, endpoints.api)),
+        ("state", partial(_place, "state", patient.state)),
+        _destination(patient),
+    ]
+    found = run_all(checks + _account_checks(logins, endpoints, patient), ends)
+    accounts = list(chain(*found[len(checks) :]))
+    if len(logins) > _LISTED_ACCOUNTS:
+        accounts = [finding for finding in accounts if finding.level is not Level.OK]
+        counted = f"{len(logins)}, of which {min(len(logins), _TRIED_LOGINS)} were tried; what is fine is not listed"
+        accounts.insert(0, Finding(Level.OK, "accounts", counted))
+    return [*chain(*basics, *found[: len(checks)]), *accounts]
+
+
+def _account_checks(logins: list[Login], endpoints: Endpoints, patient: Patient) -> list[tuple[str, Check]]:
+    transport = Transport(lambda _: True, connections=THREADS, is_patient=False)
+    checks: list[tuple[str, Check]] = []
+    for number, login in enumerate(logins):
+        name = login.account_id or REFRESH_TOKEN
+        if number < _TRIED_LOGINS:
+            checks.append((name, partial(_token, name, login, Spotify(login, endpoints, transport=transport))))
         if login.account_id:
             checks.append((name, partial(_polling, login.account_id, patient)))
-    checks.append(("state", partial(_place, "state", patient.state)))
+    return checks
+
+
+def _destination(patient: Patient) -> tuple[str, Check]:
     if patient.topic:
-        checks.append(("topic", lambda: [Finding(Level.OK, "topic", check_topic(patient.topic or ""))]))
-    elif patient.archive:
-        checks.append(("archive", partial(_place, "archive", patient.archive)))
-    else:
-        text = "not checked; name it as poll does, with --topic or --archive"
-        checks.append(("destination", lambda: [Finding(Level.WARNING, "destination", text)]))
-    return [*app_and_logins, *run_all(checks, _SECONDS)]
+        return "topic", partial(_topic, patient.topic)
+    if patient.archive:
+        return "archive", partial(_place, "archive", patient.archive)
+    text = "not checked; name it as poll does, with --topic or --archive"
+    return "destination", lambda: [Finding(Level.WARNING, "destination", text)]
 
 
-def _app(patient: Patient) -> list[Finding]:
+def _app() -> list[Finding]:
     app = app_of(os.environ)
     secret = (
         "client id and secret are there" if app.client_secret else "the client id is there, without a secret (PKCE)"
     )
-    findings = [Finding(Level.OK, "app", secret)]
-    if not logins_of(os.environ, patient.environment_state, store_of(patient.logins)):
-        findings.append(Finding(Level.PROBLEM, "logins", "no account has logged in; run: python -m producer login"))
-    return findings
+    return [Finding(Level.OK, "app", secret)]
+
+
+def _logins(patient: Patient, logins: list[Login]) -> list[Finding]:
+    """Somebody has logged in; fills the list."""
+    store = store_of(patient.logins)
+    try:
+        logins += logins_of(os.environ, patient.environment_state, store)
+    except LoginError:
+        return []  # there is no app, which is told already
+    return [] if logins else [Finding(Level.PROBLEM, "logins", nobody(store))]
 
 
 def _clock(api: str) -> list[Finding]:
@@ -164,6 +192,10 @@ def _gaps(cursor: Cursor, patient: Patient) -> list[Finding]:
     )
     found = [Finding(Level.PROBLEM, cursor.account_id, f"{text}; {remedy}") for text in lost]
     return found or [Finding(Level.OK, cursor.account_id, "no gaps")]
+
+
+def _topic(topic: str) -> list[Finding]:
+    return [Finding(Level.OK, "topic", check_topic(topic))]
 
 
 def _place(subject: str, root: str) -> list[Finding]:

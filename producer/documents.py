@@ -117,11 +117,12 @@ class BucketDocuments:
                 blob = self._bucket.get_blob(self._prefix + name, **self._patience)
                 if blob is None:
                     return Document(None, 0)
+                generation = blob.generation  # which a download replaces by what its headers say
                 try:
-                    data = blob.download_as_bytes(if_generation_match=blob.generation, **self._patience)
+                    data = blob.download_as_bytes(if_generation_match=generation, **self._patience)
                 except (NotFound, PreconditionFailed):
                     continue  # replaced in between: whoever did that is done, so this ends
-                return Document(_parsed(data, self.place(name)), blob.generation)
+                return Document(_parsed(data, self.place(name)), generation)
 
     def replace(self, name: str, value: dict[str, Any], version: object) -> None:
         """Upload if the generation still matches.

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pipelines.storage import StorageError
 from producer.errors import ProducerError
 
-_THREADS = 16
+THREADS = 16
 
 
 class Level(StrEnum):
@@ -37,10 +37,10 @@ class Finding:
 Check = Callable[[], Sequence[Finding]]
 
 
-def run_all(checks: Sequence[tuple[str, Check]], seconds: float) -> list[Finding]:
-    """The findings of all checks in their order; a problem for each that raises or does not end in time.
+def run_all(checks: Sequence[tuple[str, Check]], ends: float) -> list[Sequence[Finding]]:
+    """What each check found, in their order; a problem where it raises, or has not ended by then.
 
-    A check has a subject, for those two cases.
+    A check has a subject, for those two cases. ``ends`` is a time of ``time.monotonic``.
     """
     found: dict[int, Sequence[Finding]] = {}
     todo: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -60,15 +60,10 @@ def run_all(checks: Sequence[tuple[str, Check]], seconds: float) -> list[Finding
                 found[number] = [Finding(Level.PROBLEM, subject, str(error))]
 
     # Daemons, so that one that hangs does not keep the command from ending.
-    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(_THREADS, len(checks)))]
-    ends = time.monotonic() + seconds
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(THREADS, len(checks)))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, ends - time.monotonic()))
-    late = f"no answer within {seconds:.0f} seconds; check the network, and run the command again"
-    return [
-        finding
-        for number, (subject, _) in enumerate(checks)
-        for finding in found.get(number, [Finding(Level.PROBLEM, subject, late)])
-    ]
+    late = "no answer in time; check the network, and run the command again"
+    return [found.get(number, [Finding(Level.PROBLEM, subject, late)]) for number, (subject, _) in enumerate(checks)]

@@ -1,9 +1,9 @@
 """The login, from the browser to the store."""
 
 import os
-import shlex
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable, Mapping
 from contextlib import closing
@@ -15,8 +15,8 @@ from producer.grants import TOKEN_LIFE, Grant, LoginStore
 from producer.oauth import SCOPE, Accounts, Attempt, Tokens
 from producer.redirect import Redirect, redirect_uri
 from producer.spotify import Api, Endpoints
-from producer.stores import default_store, store_of
-from producer.transport import Transport
+from producer.stores import logins_option, store_of
+from producer.transport import Transport, Wait
 
 _WITHIN_SECONDS = 5 * 60
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
@@ -32,6 +32,7 @@ def log_in(
     browse: Callable[[str], None] | None,
     tell: Callable[[str], None],
     within_seconds: float = _WITHIN_SECONDS,
+    wait: Wait = time.sleep,
 ) -> Grant:
     """Have an account's owner agree in the browser, and keep what that gives.
 
@@ -41,8 +42,7 @@ def log_in(
     store.accounts()  # before anybody is sent to a browser: can it be reached?
     attempt = Attempt.new()
     uri = redirect_uri(port)
-    # Nothing but Ctrl-C ends its waiting.
-    with closing(Transport(threading.Event().wait, clock)) as transport:
+    with closing(Transport(wait, clock)) as transport:
         accounts = Accounts(app, endpoints.accounts, transport)
         with Redirect(port, attempt.state) as redirect:
             _invite(accounts.consent_url(attempt, uri), uri, port, browse, tell)
@@ -81,12 +81,11 @@ def browser_of(environment: Mapping[str, str]) -> Callable[[str], None] | None:
 def text_of(grant: Grant, store: LoginStore) -> str:
     """What was done, until when it lasts, and what to type next; several lines."""
     assert grant.authorized_at
-    logins = "" if str(store) == default_store() else f" --logins {shlex.quote(str(store))}"
     return (
         f"logged in   {grant.account_id}\n"
         f"stored in   {store}\n"
         f"lasts until {grant.authorized_at + TOKEN_LIFE:%Y-%m-%d}, six months as Spotify has it; log in again by then"
-        f"\n\nnext: python -m producer poll --every 10m --archive ARCHIVE{logins}"
+        f"\n\nnext: python -m producer poll --every 10m --archive ARCHIVE{logins_option(store)}"
     )
 
 

@@ -14,7 +14,7 @@ from producer.apps import App, app_of
 from producer.errors import StateError
 from producer.grants import TOKEN_LIFE, Grant, LoginStore
 from producer.private_files import load, save
-from producer.stores import default_store, store_of
+from producer.stores import default_store, logins_option, store_of
 
 __all__ = [
     "REFRESH_TOKEN", "TOKEN_LIFE", "App", "Grant", "Login", "LoginStore", "app_of", "days_left", "default_store",
@@ -44,7 +44,7 @@ class Login(ABC):
 
     @abstractmethod
     def keep_refresh_token(self, token: str) -> None:
-        """Remember the token that from now on is the only valid one."""
+        """Remember the token that from now on is the only valid one; in this process, even where it raises."""
 
     @abstractmethod
     def discard_refresh_token(self) -> None:
@@ -86,7 +86,8 @@ def ending_soon(login: Login, now: datetime) -> str | None:
     days = days_left(login, now)
     if login.refresh_token is None or days is None or days > _WARN_DAYS:
         return None
-    return f"the login ends in about {days} days, as Spotify's do after six months; {login.log_in_again}"
+    left = "1 day" if days == 1 else f"{days} days"
+    return f"the login ends in about {left}, as Spotify's do after six months; {login.log_in_again}"
 
 
 class _StoredLogin(Login):
@@ -105,9 +106,9 @@ class _StoredLogin(Login):
         """It is known."""
 
     def keep_refresh_token(self, token: str) -> None:
+        self.refresh_token = token  # first: should the store fail, it is known here at least
         stored = self._store.load(self.account_id)
         is_replaced = stored is not None and _is_newer(stored, self.authorized_at)
-        self.refresh_token = token
         if not is_replaced:  # by a login that was made while this one was in use
             self._store.save(Grant(self.account_id, token, self.authorized_at))
 
@@ -171,8 +172,7 @@ class _EnvironmentLogin(Login):
 
 
 def _log_in_again(store: LoginStore) -> str:
-    logins = "" if str(store) == default_store() else f" --logins {store}"
-    return f"log in again: python -m producer login{logins}"
+    return f"log in again: python -m producer login{logins_option(store)}"
 
 
 def _is_newer(grant: Grant, than: datetime | None) -> bool:

@@ -4,6 +4,8 @@ Each check gives back what was found; where something is wrong it raises Produce
 text says what to do. None waits for longer than a few seconds for one answer.
 """
 
+import errno
+import os
 import tempfile
 from pathlib import Path
 
@@ -23,6 +25,8 @@ def check_folder_or_bucket(root: str) -> str:
 def _check_folder(folder: Path) -> str:
     with explained(folder):
         there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
         with tempfile.TemporaryFile(dir=there):
             pass
     return f"{folder} can be written" if there == folder else f"{folder} is not there yet, and can be made"

@@ -85,20 +85,25 @@ class _Server(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing of a browser that hung up: the trace of the error could hold the address."""
 
-    def receive(self, query: dict[str, str]) -> tuple[HTTPStatus, str, str]:
-        """Take an answer of Spotify's: a status, a title and a text for the page."""
+    def judge(self, query: dict[str, str]) -> tuple[HTTPStatus, str, str, str | LoginError | None]:
+        """What to say of a request: a status, a title and a text for the page; and the answer, if it is one."""
         if not hmac.compare_digest(query.get("state", "").encode(), self._state):
             # Somebody else's, or that of an earlier attempt. The right one may still come.
-            return HTTPStatus.BAD_REQUEST, "Not this login", "This page belongs to another login. Nothing was done."
+            text = "This page belongs to another login. Nothing was done."
+            return HTTPStatus.BAD_REQUEST, "Not this login", text, None
         answer = _answer(query)
         with self._lock:
             if self._is_done:
-                return HTTPStatus.OK, "Done already", "The terminal says how it went. You can close this page."
+                return HTTPStatus.OK, "Done already", "The terminal says how it went. You can close this page.", None
             self._is_done = True
-        self._answers.put(answer)
         if isinstance(answer, LoginError):
-            return HTTPStatus.OK, "Not logged in", f"{answer}."
-        return HTTPStatus.OK, "Thank you", "Spotify has agreed. The terminal says the rest; you can close this page."
+            return HTTPStatus.OK, "Not logged in", f"{answer}.", answer
+        text = "Spotify has agreed. The terminal says the rest; you can close this page."
+        return HTTPStatus.OK, "Thank you", text, answer
+
+    def take(self, answer: str | LoginError) -> None:
+        """End the waiting."""
+        self._answers.put(answer)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -112,7 +117,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(HTTPStatus.NOT_FOUND, "Not here", "There is nothing else on this server.")
             return
         query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        self._send(*self.server.receive(query))
+        status, title, text, answer = self.server.judge(query)
+        try:
+            self._send(status, title, text)
+        finally:  # after the page, since the program may end at once; and also for a browser that hung up
+            if answer is not None:
+                self.server.take(answer)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
         """Say nothing: the address holds a code."""

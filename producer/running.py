@@ -23,6 +23,7 @@ from producer.publishing import ArchiveDestination, Destination, TopicDestinatio
 from producer.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once
 from producer.spotify import Endpoints, Spotify
 from producer.stopping import stopped_like_ctrl_c
+from producer.stores import logins_option
 from producer.transport import Transport
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def once(polling: Polling) -> bool:
     with _polled(polling, threading.Event()) as accounts:
         found = accounts.new()
         if not found:
-            raise LoginError("no account has logged in: python -m producer login")
+            raise LoginError(accounts.nobody)
         return poll_once(found, accounts.tell)
 
 
@@ -82,8 +83,13 @@ def every(polling: Polling, interval: timedelta, health_port: int | None) -> Non
             finally:
                 stopping.set()
                 unfinished = service.stop()
-    cut_short = f"; {unfinished} polls were cut short, and are repeated next time" if unfinished else ""
-    _log.info("stopped%s", cut_short)
+    match unfinished:
+        case 0:
+            _log.info("stopped")
+        case 1:
+            _log.info("stopped; 1 poll was cut short, and is repeated next time")
+        case _:
+            _log.info("stopped; %d polls were cut short, and are repeated next time", unfinished)
 
 
 def _go_on(accounts: "_Accounts", service: Service, health: Health, interval: timedelta, address: str | None) -> None:
@@ -98,7 +104,7 @@ def _go_on(accounts: "_Accounts", service: Service, health: Health, interval: ti
         f"; health at {address}" if address else "",
     )
     if not found:
-        _log.warning("no account has logged in: python -m producer login. It is polled as soon as one has")
+        _log.warning("%s; it is polled as soon as it has", accounts.nobody)
     while True:
         health.add(found)
         service.add(found)
@@ -115,6 +121,7 @@ class _Accounts:
 
     def __init__(self, polling: Polling, store: LoginStore, destination: Destination, transport: Transport) -> None:
         self.destination = polling.topic or polling.archive
+        self.nobody = nobody(store)
         self._polling = polling
         self._store = store
         self._into = destination
@@ -141,6 +148,11 @@ class _Accounts:
             _log.info("%s to %s", outcome.text, self.destination, extra=extra)
         else:
             _log.error("%s", outcome.text, extra=extra)
+
+
+def nobody(store: LoginStore) -> str:
+    """What to say, and to do, where there is no login."""
+    return f"no account has logged in; run: python -m producer login{logins_option(store)}"
 
 
 @contextmanager

@@ -25,7 +25,7 @@ LONGEST_SAFE_INTERVAL = timedelta(minutes=20)
 _STARTS_APART_SECONDS = 0.05
 _SLOW_SECONDS = 5.0
 _RETRY_SECONDS = 60.0
-_GRACE_SECONDS = 8.0
+_GRACE_SECONDS = 6.0
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[Account, Outcome], None]

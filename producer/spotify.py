@@ -49,6 +49,7 @@ class Spotify:
         self._api = Api(endpoints.api, transport)
         self._accounts = Accounts(login.app, endpoints.accounts, transport)
         self._access_token: str | None = None
+        self._is_kept = True
 
     def close(self) -> None:
         """Close the connections."""
@@ -94,9 +95,12 @@ class Spotify:
                 "the login has ended: Spotify no longer accepts the refresh token (it ends six months after the "
                 f"login, or when access is withdrawn); {login.log_in_again}"
             )
-        # Kept before it is used: from now on the old one may be refused.
-        if tokens.refresh_token not in (None, login.refresh_token):
-            login.keep_refresh_token(tokens.refresh_token)
+        # Kept before it is used: from now on the old one may be refused. And until that was done, tried again.
+        newest = tokens.refresh_token or login.refresh_token
+        if newest is not None and (newest != login.refresh_token or not self._is_kept):
+            self._is_kept = False
+            login.keep_refresh_token(newest)
+            self._is_kept = True
         self._access_token = tokens.access_token
         return tokens.access_token
 

@@ -1,5 +1,6 @@
 """Where logins are kept: a folder of this machine, or Google Secret Manager."""
 
+import shlex
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -9,13 +10,19 @@ from pipelines.storage import explained
 from producer.grants import Grant, LoginStore, ended_record, from_record, to_record
 from producer.private_files import damaged, load, refuse_shared, save
 
-_SCHEME = "secretmanager://"
+_SCHEME = "secretmanager:"
 _LOG_IN_AGAIN = "remove it and log in again: python -m producer login"
 
 
 def default_store() -> str:
     """The folder in the platform's place for settings."""
     return str(user_config_path("heavy-rotation", appauthor=False) / "logins")
+
+
+def logins_option(store: LoginStore) -> str:
+    """What a command has to have for this store: a space and ``--logins``, or nothing."""
+    spec = str(store)
+    return "" if spec == default_store() else f" --logins {shlex.quote(spec)}"
 
 
 def store_of(spec: str) -> LoginStore:
@@ -40,7 +47,9 @@ class FileStore:
     def accounts(self) -> list[str]:
         """The names of the files say it; none is opened."""
         with explained(self._folder):
-            return sorted(unquote(path.stem) for path in self._folder.glob("*.json"))
+            # Not with glob, which finds nothing where it may not look, and says nothing.
+            files = list(self._folder.iterdir()) if self._folder.exists() else []
+        return sorted(unquote(path.stem) for path in files if path.suffix == ".json")
 
     def load(self, account_id: str) -> Grant | None:
         """Refuses a file that other users may read, and one that is damaged, with a StateError."""

@@ -124,20 +124,17 @@ class Transport:
             case {"error": {"reason": "QUOTA_EXCEEDED"}}:
                 seconds = max(seconds or 0, _QUOTA_WAIT_SECONDS)
                 text = (
-                    "the daily quota of the app's owner at Spotify is used up (429, QUOTA_EXCEEDED); poll again in "
-                    f"{_duration(seconds)}. All apps of one owner share it. The cursor has not moved"
+                    "the daily quota of the app's owner at Spotify is used up (429, QUOTA_EXCEEDED); try again in "
+                    f"{_duration(seconds)}. All apps of one owner share it"
                 )
                 return _Trouble(QuotaExceededError(text, self._in(seconds)), seconds)
         if seconds is None:
             text = (
-                "Spotify asks to wait and does not say for how long (429, too many requests); poll again in "
-                f"{_duration(_UNTOLD_WAIT_SECONDS)}. The cursor has not moved"
+                "Spotify asks to wait and does not say for how long (429, too many requests); try again in "
+                f"{_duration(_UNTOLD_WAIT_SECONDS)}"
             )
             return _Trouble(RateLimitedError(text, self._in(_UNTOLD_WAIT_SECONDS)))
-        text = (
-            f"Spotify asks to wait for {_duration(seconds)} (429, too many requests); poll again then. "
-            "The cursor has not moved"
-        )
+        text = f"Spotify asks to wait for {_duration(seconds)} (429, too many requests); try again then"
         return _Trouble(RateLimitedError(text, self._in(seconds)), seconds)
 
     def _in(self, seconds: float) -> datetime:

@@ -21,7 +21,7 @@ from producer.errors import PublishError
 from producer.polling import poll
 from producer.publishing import ArchiveDestination, Reject
 from tests.producer.conftest import Run
-from tests.producer.exports import identities, plays_in
+from tests.producer.exports import extended, identities, plays_in, write_json
 from tests.producer.look_alike import NOW, Spotify, items, leave_alone, spoil_one
 
 REPOSITORY = Path(__file__).parents[2]
@@ -60,7 +60,7 @@ def test_the_state_is_for_its_owner_only_and_holds_no_token(
 ) -> None:
     run(*into_archive)
     files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
-    assert len(files) == 2
+    assert len([path for path in files if path.suffix == ".json"]) == 2
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     cursor = Cursors(tmp_path / "state").load(spotify.account_id)
     assert cursor.newest == int(spotify.listed()[-1].timestamp() * 1000)
@@ -101,7 +101,7 @@ def test_a_list_that_lags_brings_nothing_back(
     assert len(set(archived(tmp_path))) == len(archived(tmp_path)) > 50
 
 
-def test_a_gap_is_told(spotify: Spotify, run: Run, into_archive: list[Any]) -> None:
+def test_a_gap_is_told_once_and_remembered(spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]) -> None:
     run(*into_archive)
     known = spotify.listed()[-1]
     spotify.now += timedelta(days=5)
@@ -109,12 +109,31 @@ def test_a_gap_is_told(spotify: Spotify, run: Run, into_archive: list[Any]) -> N
     assert oldest > known
     ran = run(*into_archive)
     assert ran.code == 0
-    assert ran.err.startswith(
-        "WARNING: at least one play may be missing between "
-        f"{known:%Y-%m-%d %H:%M:%S} UTC and {oldest:%Y-%m-%d %H:%M:%S} UTC: "
+    assert ran.err == (
+        f"WARNING: {spotify.account_id}: at least one play may be missing between "
+        f"{known:%Y-%m-%d %H:%M:%S} UTC and {oldest:%Y-%m-%d %H:%M:%S} UTC; an export import will close it "
+        "(Spotify lists no more than its last 50)\n"
     )
-    assert "an export will close the gap" in ran.err
     assert run(*into_archive).err == "", "once is enough"
+    [gap] = Cursors(tmp_path / "state").gaps(spotify.account_id)
+    assert (gap.start, gap.end) == (known, oldest)
+
+
+def test_an_import_closes_the_gap_that_it_covers(
+    spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]
+) -> None:
+    run(*into_archive)
+    spotify.now += timedelta(days=5)
+    run(*into_archive)
+    [gap] = Cursors(tmp_path / "state").gaps(spotify.account_id)
+    instants = (gap.start, gap.end - timedelta(hours=1), gap.end)
+    rows = [extended(f"{instant:%Y-%m-%dT%H:%M:%SZ}") for instant in instants]
+    export = write_json(tmp_path / "Streaming_History_Audio_2026.json", rows)
+    importing = ["import", export, "--archive", tmp_path / "archive", "--state", tmp_path / "state"]
+    assert "closed" not in run(*importing, "--dry-run").out
+    assert Cursors(tmp_path / "state").gaps(spotify.account_id) == [gap]
+    assert "closed the gap between" in run(*importing).out
+    assert Cursors(tmp_path / "state").gaps(spotify.account_id) == []
 
 
 def test_an_unreadable_item_is_kept_and_the_others_go_on(
@@ -217,4 +236,4 @@ def test_an_account_id_may_hold_anything(tmp_path: Path) -> None:
         poll([], name, cursors, Refuses(), NOW)
         poll(items(1), name, cursors, ArchiveDestination(Archive(str(tmp_path / "a")), Calendar(), tmp_path), NOW)
     assert sorted(cursors.accounts()) == ["../../etc/passwd", "a b", "été"]
-    assert len(list((tmp_path / "cursors").iterdir())) == 3
+    assert len(list((tmp_path / "cursors").glob("*.json"))) == 3

@@ -76,7 +76,8 @@ def test_to_a_topic(spotify: Spotify, run: Run, tmp_path: Path, topic: Topic) ->
 def test_a_topic_that_is_not_there(spotify: Spotify, run: Run, tmp_path: Path, topic: Topic) -> None:
     ran = run("poll", "--once", "--topic", "projects/p/topics/missing", "--state", tmp_path / "state")
     assert ran.code == 1
-    assert ran.err.startswith("error: there is no projects/p/topics/missing; create it: ")
+    missing = "there is no projects/p/topics/missing; create it: "
+    assert ran.err.startswith(f"error: {spotify.account_id}: {missing}")
     assert ran.err.endswith(": gcloud pubsub topics create missing --project p\n")
     assert Cursors(tmp_path / "state").load(spotify.account_id).newest is None
 

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 
 from hypothesis import given
 from hypothesis import strategies as st
+from producer.same_instant import DUPLICATE, Rows
 
 from pipelines.domain.instants import MILLISECOND
 from pipelines.domain.play import Play
 from pipelines.domain.spotify import from_account_row, from_extended_row
-from producer.same_instant import DUPLICATE, Rows
 from tests.producer.exports import account, extended
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

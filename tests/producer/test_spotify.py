@@ -198,7 +198,7 @@ def test_a_wait_of_unknown_length_grows(
     assert len(client.recently_played()) == 50
     assert_growing(slept, 2)
     server.faults.always(RateLimited(retry_after))
-    with pytest.raises(RateLimitedError, match=r"does not say for how long.*poll again in 5 min") as raised:
+    with pytest.raises(RateLimitedError, match=r"does not say for how long.*try again in 5 min") as raised:
         client.recently_played()
     assert_in(raised.value.retry_at, 300)
 

@@ -1,0 +1,293 @@
+"""Many accounts: once, and as a service in a process of its own, with real signals."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from demo.faults import QuotaExceeded, RateLimited
+from pipelines.clock import utc_now
+from producer.cursor import Cursors
+from producer.stores import FileStore
+from tests.producer.conftest import Ran, Run
+from tests.producer.exports import plays_in
+from tests.producer.many_spotify import ManySpotify, log_in, sleeps
+from tests.pubsub_hosts import free_port
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManySpotify]:
+    with ManySpotify() as server:
+        monkeypatch.setenv("SPOTIFY_API_URL", server.url)
+        monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", server.url)
+        monkeypatch.setenv("SPOTIFY_CLIENT_ID", "client")
+        yield server
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Where a test's logins, state and archive are."""
+
+    logins: Path
+    state: Path
+    archive: Path
+
+    @property
+    def options(self) -> list[str]:
+        return ["--archive", str(self.archive), "--state", str(self.state), "--logins", str(self.logins)]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Folders:
+    return Folders(tmp_path / "logins", tmp_path / "state", tmp_path / "archive")
+
+
+@contextmanager
+def service(
+    folders: Folders, *options: str, every: str = "1s", **environment: str
+) -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "producer", "poll", "--every", every, *folders.options, *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def stopped(process: "subprocess.Popen[str]", by: signal.Signals = signal.SIGTERM) -> Ran:
+    """How it ended after a signal; the test fails if that takes ten seconds."""
+    process.send_signal(by)
+    out, err = process.communicate(timeout=10)
+    return Ran(process.returncode, out, err)
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+    ends = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < ends, "it did not come to that"
+        time.sleep(0.02)
+
+
+def test_once_polls_all_and_tells_one_line_each(spotify: ManySpotify, run: Run, folders: Folders) -> None:
+    log_in(folders.logins, "ann", "ben", "cleo")
+    spotify.ended.add("ben")
+    ran = run("poll", "--once", *folders.options)
+    assert ran.code == 1
+    assert sorted(ran.out.splitlines()) == [
+        f"{name}: 50 listed, 50 new, 50 published to {folders.archive}" for name in ("ann", "cleo")
+    ]
+    [line] = ran.err.splitlines()
+    assert line.startswith("error: ben: the login has ended: ")
+    assert line.endswith(f"; log in again: python -m producer login --logins {folders.logins}")
+    assert {play.user_id for play in plays_in(folders.archive)} == {"ann", "cleo"}
+
+
+def test_one_damaged_file_stops_one_account(spotify: ManySpotify, run: Run, folders: Folders) -> None:
+    log_in(folders.logins, "ann", "ben", "cleo")
+    (folders.logins / "ann.json").write_text("{")
+    (folders.logins / "ann.json").chmod(0o600)
+    (folders.state / "cursors").mkdir(parents=True)
+    (folders.state / "cursors" / "ben.json").write_text("{")
+    ran = run("poll", "--once", *folders.options)
+    assert (ran.code, ran.out.count("\n")) == (1, 1)
+    assert f"ann: {folders.logins / 'ann.json'} is damaged; remove it and log in again" in ran.err
+    assert f"ben: {folders.state / 'cursors' / 'ben.json'} is damaged; remove it and poll again" in ran.err
+
+
+def test_accounts_are_polled_side_by_side(spotify: ManySpotify, run: Run, folders: Folders) -> None:
+    names = [f"n{number}" for number in range(10)]
+    log_in(folders.logins, *names)
+    spotify.trouble = dict.fromkeys(names, sleeps(0.5))
+    began = time.monotonic()
+    assert run("poll", "--once", *folders.options).code == 0
+    assert time.monotonic() - began < 2.5
+
+
+def test_nobody_has_logged_in(spotify: ManySpotify, run: Run, folders: Folders) -> None:
+    ran = run("poll", "--once", *folders.options)
+    command = f"python -m producer login --logins {folders.logins}"
+    assert (ran.code, ran.err) == (1, f"error: no account has logged in; run: {command}\n")
+
+
+def test_a_long_wait_is_kept_for_the_next_process(spotify: ManySpotify, run: Run, folders: Folders) -> None:
+    log_in(folders.logins, "ann", "ben")
+    spotify.trouble["ann"] = QuotaExceeded(48_925).answer
+    ran = run("poll", "--once", *folders.options)
+    assert (ran.code, ran.out[:4]) == (1, "ben:")
+    assert "error: ann: the daily quota" in ran.err
+    wait = Cursors(folders.state).load("ann").retry_at
+    assert wait
+    assert timedelta(hours=13) < wait - utc_now() < timedelta(hours=14)
+    assert (
+        f"error: ann: Spotify asked to wait until {wait:%Y-%m-%d %H:%M:%S} UTC"
+        in run("poll", "--once", *folders.options).err
+    )
+    assert (len(spotify.polls_of("ann")), len(spotify.polls_of("ben"))) == (1, 2)
+    del spotify.trouble["ann"]
+    cursors = Cursors(folders.state)
+    cursors.change(cursors.read("ann"), lambda cursor: replace(cursor, retry_at=utc_now()))
+    assert run("poll", "--once", *folders.options).code == 0
+    assert cursors.load("ann").retry_at is None
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
+def test_a_service_polls_again_and_again_until_it_is_stopped(
+    spotify: ManySpotify, folders: Folders, by: signal.Signals
+) -> None:
+    log_in(folders.logins, "ann")
+    with service(folders) as process:
+        wait_for(lambda: len(spotify.polls_of("ann")) >= 3)
+        ran = stopped(process, by)
+    assert ran.code == 0
+    assert ran.err == ""
+    lines = [line.split(" ", 2)[2] for line in ran.out.splitlines()]
+    assert lines[0] == f"polling 1 account every 1 s to {folders.archive}"
+    assert lines[1:3] == [f"ann: 50 listed, {new} new, {new} published to {folders.archive}" for new in (50, 0)]
+    assert "stopping" in lines[-3:]
+    assert lines[-1] == "stopped"
+    first, second, third = spotify.polls_of("ann")[:3]
+    assert third - first == pytest.approx(2, abs=0.3)
+    assert second - first == pytest.approx(1, abs=0.3)
+
+
+def test_one_account_s_trouble_delays_no_other(spotify: ManySpotify, folders: Folders) -> None:
+    log_in(folders.logins, "quota", "slow", "ended", "fine")
+    spotify.trouble = {"quota": QuotaExceeded(48_925).answer, "slow": sleeps(20)}
+    spotify.ended.add("ended")
+    with service(folders) as process:
+        wait_for(lambda: len(spotify.polls_of("fine")) >= 4)
+        began = time.monotonic()
+        ran = stopped(process)
+    assert time.monotonic() - began < 10, "an answer that does not come holds up no end"
+    assert ran.code == 0
+    polls = spotify.polls_of("fine")
+    assert polls[3] - polls[0] == pytest.approx(3, abs=0.5)
+    assert len(spotify.polls_of("quota")) == len(spotify.polls_of("slow")) == 1
+    assert ran.out.endswith("stopped; 1 poll was cut short, and is repeated next time\n")
+    assert Cursors(folders.state).load("slow").newest is None
+
+
+def test_a_wait_that_spotify_asks_for_holds_up_no_end(spotify: ManySpotify, folders: Folders) -> None:
+    log_in(folders.logins, "ann")
+    spotify.trouble["ann"] = RateLimited(45).answer
+    with service(folders) as process:
+        wait_for(lambda: spotify.polls_of("ann"))
+        began = time.monotonic()
+        ran = stopped(process)
+    assert time.monotonic() - began < 3
+    assert (ran.code, ran.err) == (0, "")
+
+
+def test_who_logs_in_meanwhile_is_polled(spotify: ManySpotify, folders: Folders) -> None:
+    spotify.ended.add("ben")
+    log_in(folders.logins, "ben")
+    with service(folders) as process:
+        wait_for(lambda: FileStore(folders.logins).load("ben") is None)
+        log_in(folders.logins, "ann", "ben")
+        spotify.ended.clear()
+        wait_for(lambda: spotify.polls_of("ann") and spotify.polls_of("ben"))
+        assert stopped(process).code == 0
+
+
+def test_a_service_without_a_login_waits_for_one(spotify: ManySpotify, folders: Folders) -> None:
+    with service(folders) as process:
+        assert process.stdout
+        process.stdout.readline()
+        log_in(folders.logins, "ann")
+        wait_for(lambda: spotify.polls_of("ann"))
+        ran = stopped(process)
+    assert "WARNING: no account has logged in; run: python -m producer login" in ran.err
+
+
+def test_killed_at_any_time_it_skips_nothing(spotify: ManySpotify, folders: Folders) -> None:
+    log_in(folders.logins, "ann")
+    for _ in range(3):
+        with service(folders) as process:
+            before = len(spotify.polls_of("ann"))
+            wait_for(lambda before=before: len(spotify.polls_of("ann")) > before)  # type: ignore[misc]
+            process.kill()
+            process.communicate()
+        spotify.now += timedelta(hours=1)
+    with service(folders) as process:
+        wait_for(lambda: Cursors(folders.state).load("ann").newest == int(spotify.listed()[-1].timestamp() * 1000))
+        assert stopped(process).code == 0
+    assert {play.played_at for play in plays_in(folders.archive)} >= set(spotify.listed())
+
+
+def test_too_rare_is_warned_of(spotify: ManySpotify, folders: Folders) -> None:
+    log_in(folders.logins, "ann")
+    with service(folders, every="21m") as process:
+        wait_for(lambda: Cursors(folders.state).load("ann").polled_at)
+        ran = stopped(process)
+    assert (
+        "WARNING: every 21 min is too rare to be safe: Spotify lists the last 50 plays only, and 50 plays take at "
+        "least 25 minutes; poll every 20 minutes or more often"
+    ) in ran.err
+
+
+@pytest.mark.parametrize("text", ["10", "0m", "1.5h", "-1m", "1d", ""])
+def test_what_is_no_duration(run: Run, folders: Folders, text: str) -> None:
+    ran = run("poll", f"--every={text}", *folders.options)
+    assert ran.code == 2
+    assert "is not a duration; write it as 90s, 10m or 1h" in ran.err
+
+
+def test_health(spotify: ManySpotify, folders: Folders) -> None:
+    log_in(folders.logins, "ann", "ben")
+    port = free_port()
+    with service(folders, "--health_port", str(port)) as process:
+        wait_for(lambda: spotify.polls_of("ann") and spotify.polls_of("ben"))
+        assert ask(port) == (200, [])
+        spotify.ended.add("ben")
+        spotify.trouble["ben"] = QuotaExceeded(5000).answer
+        wait_for(lambda: ask(port)[0] == 503)
+        status, problems = ask(port)
+        assert (status, len(problems)) == (503, 1)
+        assert problems[0]["account"] == "ben"
+        assert problems[0]["problem"].startswith("the daily quota")
+        assert problems[0]["last_success"].endswith("Z")
+        ran = stopped(process)
+    assert ran.out.splitlines()[0].endswith(f"; health at http://127.0.0.1:{port}")
+
+
+def test_a_port_that_is_taken_is_told(spotify: ManySpotify, run: Run, folders: Folders) -> None:
+    port = int(spotify.url.rpartition(":")[2])
+    ran = run("poll", "--every", "1s", "--health_port", str(port), *folders.options)
+    assert ran.code == 1
+    assert f"error: cannot listen on 127.0.0.1:{port}" in ran.err
+
+
+def test_health_without_a_service_is_refused(run: Run, folders: Folders) -> None:
+    assert run("poll", "--once", "--health_port", "1", *folders.options).code == 2
+
+
+def ask(port: int) -> tuple[int, Any]:
+    """The status and the JSON of the health endpoint."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+    except urllib.error.URLError:
+        return 0, None
