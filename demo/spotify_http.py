@@ -3,11 +3,13 @@
 import os
 import socket
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from demo.faults import Answer, DroppedConnection, Fault, Faults, ResetConnection, SlowAnswer, TruncatedBody
@@ -66,6 +68,11 @@ class HttpServer(ThreadingHTTPServer):
     def closed(self, connection: socket.socket) -> None:
         with self._open_lock:
             self._open.discard(connection)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away in the middle of an answer, as one that is killed does."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
     def hang_up(self) -> None:
         with self._open_lock:

@@ -18,7 +18,7 @@ from typing import Any
 
 import grpc
 import requests
-from google.cloud import pubsub
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from demo.catalogue import Track
 from demo.faults import (
@@ -122,7 +122,7 @@ class Recorder(SpotifyServer):
         self.trap: Trap | None = None
         self.quiet_until: datetime | None = None
         self.asked_too_early = 0
-        self.unexplained_refusals = 0
+        self.is_refusal_explained = True
         self._unused_access_token: str | None = None
         super().__init__(listener.listens, clock=clock, token_clock=clock)
 
@@ -158,11 +158,11 @@ class Recorder(SpotifyServer):
         The producer keeps it before it uses the access token that came with it: where that was never used, it may
         not have received either.
         """
-        body = json.loads(answer.body) if answer.body.startswith(b"{") else {}
-        if answer.status == 200 and "access_token" in body:
+        if answer.status == 400:
+            self.is_refusal_explained = self._unused_access_token is not None
+        elif b"access_token" in answer.body:
+            body = json.loads(answer.body)
             self._unused_access_token = body["access_token"] if "refresh_token" in body else None
-        if body.get("error") == "invalid_grant" and self._unused_access_token is None:
-            self.unexplained_refusals += 1
 
 
 class PublishFaults(grpc.ServerInterceptor):  # type: ignore[misc]
@@ -258,7 +258,7 @@ class World:
     def pass_time(self, seconds: float) -> None:
         """Let the listener listen for so long."""
         with self._lock:
-            self.now += timedelta(seconds=seconds)
+            self.now += timedelta(milliseconds=round(1000 * seconds))
             listable = self.listener.listable
             self.listener.go_on(self.now, self.at_most - (len(listable) - self._unseen_from))
 
@@ -317,6 +317,7 @@ class World:
     def see_to_the_login(self) -> None:
         """Be the person: log in again, if the login has ended."""
         if self.store.load(self.account_id) is None:
+            assert self.spotify.is_refusal_explained, "a login ends only where the answer with its new token was lost"
             self.figures["logins a person renewed"] += 1
             self.log_in()
 
@@ -336,7 +337,7 @@ class World:
     # The verdict
 
     def _make_topic(self) -> None:
-        publisher, self.subscriber = pubsub.PublisherClient(), pubsub.SubscriberClient()
+        publisher, self.subscriber = PublisherClient(), SubscriberClient()
         publisher.create_topic(name=TOPIC)
         self.subscriber.create_subscription(name=SUBSCRIPTION, topic=TOPIC, ack_deadline_seconds=600)
         publisher.stop()
