@@ -31,6 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--seconds", type=int, default=30, help="how long the live part runs, in seconds (default: 30)")
     options = parser.parse_args(argv)
+    if options.export:
+        options.export = options.export.expanduser()  # not every shell does it behind EXPORT=
     if options.export and not options.export.exists():
         parser.error(f"there is no {options.export}")
     console = Console(highlight=False)

@@ -148,6 +148,8 @@ class Demonstration:
                 if board:
                     live.update(draw(board, before, caption))
                 time.sleep(_POLL_SECONDS)
+        if not self.console.is_terminal:
+            self.console.print()
 
     def _tell(self, board: Board, caption: str) -> None:
         """Where nothing can be redrawn, as in a log, one line for each change."""
@@ -201,9 +203,9 @@ class Demonstration:
             f"  {self.archive}    every play, raw, in Avro: the truth\n"
             f"  {self.warehouse}  the tables, in Parquet, made from it\n"
             "\nThree things to type next:\n"
-            f"  .venv/bin/python -m pipelines.query --warehouse {self.warehouse}      # what else can be asked\n"
-            "  make demo EXPORT=~/Downloads/my_spotify_data.zip                    # your own history as the past\n"
-            "  .venv/bin/python -m producer import --help                          # keep it for good",
+            f"  .venv/bin/python -m pipelines.query --warehouse {self.warehouse}    lists what can be asked\n"
+            "  make demo EXPORT=~/Downloads/my_spotify_data.zip    takes your own history as the past\n"
+            "  .venv/bin/python -m producer import --help    says how to keep it for good",
             soft_wrap=True,
         )
 

@@ -67,7 +67,7 @@ class Archive:
         return f"{self.root}/plays/month={month_text(month)}"
 
     def __reduce__(self) -> tuple[type["Archive"], tuple[str]]:
-        return Archive, (self.root,)
+        return type(self), (self.root,)
 
 
 def encode(plays: Sequence[Play]) -> bytes:

@@ -5,21 +5,32 @@ Each function says which function of the domain it does the work of; tests hold 
 
 import io
 from datetime import datetime
+from functools import cache
+from typing import Any
 
+import fastavro
 import polars as pl
 
 from pipelines.archive import check_count, readable
 from pipelines.domain.month import FIRST_YEAR, Calendar
 from pipelines.domain.play import SOURCE_RANK, synthetic_id
 from pipelines.domain.ranking import KINDS, TOP, Kind
+from pipelines.tables import play_schema
 
 
 def read_plays(path: str, data: bytes) -> pl.DataFrame:
     """The plays of an archive file, in the columns of ``play.avsc``. Raises StorageError for a broken file."""
     with readable(path):
-        plays = pl.read_avro(io.BytesIO(data))
+        plays = _decode(data)
+        for field in play_schema()["fields"]:
+            if field["name"] not in plays.columns and "default" not in field:
+                raise ValueError(f"it has no {field['name']}")
+        plays = plays.select(
+            pl.col(name).cast(kind) if name in plays.columns else pl.lit(None, kind).alias(name)
+            for name, kind in _columns().items()
+        )
     check_count(path, data, plays.height)
-    return plays.with_columns(pl.col("source").cast(pl.String))
+    return plays
 
 
 def with_local_time(plays: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
@@ -57,6 +68,37 @@ def snapshots(plays: pl.DataFrame, calendar: Calendar, computed_at: datetime) ->
     ).with_columns(pl.col("items").fill_null([]))
 
 
+def _decode(data: bytes) -> pl.DataFrame:
+    if next(fastavro.block_reader(io.BytesIO(data)), None) is None:
+        return pl.DataFrame(schema=_columns())  # to Polars a file without a block is broken
+    try:
+        return pl.read_avro(io.BytesIO(data))
+    except pl.exceptions.PanicException as error:  # no Exception: to Rust that some bytes can't be is a bug
+        raise ValueError(str(error)) from None
+
+
+@cache
+def _columns() -> dict[str, pl.DataType]:
+    """The types of ``play.avsc``."""
+    return {field["name"]: _type(field["type"]) for field in play_schema()["fields"]}
+
+
+def _type(avro: Any) -> pl.DataType:
+    match avro:
+        case ["null", kind]:
+            return _type(kind)
+        case {"logicalType": "timestamp-millis"}:
+            return pl.Datetime("ms", "UTC")
+        case {"type": "array", "items": {"fields": fields}}:
+            return pl.List(pl.Struct({field["name"]: _type(field["type"]) for field in fields}))
+        case "long":
+            return pl.Int64()
+        case "boolean":
+            return pl.Boolean()
+        case _:
+            return pl.String()  # enums too
+
+
 def _months(played_at: pl.Series, calendar: Calendar) -> pl.Series:
     """``Calendar.month_of``."""
     nth = pl.Series(calendar.starts).search_sorted(played_at.dt.epoch("ms"), side="right").cast(pl.Int32) - 1
@@ -90,7 +132,7 @@ def _top_tens(named: pl.DataFrame, kind: Kind) -> pl.DataFrame:
         .group_by("user_id", "month", "id")
         .agg(
             pl.last("name", "artist_name", "album_name"),
-            pl.col("image_url").drop_nulls().last(),
+            pl.col("image_url").filter(pl.col("image_url") != "").last(),
             pl.len().cast(pl.Int64).alias("plays"),
             pl.last("played_at").alias("last_played_at"),
         )

@@ -6,11 +6,12 @@ error: a misspelt option must not be a silently ignored one.
 
 import argparse
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from apache_beam.io.gcp.pubsub import parse_subscription
-from apache_beam.options.pipeline_options import PipelineOptions, _BeamArgumentParser
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, _BeamArgumentParser
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError, parse_month
 
@@ -18,6 +19,7 @@ from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneE
 # downloads a binary, and Prism refuses windows of one's own.
 LOCAL_STREAM_RUNNER = "BundleBasedDirectRunner"
 LOCAL_BATCH_RUNNER = "FnApiRunner"
+_MOST_DAYS = 36_500
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     )
     parser.add_argument(
         "--allowed_lateness_days",
-        type=_not_negative,
-        default=35.0,
+        type=_days,
+        default=timedelta(days=35),
         help="how long after its end a month still takes plays; later ones are stored, and the next rebuild "
         "counts them (default: 35)",
     )
@@ -92,7 +94,7 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         warehouse=arguments.warehouse,
         calendar=arguments.time_zone,
         refresh_seconds=arguments.refresh_seconds,
-        lateness=timedelta(days=arguments.allowed_lateness_days),
+        lateness=arguments.allowed_lateness_days,
         archive_batch_plays=arguments.archive_batch_plays,
         archive_batch_seconds=arguments.archive_batch_seconds,
     )
@@ -165,7 +167,12 @@ def _beam_options(
     values, unknown = known.parse_known_args(arguments)
     if unknown:
         parser.error(f"unknown option {' '.join(unknown)}; --help lists the options")
-    runner = values.runner if values.runner not in (None, "DirectRunner") else local_runner
+    runner = values.runner or local_runner
+    known_names = {name.lower() for name in StandardOptions.KNOWN_RUNNER_NAMES}
+    if runner.lower() in ("direct", "directrunner"):
+        runner = local_runner
+    elif "." not in runner and not {runner.lower(), f"{runner.lower()}runner"} & known_names:
+        parser.error(f"unknown runner {runner}; there are {', '.join(StandardOptions.KNOWN_RUNNER_NAMES)}")
     return PipelineOptions(arguments, runner=runner, streaming=streaming)
 
 
@@ -193,13 +200,15 @@ def _subscription(text: str) -> str:
     return text
 
 
-def _not_negative(text: str) -> float:
-    if not (number := float(text)) >= 0:
-        raise argparse.ArgumentTypeError("can't be negative")
-    return number
+def _days(text: str) -> timedelta:
+    with suppress(ValueError):
+        if 0 <= (days := float(text)) <= _MOST_DAYS:
+            return timedelta(days=days)
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 0 to {_MOST_DAYS}")
 
 
 def _count(text: str) -> int:
-    if (number := int(text)) < 1:
-        raise argparse.ArgumentTypeError("has to be 1 or more")
-    return number
+    with suppress(ValueError):
+        if (number := int(text)) >= 1:
+            return number
+    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")

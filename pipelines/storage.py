@@ -6,6 +6,7 @@ the root, ``folder/...`` or ``gs://bucket/...``, as they can be given back to ``
 
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 _GS = "gs://"
+_ANSWERS_WITHIN_SECONDS = 15
 
 
 class StorageError(Exception):
@@ -97,16 +99,21 @@ class GoogleCloudStorage:
 
     def check_writable(self, root: str) -> None:
         """Ask for the bucket. Whether it may be written is known only by writing: no test of that is free."""
-        bucket, _ = bucket_and_name(root)
-        with explained(root):
-            next(iter(client().list_blobs(bucket, max_results=1)), None)
+        next(self._list(root, max_results=1), None)
 
     def files(self, folder: str, suffix: str) -> list[str]:
         """Objects under the folder whose name ends so."""
+        return sorted(path for path in self._list(folder) if path.endswith(suffix))
+
+    def _list(self, folder: str, **options: Any) -> Iterator[str]:
+        from google.cloud.storage.retry import DEFAULT_RETRY
+
         bucket, prefix = bucket_and_name(folder.rstrip("/") + "/")
-        with explained(folder):
-            blobs = client().list_blobs(bucket, prefix=prefix)
-            return sorted(f"{_GS}{bucket}/{blob.name}" for blob in blobs if blob.name.endswith(suffix))
+        with explained(f"{_GS}{bucket}"):
+            # Every command begins with this, and without a network it should not take minutes to say so.
+            retry = DEFAULT_RETRY.with_timeout(_ANSWERS_WITHIN_SECONDS)
+            blobs = client().list_blobs(bucket, prefix=prefix, retry=retry, timeout=_ANSWERS_WITHIN_SECONDS, **options)
+            yield from (f"{_GS}{bucket}/{blob.name}" for blob in blobs)
 
     def _blob(self, path: str) -> Any:
         bucket, name = bucket_and_name(path)
@@ -146,7 +153,7 @@ def explained(path: str | Path) -> Iterator[None]:
     except Exception as error:
         # google-cloud-storage is asked for only once gs:// is used, and so are the types of its errors.
         if type(error).__module__.split(".")[0] == "google":
-            raise StorageError(f"Cloud Storage refused {path}: {error}") from error
+            raise StorageError(_refusal(path, error)) from error
         raise
 
 
@@ -164,6 +171,20 @@ def _explanation(path: str | Path, error: OSError) -> str:
             return f"{path}: {error.strerror or error}"
 
 
+def _refusal(path: str | Path, error: Exception) -> str:
+    from google.api_core.exceptions import Forbidden, NotFound, RetryError
+
+    match error:
+        case NotFound():
+            return f"there is no {path} in Cloud Storage ({error})"
+        case Forbidden():
+            return f"no permission for {path} ({error})"
+        case RetryError():
+            return f"Cloud Storage cannot be reached for {path}; is there a network? ({error})"
+        case _:
+            return f"Cloud Storage refused {path}: {error}"
+
+
 def _raise(error: OSError) -> None:
     raise error
 
@@ -171,7 +192,7 @@ def _raise(error: OSError) -> None:
 def bucket_and_name(path: str) -> tuple[str, str]:
     """The two parts of ``gs://bucket/name``; the name may be empty. Raises StorageError."""
     bucket, _, name = path.removeprefix(_GS).partition("/")
-    if not bucket:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]*[a-z0-9]", bucket):
         raise StorageError(f"{path} names no bucket; write it as gs://bucket/folder")
     return bucket, name
 

@@ -3,6 +3,7 @@
 ``python -m pipelines.stream --help`` lists its options.
 """
 
+import logging
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +15,12 @@ from apache_beam.pvalue import PCollection
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud.pubsub_v1 import SubscriberClient
 
-from pipelines import draining
 from pipelines.archive import Archive
 from pipelines.clock import Clock, utc_now
 from pipelines.command import Failure, report, run_command
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
+from pipelines.local_pubsub import LocalPubSub
 from pipelines.options import LOCAL_STREAM_RUNNER, StreamOptions, parse_stream
 from pipelines.transforms.archiving import ArchivePlays, ReplayOpenMonths
 from pipelines.transforms.counting import CountTopTens, DeduplicatePlays, SplitTooLate
@@ -36,10 +37,10 @@ def build(
 ) -> None:
     """The graph, from Pub/Sub messages with attributes to rows in the tables."""
     archive, calendar = Archive(options.archive), options.calendar
-    plays, rejected = messages | "Parse messages" >> ParseMessages(clock)
+    received, rejected = messages | "Parse messages" >> ParseMessages(clock)
     rejected | "Write rejected" >> sink("rejected")
 
-    archived = plays | "Archive plays" >> ArchivePlays(
+    archived = received | "Archive plays" >> ArchivePlays(
         archive, calendar, options.archive_batch_plays, options.archive_batch_seconds
     )
     replayed = messages.pipeline | "Replay open months" >> ReplayOpenMonths(archive, calendar, options.lateness, clock)
@@ -78,12 +79,20 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
     pipeline = beam.Pipeline(options=beam_options)
     messages = pipeline | "Read from Pub/Sub" >> ReadFromPubSub(subscription=options.subscription, with_attributes=True)
     build(messages, options, sink, clock)
-    if beam_options.view_as(StandardOptions).runner == LOCAL_STREAM_RUNNER:
-        _require_subscription(options.subscription)
-        draining.make_drainable()
-        draining.drain_on_signals()
-        report(f"Reading {options.subscription}; Ctrl-C finishes what was read and ends")
-    pipeline.run().wait_until_finish()
+    if beam_options.view_as(StandardOptions).runner != LOCAL_STREAM_RUNNER:
+        pipeline.run().wait_until_finish()
+        return
+    _require_subscription(options.subscription)
+    # The runner logs each of its tries with a stack trace; what ends it is told once, below.
+    for runner in ("apache_beam.runners.direct.executor", "apache_beam.runners.common"):
+        logging.getLogger(runner).setLevel(logging.CRITICAL)
+    local = LocalPubSub(options.subscription, options.archive_batch_seconds)
+    local.install()
+    report(f"Reading {options.subscription}; Ctrl-C finishes what was read and ends")
+    try:
+        pipeline.run().wait_until_finish()
+    finally:
+        local.finish()
 
 
 def _require_subscription(subscription: str) -> None:

@@ -1,30 +1,36 @@
 """Pairs between rows and known plays, one to one, as many as can be."""
 
 from collections.abc import Iterable
+from itertools import groupby
+from operator import itemgetter
 
-# How far apart they are, in milliseconds; the row; the known play.
-Candidate = tuple[int, int, int]
+# Whose turn it is; how far apart they are, in milliseconds; the row; the known play.
+Candidate = tuple[int, int, int, int]
 
 
 def pairs(candidates: Iterable[Candidate]) -> dict[int, int]:
-    """The known play of each row that gets one.
+    """The known play of each row that gets one. All candidates of a row have one turn.
 
-    No other choice among the candidates gives more rows a play. Pairs are taken nearest first; where that leaves
-    a row over, the pairs along the shortest path to a play that is free are changed. What is equally near is
-    taken in the order of the numbers, so the result does not depend on the order of the candidates.
+    Within a turn, no other choice among the candidates gives more rows a play; a row that got one in its turn has
+    one in the end, though perhaps another. Pairs are taken nearest first; where that leaves a row over, the pairs
+    along the shortest path to a play that is free are changed. What is equally near is taken in the order of the
+    numbers, so the result does not depend on the order of the candidates.
     """
     reach: dict[int, list[int]] = {}
     of_row: dict[int, int] = {}
     of_play: dict[int, int] = {}
-    for _, row, play in sorted(candidates):
-        reach.setdefault(row, []).append(play)
-        if row not in of_row and play not in of_play:
-            of_row[row], of_play[play] = play, row
     # Plays from which no free one can be reached: that stays so, and looking once is enough.
     dead: set[int] = set()
-    for row in reach:
-        if row not in of_row:
-            _make_room(row, reach, of_row, of_play, dead)
+    for _, of_turn in groupby(sorted(candidates), key=itemgetter(0)):
+        rows: dict[int, None] = {}
+        for _, _, row, play in of_turn:
+            rows[row] = None
+            reach.setdefault(row, []).append(play)
+            if row not in of_row and play not in of_play:
+                of_row[row], of_play[play] = play, row
+        for row in rows:
+            if row not in of_row:
+                _make_room(row, reach, of_row, of_play, dead)
     return of_row
 
 

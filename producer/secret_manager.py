@@ -162,7 +162,8 @@ def _explained(what: str) -> Iterator[None]:
 
 
 @cache
-def _client_of(host: str | None) -> Any:
+def client_of(host: str | None) -> Any:
+    """Google's client: one for the process, for Google's own server or for that at HOST:PORT, without TLS."""
     if host is None:
         return secretmanager.SecretManagerServiceClient()
     transport = SecretManagerServiceGrpcTransport(host=host, channel=grpc.insecure_channel(host))
@@ -170,4 +171,4 @@ def _client_of(host: str | None) -> Any:
 
 
 def _client() -> Any:
-    return _client_of(os.environ.get(EMULATOR_HOST) or None)
+    return client_of(os.environ.get(EMULATOR_HOST) or None)

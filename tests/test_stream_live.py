@@ -128,6 +128,46 @@ def test_stopping_loses_nothing_that_was_taken_from_pubsub(
     assert {p.played_at for p in outcome(tmp_path).archived} == {p.played_at for p in some}
 
 
+def test_a_stream_that_is_killed_again_and_again_loses_nothing(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    topic, some = Topic(), plays("abcdefghij" * 30)
+    for n in range(3):
+        topic.publish(*some[n * 100 : (n + 1) * 100])
+        with streaming(topic, tmp_path) as stream:
+            # Taken from Pub/Sub, on its way to the archive: a third of a second later it would be there.
+            assert stream.stderr is not None
+            assert "Ctrl-C" in stream.stderr.readline()
+            time.sleep(0.4 * n)
+            stream.kill()
+            stream.wait()
+    with streaming(topic, tmp_path):
+        wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+
+
+def test_an_archive_that_cannot_be_written_ends_the_stream_in_one_line_and_loses_nothing(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    topic, some = Topic(), plays("abcabb")
+    folder = tmp_path / "archive" / "plays"
+    folder.parent.mkdir()
+    with streaming(topic, tmp_path) as stream:
+        assert stream.stderr is not None
+        assert "Ctrl-C" in stream.stderr.readline()
+        folder.write_text("in the way")
+        topic.publish(*some)
+        assert stream.wait(_PATIENCE) == 1
+        said = stream.stderr.read()
+    assert said.startswith(f"pipelines.stream: {folder}")
+    assert said.endswith(" is a file, and a folder is needed there\n")
+    assert said.count("\n") == 1
+    folder.unlink()
+    with streaming(topic, tmp_path):
+        wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+
+
 def failed_launch(folder: Path, *more: str) -> tuple[int, str]:
     done = subprocess.run(
         [

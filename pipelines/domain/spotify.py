@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
+from urllib.parse import unquote_plus
 
 from pipelines.domain.instants import parse
 from pipelines.domain.play import (
@@ -22,6 +23,7 @@ from pipelines.domain.play import (
 
 COUNTS_FROM_MS = 30_000
 _TRACK_URI = "spotify:track:"
+_LOCAL_URI = "spotify:local:"
 # A play whose name Spotify no longer gives is still a play.
 UNKNOWN_NAME = "(unknown)"
 
@@ -100,8 +102,10 @@ def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
         raise LeftOutError(LeftOut.NAMELESS)
     if ms_played < COUNTS_FROM_MS:
         raise LeftOutError(LeftOut.SHORT)
-    name = name or UNKNOWN_NAME
     artist = _text(row, "master_metadata_album_artist_name")
+    if name is None and uri.startswith(_LOCAL_URI):
+        artist, name = _local_names(uri)
+    name = name or UNKNOWN_NAME
     is_spotifys = uri.startswith(_TRACK_URI)
     return Play(
         user_id=user_id,
@@ -148,6 +152,14 @@ def from_account_row(user_id: str, row: object, ingested_at: datetime) -> Play:
         ingested_at=ingested_at,
         ms_played=ms_played,
     )
+
+
+def _local_names(uri: str) -> tuple[str | None, str | None]:
+    """Artist and title of ``spotify:local:ARTIST:ALBUM:TITLE:SECONDS``; an export has them nowhere else."""
+    parts = uri.split(":")
+    if len(parts) != 6:
+        return None, None
+    return unquote_plus(parts[2]) or None, unquote_plus(parts[4]) or None
 
 
 def _object(name: str, value: object) -> Row:

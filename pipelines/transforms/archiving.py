@@ -12,6 +12,7 @@ from pipelines.archive import Archive
 from pipelines.clock import Clock
 from pipelines.domain.month import Calendar, following, month_text, parse_month
 from pipelines.domain.play import Play, from_message
+from pipelines.ledger import LEDGER
 from pipelines.transforms.windows import all_at_played_at
 
 
@@ -29,11 +30,11 @@ class ArchivePlays(beam.PTransform):
         self.batch_plays = batch_plays
         self.batch_seconds = batch_seconds
 
-    def expand(self, plays: PCollection[Play]) -> PCollection[Play]:
-        """Plays in the global window, with any timestamps."""
+    def expand(self, received: PCollection[tuple[str, Play]]) -> PCollection[Play]:
+        """(Message id, play) in the global window, with any timestamps."""
         return (
-            plays
-            | "Key by month" >> beam.Map(_by_month, self.calendar).with_output_types(tuple[str, bytes])
+            received
+            | "Key by month" >> beam.Map(_by_month, self.calendar).with_output_types(tuple[str, tuple[str, bytes]])
             | "Batch" >> GroupIntoBatches.WithShardedKey(self.batch_plays, self.batch_seconds)
             | "Write file" >> beam.FlatMap(_write, self.archive).with_output_types(Play)
         )
@@ -77,12 +78,15 @@ class ReplayOpenMonths(beam.PTransform):
         return self.calendar.is_closed(month, self.lateness, now)
 
 
-def _by_month(play: Play, calendar: Calendar) -> tuple[str, bytes]:
-    return month_text(calendar.month_of(play.played_at)), play.to_message()[0]
+def _by_month(received: tuple[str, Play], calendar: Calendar) -> tuple[str, tuple[str, bytes]]:
+    message_id, play = received
+    return month_text(calendar.month_of(play.played_at)), (message_id, play.to_message()[0])
 
 
-def _write(batch: tuple[object, Iterable[bytes]], archive: Archive) -> Iterable[TimestampedValue]:
-    sharded_key, messages = batch
+def _write(batch: tuple[object, Iterable[tuple[str, bytes]]], archive: Archive) -> Iterable[TimestampedValue]:
+    sharded_key, received = batch
+    message_ids, messages = zip(*received, strict=True)
     plays = [from_message(message) for message in messages]
     archive.write(parse_month(sharded_key.key), plays)  # type: ignore[attr-defined]
+    LEDGER.settle(message_ids)
     return all_at_played_at(plays)

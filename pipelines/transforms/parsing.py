@@ -17,7 +17,7 @@ _REJECTED = "rejected"
 
 
 class ParseMessages(beam.PTransform):
-    """Messages to a pair: plays, and rows of ``rejected``, each with its payload as received and the reason.
+    """Messages to a pair: (message id, play), and rows of ``rejected`` with the payload as received and the reason.
 
     Every message goes exactly one of the two ways, and none stops the stream.
     """
@@ -45,13 +45,14 @@ class _Parse(beam.DoFn):
             yield TaggedOutput(_REJECTED, self._row(message, str(error)))
         else:
             self.parsed.inc()
-            yield play
+            yield message.message_id or "", play
 
     def _row(self, message: PubsubMessage, reason: str) -> dict[str, Any]:
         attributes = dict(message.attributes or {})
         return {
             "rejected_at": self.clock(),
             "origin": "pubsub",
+            "message_id": message.message_id or "",
             # Whoever sent it may have known already what is wrong.
             "reason": attributes.get("reason") or reason,
             "payload": message.data,

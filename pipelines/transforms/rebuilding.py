@@ -15,13 +15,15 @@ from apache_beam.pvalue import PCollection
 
 from pipelines import columnar
 from pipelines.archive import Archive
-from pipelines.domain.month import Calendar, month_text, parse_month
+from pipelines.domain.month import Calendar, month_text
 from pipelines.storage import StorageError
 from pipelines.warehouse.local import LocalWarehouse
 
 NAMESPACE = "heavy_rotation"
 # A month of many users is too much for one worker's memory; all plays of one user have to meet in one part.
 _PARTS = 16
+# Plays that are finished at once, if not one part has more: some hundred megabytes.
+_TOGETHER = 200_000
 
 Part = tuple[str, int]
 
@@ -29,7 +31,7 @@ Part = tuple[str, int]
 class ReadParts(beam.PTransform):
     """Archive files to ``((month, part), plays)``, plays as an Arrow stream.
 
-    A file that cannot be read is named in the metric ``unreadable`` with the reason, and the others go on; it
+    A file with broken contents is named in the metric ``unreadable`` with the reason, and the others go on; it
     is for the caller not to use what was made then.
     """
 
@@ -54,8 +56,9 @@ class _ReadParts(beam.DoFn):
         self.unreadable = Metrics.string_set(NAMESPACE, "unreadable")
 
     def process(self, path: str) -> Iterator[tuple[Part, bytes]]:
+        data = self.archive.read_bytes(path)
         try:
-            plays = columnar.read_plays(path, self.archive.read_bytes(path))
+            plays = columnar.read_plays(path, data)
         except StorageError as error:
             self.unreadable.add(str(error))
             return
@@ -81,30 +84,47 @@ class FinishParts(beam.PTransform):
         return (
             parts
             | "Collect parts" >> beam.GroupByKey()
-            | "Finish part" >> beam.ParDo(_FinishPart(self.staging, self.calendar, self.computed_at))
+            | "Finish parts" >> beam.ParDo(_FinishParts(self.staging, self.calendar, self.computed_at))
         )
 
 
-class _FinishPart(beam.DoFn):
+class _FinishParts(beam.DoFn):
+    """Takes parts together, since a hundred small ones would cost a hundred times what one costs."""
+
     def __init__(self, staging: LocalWarehouse, calendar: Calendar, computed_at: datetime) -> None:
         self.staging = staging
         self.calendar = calendar
         self.computed_at = computed_at
         self.distinct = Metrics.counter(NAMESPACE, "plays_distinct")
+        self.waiting: list[pl.DataFrame] = []
+
+    def start_bundle(self) -> None:
+        self.waiting = []
 
     def process(self, element: tuple[Part, Iterable[bytes]]) -> Iterable[None]:
-        (month, _), batches = element
-        plays = columnar.each_once(pl.concat(map(_from_bytes, batches)))
+        _, batches = element
+        self.waiting += map(_from_bytes, batches)
+        if sum(plays.height for plays in self.waiting) >= _TOGETHER:
+            self._finish()
+        return ()
+
+    def finish_bundle(self) -> None:
+        if self.waiting:
+            self._finish()
+
+    def _finish(self) -> None:
+        plays = columnar.each_once(pl.concat(self.waiting))
+        self.waiting = []
         self.distinct.inc(plays.height)
         snapshots = columnar.snapshots(plays, self.calendar, self.computed_at)
-        self.staging.write("play_events", parse_month(month), plays.to_arrow())
-        self.staging.write("top_ten_snapshots", parse_month(month), snapshots.to_arrow())
-        return ()
+        for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
+            for (month,), of_month in rows.partition_by("month", as_dict=True).items():
+                self.staging.write(table, month, of_month.to_arrow())
 
 
 def _to_bytes(plays: pl.DataFrame) -> bytes:
     stream = io.BytesIO()
-    plays.write_ipc_stream(stream)
+    plays.write_ipc_stream(stream, compression="lz4")
     return stream.getvalue()
 
 

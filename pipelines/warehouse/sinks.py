@@ -7,6 +7,7 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
+from pipelines.ledger import LEDGER
 from pipelines.warehouse.local import LocalWarehouse, WarehouseError
 
 Row = dict[str, Any]
@@ -43,6 +44,8 @@ class _Append(beam.DoFn):
     def finish_bundle(self) -> None:
         if self.rows:
             self.warehouse.append(self.table, self.rows)
+            # A rejected message ends here; a play's is settled once it is in the archive.
+            LEDGER.settle(row["message_id"] for row in self.rows if "message_id" in row)
 
 
 Sink = Callable[[str], beam.PTransform]

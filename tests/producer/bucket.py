@@ -42,7 +42,7 @@ class Bucket:
         if name not in self.objects:
             return None
         generation, data = self.objects[name]
-        return {"name": name, "bucket": "b", "generation": str(generation), "size": str(len(data))}
+        return {"name": name, "bucket": "bucket", "generation": str(generation), "size": str(len(data))}
 
     def __enter__(self) -> Self:
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
@@ -61,10 +61,10 @@ def _handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             query = parse_qs(parts.query)
-            found = re.fullmatch(r"/(?:download/)?storage/v1/b/b/o/(.+)", parts.path)
-            if parts.path == "/storage/v1/b/b":
-                return self._json(200, {"name": "b"})
-            if parts.path == "/storage/v1/b/b/iam/testPermissions":
+            found = re.fullmatch(r"/(?:download/)?storage/v1/b/bucket/o/(.+)", parts.path)
+            if parts.path == "/storage/v1/b/bucket":
+                return self._json(200, {"name": "bucket"})
+            if parts.path == "/storage/v1/b/bucket/iam/testPermissions":
                 return self._json(200, {"permissions": bucket.permissions})
             if not found:
                 prefix = query["prefix"][0]

@@ -40,7 +40,7 @@ def state(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "folder":
         return str(tmp_path / "state")
     request.getfixturevalue("bucket")
-    return "gs://b/state"
+    return "gs://bucket/state"
 
 
 def add(instant: int) -> Callable[[Cursor], Cursor]:
@@ -117,7 +117,7 @@ def test_processes_at_once_lose_nothing(tmp_path: Path) -> None:
 
 def test_two_pollers_of_one_account(bucket: Bucket, tmp_path: Path) -> None:
     """The second one publishes and keeps its state in the middle of the first one's keeping of its own."""
-    cursors = Cursors("gs://b/state")
+    cursors = Cursors("gs://bucket/state")
     destination = ArchiveDestination(Archive(str(tmp_path)), Calendar(), tmp_path)
     listed = items(50)
 
@@ -146,12 +146,12 @@ def test_a_gap_that_another_poller_saw_filled_is_none(tmp_path: Path) -> None:
 
 def test_on_google_s_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reading, writing, listing. It ignores generation matches: what two pollers do to each other is tested above."""
-    server = create_server("127.0.0.1", 0, in_memory=True, default_bucket="b")
+    server = create_server("127.0.0.1", 0, in_memory=True, default_bucket="bucket")
     server.start()
     try:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server._api._httpd.server_address[1]}")
         client.cache_clear()
-        cursors = Cursors("gs://b/state")
+        cursors = Cursors("gs://bucket/state")
         for name in ("me", "you"):
             cursors.change(cursors.read(name), add(1))
             assert cursors.load(name) == Cursor(name, 1, (1,))

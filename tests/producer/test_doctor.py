@@ -247,10 +247,13 @@ def test_buckets(spotify: ManySpotify, run: Run, places: list[str], monkeypatch:
     with Bucket() as bucket:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
         client.cache_clear()
-        ran = run("doctor", "--archive", "gs://b/archive", "--state", "gs://b/state", *places[4:])
-        assert "ok       archive: gs://b/archive can be written" in ran.out
+        ran = run("doctor", "--archive", "gs://bucket/archive", "--state", "gs://bucket/state", *places[4:])
+        assert "ok       archive: gs://bucket/archive can be written" in ran.out
         bucket.permissions.remove("storage.objects.delete")
-        ran = run("doctor", "--archive", "gs://b/archive", "--state", "gs://b/state", *places[4:])
-        assert "problem  state: no permission for gs://b (storage.objects.delete); grant it: gcloud storage " in ran.out
+        ran = run("doctor", "--archive", "gs://bucket/archive", "--state", "gs://bucket/state", *places[4:])
+        assert (
+            "problem  state: no permission for gs://bucket (storage.objects.delete); grant it: gcloud storage "
+            in ran.out
+        )
         client().close()
         client.cache_clear()

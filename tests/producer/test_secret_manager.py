@@ -16,6 +16,7 @@ import pytest
 from producer.apps import App, app_of
 from producer.errors import LoginError, StateError
 from producer.logins import Grant, LoginStore, logins_of, store_of
+from producer.secret_manager import client_of
 from producer.spotify import Endpoints
 from producer.spotify import Spotify as Client
 from tests.producer.conftest import Run
@@ -31,6 +32,7 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
     with SecretManager() as service:
         monkeypatch.setenv("SECRET_MANAGER_EMULATOR_HOST", service.address)
         yield service
+        client_of(service.address).transport.close()
 
 
 @pytest.fixture

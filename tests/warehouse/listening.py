@@ -52,6 +52,7 @@ def rows() -> dict[str, list[dict[str, Any]]]:
     rejected = {
         "rejected_at": READ_AT,
         "origin": "pubsub",
+        "message_id": "1",
         "reason": "not JSON",
         "payload": b"\xff{",
         "attributes": None,

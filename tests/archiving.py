@@ -1,0 +1,65 @@
+"""Runs the stream's archive step alone on a scripted stream of plays."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.testing.test_stream import TestStream
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
+
+from pipelines.archive import Archive
+from pipelines.domain.instants import to_millis
+from pipelines.domain.month import Calendar
+from pipelines.domain.play import Play
+from pipelines.options import LOCAL_STREAM_RUNNER
+from pipelines.transforms import coders  # noqa: F401  registers the play's coder
+from pipelines.transforms.archiving import ArchivePlays
+
+Step = Sequence[Play] | int | str
+
+
+def run_archive_step(
+    archive: Archive,
+    *steps: Step,
+    batch_plays: int = 10_000,
+    batch_seconds: int = 3600,
+) -> None:
+    """Plays of a step come in one bundle; a number lets that many seconds pass; a text is where the watermark goes.
+
+    Checks that each play comes out once, at its time. The end of the script drains.
+    """
+    # The batches' timers are set by the clock of this machine, so the script begins when it shows.
+    stream = TestStream().advance_processing_time(int(time.time()))
+    for step in steps:
+        if isinstance(step, str):
+            stream.advance_watermark_to(Timestamp.from_rfc3339(step))
+        elif isinstance(step, int):
+            stream.advance_processing_time(step)
+        else:
+            # Messages without a time of their own: the archive must not depend on it.
+            stream.add_elements([TimestampedValue(p, MIN_TIMESTAMP) for p in step])
+    expected = [(p, to_millis(p.played_at)) for step in steps if not isinstance(step, int | str) for p in step]
+    _collected.clear()
+    options = PipelineOptions([], runner=LOCAL_STREAM_RUNNER, streaming=True)
+    with beam.Pipeline(options=options) as pipeline:
+        received = (
+            pipeline | stream.advance_watermark_to_infinity() | beam.Map(_received).with_output_types(tuple[str, Play])
+        )
+        archived = received | ArchivePlays(archive, Calendar(), batch_plays, batch_seconds)
+        archived | beam.Map(_collect)
+    assert sorted(_collected, key=repr) == sorted(expected, key=repr)
+
+
+def _received(play: Play) -> tuple[str, Play]:
+    return "a message's id", play
+
+
+def _collect(play: Play, timestamp: Any = beam.DoFn.TimestampParam) -> None:
+    # The local runner works in this process; assert_that judges pane by pane what comes when draining.
+    _collected.append((play, timestamp.micros // 1000))
+
+
+_collected: list[tuple[Play, int]] = []

@@ -1,0 +1,133 @@
+"""What holds for every history: importing again changes nothing, and as many plays are counted as there were.
+
+A history is invented, then told by three witnesses as Spotify would: polling, the extended export, account data.
+"""
+
+import tempfile
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.domain.instants import rfc3339
+from pipelines.domain.play import Play
+from tests.producer.exports import account, extended
+from tests.producer.history import History
+
+# Shortly before a month ends in Paris.
+BEGINNING = datetime(2026, 5, 31, 21, 40, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Real:
+    """A play as it was: when it ended, and how the API stamps it."""
+
+    ended: datetime
+    track: str
+    ms_played: int
+    stamp: datetime
+
+    @property
+    def exported(self) -> dict[str, Any]:
+        """The row of the extended export: the end's whole second."""
+        return extended(f"{self.ended:%Y-%m-%dT%H:%M:%SZ}", self.track, self.ms_played)
+
+    @property
+    def in_account_data(self) -> dict[str, Any]:
+        """The row of account data: the end's minute."""
+        return account(f"{self.ended:%Y-%m-%d %H:%M}", self.track, self.ms_played)
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Real]:
+    """Up to eight plays, one after the other; now and then the same track, a pause, the start for a stamp."""
+    now, plays = BEGINNING, []
+    for number in range(draw(st.integers(1, 8))):
+        now += timedelta(seconds=draw(st.sampled_from([0, 0, 0, 1, 40, 3_600])))
+        # No two have the same ms_played: in one minute of account data they would be one play.
+        ms_played = draw(st.sampled_from([30_000, 45_500, 61_000, 180_250])) + number
+        ended = now + timedelta(milliseconds=ms_played)
+        stamped = draw(st.sampled_from([ended, ended, now])) + timedelta(milliseconds=draw(st.integers(0, 3_000)))
+        plays.append(Real(ended, draw(st.sampled_from("aaab")), ms_played, stamped))
+        now = ended
+    return plays
+
+
+def told_by(plays: list[Real], draw: st.DataObject) -> list[Real]:
+    """Some of the plays."""
+    return [play for play in plays if draw.draw(st.booleans())]
+
+
+def poll(history: History, plays: list[Real]) -> None:
+    for play in plays:
+        history.poll(rfc3339(play.stamp), track=play.track)
+
+
+def tracks(plays: list[Play] | list[Real]) -> list[str]:
+    return sorted((play.track if isinstance(play, Real) else play.track_name[-1]) for play in plays)
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.data())
+def test_each_play_counts_once_whatever_was_polled_before(plays: list[Real], data: st.DataObject) -> None:
+    """The whole extended export, and parts of it and of account data, in any order, some again."""
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(Path(folder))
+        poll(history, told_by(plays, data))
+        whole = [play.exported for play in plays]
+        part = [play.exported for play in told_by(plays, data)]
+        minutes = [play.in_account_data for play in told_by(plays, data)]
+        loads = [*data.draw(st.permutations([whole, data.draw(st.sampled_from([part, minutes]))])), whole]
+        for rows in loads:
+            history.load(*rows)
+        assert tracks(history.counted()) == tracks(plays)
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.data())
+def test_exports_of_plays_that_were_all_polled_add_none(plays: list[Real], data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(Path(folder))
+        poll(history, plays)
+        once = [play.played_at for play in history.counted()]
+        for _ in range(3):
+            rows = [play.exported for play in told_by(plays, data)]
+            rows += [play.in_account_data for play in told_by(plays, data)]
+            history.load(*data.draw(st.permutations(rows)))
+        assert [play.played_at for play in history.counted()] == once
+
+
+@settings(max_examples=60, deadline=None)
+@given(histories(), st.data())
+def test_importing_again_writes_nothing(plays: list[Real], data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(Path(folder))
+        poll(history, told_by(plays, data))
+        rows = [play.exported for play in told_by(plays, data)]
+        rows += [play.in_account_data for play in told_by(plays, data)]
+        history.load(*rows)
+        once = history.counted()
+        poll(history, told_by(plays, data))
+        identities = {play.played_at for play in history.counted()}
+        history.load(*data.draw(st.permutations(rows)))
+        assert {play.played_at for play in history.counted()} == identities, "whatever was polled in between"
+        if identities == {play.played_at for play in once}:
+            assert history.counted() == once
+
+
+@settings(max_examples=40, deadline=None)
+@given(histories(), st.data())
+def test_the_order_of_rows_and_files_does_not_matter(plays: list[Real], data: st.DataObject) -> None:
+    polled = told_by(plays, data)
+    rows = [play.exported for play in told_by(plays, data)] + [play.in_account_data for play in told_by(plays, data)]
+    found = []
+    for order in (rows, data.draw(st.permutations(rows))):
+        with tempfile.TemporaryDirectory() as folder:
+            history = History(Path(folder))
+            poll(history, polled)
+            history.load(*order)
+            found.append(history.counted())
+    assert found[0] == found[1]

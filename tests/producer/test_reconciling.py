@@ -1,0 +1,206 @@
+"""The cases of docs/import.md: exports against what was polled, and against each other. One test for each."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.domain.play import Source, synthetic_id
+from producer.importing import Report
+from tests.producer.exports import account, extended, plays_in
+from tests.producer.history import History
+
+MINUTES_3 = 180_000
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    return History(tmp_path)
+
+
+def row(time: str, track: str = "a", ms_played: int = MINUTES_3, **more: Any) -> dict[str, Any]:
+    """A row of the extended export on 1 May."""
+    return extended(f"2026-05-01T{time}Z", track, ms_played, **more)
+
+
+def minute(time: str, track: str = "a", ms_played: int = MINUTES_3) -> dict[str, Any]:
+    """A row of account data on 1 May."""
+    return account(f"2026-05-01 {time}", track, ms_played)
+
+
+def at(*times: str) -> list[str]:
+    return [f"2026-05-01T{time}Z" for time in times]
+
+
+def known(report: Report) -> tuple[int, int, int]:
+    return report.polled, report.exported, report.archived
+
+
+def test_polled_and_exported(history: History) -> None:
+    history.poll(*at("10:00:01.234"))
+    assert known(history.load(row("10:00:00"))) == (1, 0, 0)
+    assert history.clock() == [("10:00:01.234", "a")]
+    both = plays_in(history.folder / "archive")
+    assert {play.source for play in both} == {Source.RECENTLY_PLAYED, Source.EXTENDED_EXPORT}
+    assert {play.ms_played for play in both} == {None, MINUTES_3}
+    assert [play.source for play in history.counted()] == [Source.RECENTLY_PLAYED]
+
+
+@pytest.mark.parametrize(("late_ms", "plays"), [(-10_000, 1), (10_000, 1), (-10_001, 2), (10_001, 2)])
+def test_the_tolerance(history: History, late_ms: int, plays: int) -> None:
+    seconds = 30_000 + late_ms
+    history.poll(*at(f"10:00:{seconds // 1000:02}.{seconds % 1000:03}"))
+    history.load(row("10:00:30"))
+    assert len(history.clock()) == plays
+
+
+def test_stamped_with_the_start(history: History) -> None:
+    history.poll(*at("09:57:01.500"))
+    assert known(history.load(row("10:00:00"))) == (1, 0, 0)
+    assert history.clock() == [("09:57:01.500", "a")]
+
+
+def test_stamped_with_the_start_in_the_month_before(history: History) -> None:
+    history.poll("2026-04-30T21:59:00.500Z")  # 23:59 in Paris
+    history.load(extended("2026-04-30T22:02:00Z"))
+    assert [play.played_at.hour for play in history.counted()] == [21]
+
+
+def test_twice_in_a_row(history: History) -> None:
+    history.poll(*at("10:00:00.800", "10:03:00.900"))
+    assert known(history.load(row("10:00:00"), row("10:03:00"))) == (2, 0, 0)
+    assert history.clock() == [("10:00:00.800", "a"), ("10:03:00.900", "a")]
+
+
+def test_twice_in_a_row_and_one_was_polled(history: History) -> None:
+    # The end of the first is the start of the second: it is one of them, and the other is a play too.
+    history.poll(*at("10:00:00.800"))
+    assert known(history.load(row("10:00:00"), row("10:03:00"))) == (1, 0, 0)
+    assert history.clock() == [("10:00:00.800", "a"), ("10:03:00.000", "a")]
+
+
+def test_three_in_a_row_stamped_with_the_start(history: History) -> None:
+    # Nearest first alone would give the first row the second's stamp, and leave the third or the first over.
+    history.poll(*at("09:57:04.000", "10:00:00.100", "10:03:00.100"))
+    assert known(history.load(row("10:00:00"), row("10:03:00"), row("10:06:00"))) == (3, 0, 0)
+    assert len(history.clock()) == 3
+
+
+def test_a_row_takes_no_other_rows_place_in_another_file(history: History) -> None:
+    history.poll(*at("10:00:00.800"))
+    history.load(row("10:00:00"))
+    assert known(history.load(row("10:03:00", ms_played=179_000))) == (0, 0, 0)
+    assert len(history.clock()) == 2
+
+
+def test_a_row_makes_room_for_its_neighbour_in_another_file(history: History) -> None:
+    history.poll(*at("10:00:00.000", "10:03:03.000"))
+    assert known(history.load(row("10:03:00"))) == (1, 0, 0)
+    assert history.clock()[0] == ("10:00:00.000", "a")
+    assert known(history.load(row("10:00:00", ms_played=179_000))) == (1, 0, 0)
+    assert len(history.clock()) == 2
+
+
+def test_another_track_at_the_same_second(history: History) -> None:
+    history.poll(*at("10:00:00.000"), track="b")
+    for again in range(2):
+        assert known(history.load(row("10:00:00"))) == (0, 0, again)
+        assert history.clock() == [("10:00:00.000", "b"), ("10:00:00.001", "a")]
+
+
+def test_files_of_one_second_imported_apart(history: History) -> None:
+    history.load(row("10:00:00", "b"))
+    history.load(row("10:00:00", "a"))
+    history.load(row("10:00:00", "a"), row("10:00:00", "b"))
+    assert history.clock() == [("10:00:00.000", "b"), ("10:00:00.001", "a")]
+
+
+def test_the_same_recording_under_another_id(history: History) -> None:
+    history.poll(*at("10:00:00.500"))
+    history.load(row("10:00:00", spotify_track_uri="spotify:track:elsewhere"))
+    assert history.clock() == [("10:00:00.500", "a")]
+
+
+def test_a_local_file(history: History) -> None:
+    history.poll(*at("10:00:00.500"), track="x y", track_id=synthetic_id("track", "Artist", "Track x y"))
+    nameless = dict.fromkeys(("master_metadata_track_name", "master_metadata_album_artist_name"))
+    rows = [
+        row("10:00:00", "x y", spotify_track_uri="spotify:local:Artist:Album:Track+x+y:180"),
+        row("11:00:00", spotify_track_uri="spotify:local:Artist::Track%20x+y:180", **nameless),
+    ]
+    assert known(history.load(*rows)) == (1, 0, 0)
+    [polled, other] = history.counted()
+    assert polled.track_id == other.track_id
+    assert (other.track_name, other.artists[0].name) == ("Track x y", "Artist")
+
+
+def test_another_account(history: History) -> None:
+    history.poll(*at("10:00:00.500"), user_id="you")
+    assert known(history.load(row("10:00:00"))) == (0, 0, 0)
+    assert len(history.counted()) == 2
+
+
+@pytest.mark.parametrize(
+    ("polled", "plays"), [("10:00:00.000", 1), ("10:00:59.999", 1), ("10:01:09", 1), ("10:01:10", 2)]
+)
+def test_an_account_minute(history: History, polled: str, plays: int) -> None:
+    history.poll(*at(polled))
+    history.load(minute("10:00"))
+    assert len(history.clock()) == plays
+
+
+def test_an_account_row_and_a_start(history: History) -> None:
+    history.poll(*at("09:57:40"))
+    assert known(history.load(minute("10:00"))) == (1, 0, 0)
+    assert history.clock() == [("09:57:40.000", "a")]
+
+
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_both_kinds_of_export(history: History, order: int) -> None:
+    rows = [row("10:00:40"), row("10:04:00", "b")]
+    minutes = [minute("10:00"), minute("10:04", "b"), minute("10:09", "c")]
+    halves = [[rows, minutes], [minutes, rows], [minutes + rows]][order]
+    for half in [*halves, *halves]:
+        history.load(*half)
+    assert [track for _, track in history.clock()] == ["a", "b", synthetic_id("track", "Artist", "Track c")]
+
+
+def test_an_account_row_of_a_track_that_is_known(history: History) -> None:
+    history.poll(*at("08:00:00"), track="a")
+    history.load(minute("10:00", "a"), minute("11:00", "b"))
+    assert history.clock()[1:] == [("10:00:00.000", "a"), ("11:00:00.000", synthetic_id("track", "Artist", "Track b"))]
+
+
+def test_an_account_row_of_a_name_that_two_tracks_have(history: History) -> None:
+    history.poll(*at("08:00:00"), track="a", track_id="one")
+    history.load(minute("10:00", "a"))
+    history.poll(*at("09:00:00"), track="a", track_id="two")
+    history.load(minute("10:00", "a"), minute("12:00", "a"))
+    made = synthetic_id("track", "Artist", "Track a")
+    assert [track for _, track in history.clock()] == ["one", "two", "one", made], "what was imported stays"
+
+
+def test_polled_after_the_import_is_counted_twice(history: History) -> None:
+    """What is not reconciled; the report of the import says so beforehand."""
+    history.load(row("10:00:00"))
+    history.poll(*at("10:00:00.500"))
+    assert len(history.clock()) == 2
+    # The row that was counted stays where it is, and the polled play is free for the next one.
+    history.load(row("10:00:00"), row("10:03:00"))
+    assert len(history.clock()) == 2
+
+
+def test_a_dry_run_says_the_same(history: History) -> None:
+    history.poll(*at("10:00:01.234"))
+    assert known(history.load(row("10:00:00"), row("11:00:00"), dry_run=True)) == (1, 0, 0)
+    assert len(history.clock()) == 1
+
+
+def test_what_an_import_covers(history: History) -> None:
+    report = history.load(row("10:00:00"), row("12:00:00"), row("13:00:00", ms_played=10), minute("09:00"))
+    assert [[f"{instant:%H:%M}" for instant in span] for span in report.covered] == [
+        ["10:00", "12:00"],
+        ["09:00", "09:00"],
+    ]
+    assert (report.first, report.last) == (report.covered[1][0], report.covered[0][1])
+    assert history.load().first is None

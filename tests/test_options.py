@@ -1,0 +1,150 @@
+"""What the commands understand, and how they refuse what they don't."""
+
+import re
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+
+from pipelines import rebuild, stream
+from pipelines.domain.month import Calendar
+from pipelines.options import RebuildOptions, StreamOptions, parse_rebuild, parse_stream
+
+PLACES = ["--archive=archive", "--warehouse=warehouse"]
+SUBSCRIPTION = "--subscription=projects/a-project/subscriptions/plays"
+
+
+def runner(options: PipelineOptions) -> str:
+    return str(options.view_as(StandardOptions).runner)
+
+
+def test_the_defaults() -> None:
+    options, beam = parse_rebuild(PLACES)
+    assert options == RebuildOptions("archive", "warehouse", Calendar("Europe/Paris"), None)
+    assert runner(beam) == "FnApiRunner"
+    streamed, beam = parse_stream([SUBSCRIPTION, *PLACES])
+    assert streamed == StreamOptions(
+        subscription="projects/a-project/subscriptions/plays",
+        archive="archive",
+        warehouse="warehouse",
+        calendar=Calendar("Europe/Paris"),
+        refresh_seconds=60,
+        lateness=timedelta(days=35),
+        archive_batch_plays=10_000,
+        archive_batch_seconds=30,
+    )
+    assert runner(beam) == "BundleBasedDirectRunner"
+    assert beam.view_as(StandardOptions).streaming
+
+
+def test_every_option_is_taken() -> None:
+    options, _ = parse_rebuild([*PLACES, "--months=2026-11,2026-10, 2026-11", "--time_zone=Asia/Kolkata"])
+    assert options.months == (date(2026, 10, 1), date(2026, 11, 1))
+    assert options.calendar == Calendar("Asia/Kolkata")
+    some = [
+        "--refresh_seconds=5",
+        "--allowed_lateness_days=0.5",
+        "--archive_batch_plays=2",
+        "--archive_batch_seconds=3",
+    ]
+    streamed, _ = parse_stream([SUBSCRIPTION, *PLACES, *some])
+    assert (streamed.refresh_seconds, streamed.lateness) == (5, timedelta(hours=12))
+    assert (streamed.archive_batch_plays, streamed.archive_batch_seconds) == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["DirectRunner", "directrunner", "direct", "Direct"])
+def test_the_direct_runner_is_asked_for_by_the_name_that_needs_no_network(name: str) -> None:
+    assert runner(parse_rebuild([*PLACES, f"--runner={name}"])[1]) == "FnApiRunner"
+    assert runner(parse_stream([SUBSCRIPTION, *PLACES, "--runner", name])[1]) == "BundleBasedDirectRunner"
+
+
+@pytest.mark.parametrize("name", ["DataflowRunner", "dataflow", "a.module.Runner"])
+def test_other_runners_and_beams_options_go_to_beam(name: str) -> None:
+    beam = parse_rebuild([*PLACES, f"--runner={name}", "--project=a-project", "--num_workers=3"])[1]
+    assert runner(beam) == name
+    assert beam.get_all_options(drop_default=True)["num_workers"] == 3
+
+
+@pytest.mark.parametrize(
+    ("main", "options"),
+    [
+        (rebuild.main, {"--archive", "--warehouse", "--time_zone", "--months", "--help"}),
+        (
+            stream.main,
+            {
+                "--subscription",
+                "--archive",
+                "--warehouse",
+                "--time_zone",
+                "--refresh_seconds",
+                "--allowed_lateness_days",
+                "--archive_batch_plays",
+                "--archive_batch_seconds",
+                "--help",
+            },
+        ),
+    ],
+)
+def test_help_has_every_option_with_a_text(
+    main: Callable[[list[str]], int], options: set[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    described = re.findall(r"^  (?:-h, )?(--\w+).*\n? +\w+", capsys.readouterr().out, re.MULTILINE)
+    assert set(described) == options
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("--mnoths=2026-11", "unknown option --mnoths=2026-11; --help lists the options"),
+        ("--month=2026-11", "unknown option --month=2026-11"),  # no abbreviations
+        ("archive", "unknown option archive"),
+        ("--months=2026-13", "'2026-13' is not a month; write it as 2026-11"),
+        ("--months=", "'' is not a month"),
+        ("--months=November", "'November' is not a month"),
+        ("--time_zone=Europe/Nowhere", "'Europe/Nowhere' is not a time zone"),
+        ("--runner=NoRunner", "unknown runner NoRunner; there are DataflowRunner, "),
+        ("--num_workers=many", "invalid int value: 'many'"),
+    ],
+)
+def test_what_the_rebuild_does_not_understand_ends_it_with_2(
+    argument: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        rebuild.main([*PLACES, argument])
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("argument", "told"),
+    [
+        ("--refresh_secs=60", "unknown option --refresh_secs=60"),
+        ("--subscription=plays", "'plays' is not projects/PROJECT/subscriptions/SUBSCRIPTION"),
+        ("--refresh_seconds=0", "'0' is not a whole number from 1 on"),
+        ("--archive_batch_plays=1.5", "'1.5' is not a whole number from 1 on"),
+        ("--archive_batch_seconds=soon", "'soon' is not a whole number from 1 on"),
+        ("--allowed_lateness_days=-1", "'-1' is not a number of days from 0 to 36500"),
+        ("--allowed_lateness_days=inf", "'inf' is not a number of days"),
+        ("--allowed_lateness_days=nan", "'nan' is not a number of days"),
+        ("--allowed_lateness_days=month", "'month' is not a number of days"),
+    ],
+)
+def test_what_the_stream_does_not_understand_ends_it_with_2(
+    argument: str, told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        stream.main([SUBSCRIPTION, *PLACES, argument])
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("missing", ["--archive", "--warehouse"])
+def test_an_option_that_is_missing_is_named(missing: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        rebuild.main([place for place in PLACES if not place.startswith(missing)])
+    assert ended.value.code == 2
+    assert f"the following arguments are required: {missing}" in capsys.readouterr().err
