@@ -121,7 +121,8 @@ def _named(plays: pl.DataFrame, kind: Kind) -> pl.DataFrame:
     named = plays.select(
         "user_id", "month", "played_at", *(c.alias(n) for c, n in zip(columns[kind], names, strict=True))
     )
-    return named.filter(pl.col("name").is_not_null())
+    # An empty id is none, as it is to ranking.entry.
+    return named.filter(pl.col("name").is_not_null()).with_columns(pl.col("id").replace("", None))
 
 
 def _top_tens(named: pl.DataFrame, kind: Kind) -> pl.DataFrame:

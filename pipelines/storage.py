@@ -130,6 +130,7 @@ def whole_file(target: Path) -> Iterator[Path]:
     try:
         yield part
         part.replace(target)
+        _write_through_folder(target.parent)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
@@ -141,6 +142,15 @@ def write_through(path: Path, data: bytes | memoryview) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _write_through_folder(folder: Path) -> None:
+    """Wait until the disk has the folder's names, so that a power cut cannot take a file back."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager

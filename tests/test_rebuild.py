@@ -1,6 +1,7 @@
 """The rebuild: the stream's tables again, whole months at a time, whatever happens on the way."""
 
 import fcntl
+import os
 import random
 import re
 import signal
@@ -363,8 +364,13 @@ def test_a_rebuild_that_is_killed_leaves_whole_tables_and_the_next_one_cleans_up
     assert run(folder) == 0
     before = contents(folder)
     archive(folder, [play("2026-11-14T10:00:00Z", "new")])
+    temporary = folder / "temporary"  # Beam's, which a killed process does not remove
+    temporary.mkdir()
     killed = subprocess.run(
-        [sys.executable, "-c", _KILLED, method, str(nth), *arguments(folder)], capture_output=True, text=True
+        [sys.executable, "-c", _KILLED, method, str(nth), *arguments(folder)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"TMPDIR": str(temporary)},
     )
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert [name[:9] for name in leftovers(folder)] == [".rebuild-"]
@@ -507,7 +513,7 @@ def test_a_step_that_fails_ends_the_command_without_a_stack_trace(folder: Path) 
     limited = 'ulimit -f 1; exec "$0" -m pipelines.rebuild "$@"'  # no file above a kilobyte
     ended = subprocess.run(["bash", "-c", limited, sys.executable, *arguments(folder)], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert re.search(r"^pipelines.rebuild: Cannot use .*: File too large\.$", ended.stderr, re.MULTILINE)
+    assert re.search(r"^pipelines.rebuild: .*: File too large$", ended.stderr, re.MULTILINE)
     assert "Traceback" not in ended.stderr
     assert contents(folder).keys() == {"warehouse.json"}
 

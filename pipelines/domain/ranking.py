@@ -44,9 +44,9 @@ def entry(play: Play) -> tuple[int, Entry]:
         play.preference,
         play.track_id,
         play.track_name,
-        artist.id if artist else None,
+        (artist.id or None) if artist else None,
         artist.name if artist else None,
-        play.album_id,
+        play.album_id or None,
         play.album_name,
         play.album_image_url,
     )
