@@ -61,7 +61,7 @@ def folders(tmp_path: Path) -> Folders:
 
 @contextmanager
 def service(
-    folders: Folders, *options: str, every: str = "1s", **environment: str
+    folders: Folders, *options: str, every: str = "1s", to: tuple[str, str] | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
         [sys.executable, "-m", "producer", "poll", "--every", every, *folders.options_to(to), *options],
