@@ -129,9 +129,9 @@ FINAL = (grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND, grpc.Stat
 
 
 def next_poll(world: World, retry_at_least: float) -> float:
-    """Seconds to the next poll: mostly as the service does it, now and then too early, as a scheduler does."""
+    """Seconds to the next poll: at the right time, as the service does it, or too early, as a scheduler does."""
     apart = world.rng.uniform(*SECONDS_APART)
-    return apart if world.rng.random() < 0.3 else max(apart, retry_at_least)
+    return apart if world.rng.random() < 0.5 else max(apart, retry_at_least)
 
 
 def go_through(world: World, polls: int, *, with_held_back: bool, may_be_stored: bool, long_limits: float) -> None:
