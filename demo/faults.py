@@ -1,8 +1,8 @@
 """What goes wrong at Spotify, a small named thing each, to be queued on a `SpotifyServer`.
 
-A fault either replaces the answer (`RateLimited`, `QuotaExceeded`, `ServerError`, `NotJson`), spoils how it
-is sent (`DroppedConnection`, `TruncatedBody`, `SlowAnswer`), or changes what recently-played lists
-(`LateListing`, `DuplicateItems`, `ShuffledItems`). Durations are seconds.
+A fault either replaces the answer (`RateLimited`, `QuotaExceeded`, `Unauthorized`, `ServerError`, `NotJson`),
+spoils how it is sent (`DroppedConnection`, `ResetConnection`, `TruncatedBody`, `SlowAnswer`), or changes what
+recently-played lists (`LateListing`, `HeldBack`, `DuplicateItems`, `ShuffledItems`). Durations are seconds.
 """
 
 import json
@@ -44,6 +44,14 @@ class QuotaExceeded:
 
 
 @dataclass(frozen=True, slots=True)
+class Unauthorized:
+    """401, however fresh the access token is."""
+
+    def answer(self) -> Answer:
+        return error_answer(401, "The access token expired")
+
+
+@dataclass(frozen=True, slots=True)
 class ServerError:
     """A 5xx with Spotify's error body."""
 
@@ -55,17 +63,23 @@ class ServerError:
 
 @dataclass(frozen=True, slots=True)
 class NotJson:
-    """A page of HTML where JSON is promised, as a proxy in between sends."""
+    """A page of HTML where JSON is promised, as a proxy in between sends, or another body of no use."""
 
     status: int = 200
+    body: bytes = b"<html><body>upstream connect error</body></html>"
 
     def answer(self) -> Answer:
-        return Answer(self.status, b"<html><body>upstream connect error</body></html>")
+        return Answer(self.status, self.body)
 
 
 @dataclass(frozen=True, slots=True)
 class DroppedConnection:
     """The connection is closed without an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResetConnection:
+    """Half of the answer is sent, then the connection is reset (RST), which may take that half back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +102,18 @@ class LateListing:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Some of the plays that ended less than `seconds` ago aren't listed yet, and newer ones are; `seed` says which."""
+
+    seconds: float = 3600.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DuplicateItems:
-    """Every item of the page is listed twice."""
+    """Every item of the page is listed twice; where it `fills_page`, only half of a full page's plays are."""
+
+    fills_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +121,9 @@ class ShuffledItems:
     """The items of the page are out of order, the same way each time; the cursors are right."""
 
 
-AnswerFault = RateLimited | QuotaExceeded | ServerError | NotJson
-SendingFault = DroppedConnection | TruncatedBody | SlowAnswer
-ListingFault = LateListing | DuplicateItems | ShuffledItems
+AnswerFault = RateLimited | QuotaExceeded | Unauthorized | ServerError | NotJson
+SendingFault = DroppedConnection | ResetConnection | TruncatedBody | SlowAnswer
+ListingFault = LateListing | HeldBack | DuplicateItems | ShuffledItems
 Fault = AnswerFault | SendingFault | ListingFault
 
 

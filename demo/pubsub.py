@@ -14,7 +14,7 @@ whole core without them, and a tenth of one with 20.
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from types import TracebackType
 from typing import Any, Self
@@ -33,7 +33,9 @@ class PubSubServer:
 
     `port` 0 takes any free port; `address` is then what to put in `PUBSUB_EMULATOR_HOST`. At most
     `max_threads` requests are answered at a time, the rest wait. `clock` gives nanoseconds since the Unix
-    epoch, UTC; leases and publish times follow it.
+    epoch, UTC; leases and publish times follow it. `interceptors` are gRPC's, for what is to go wrong.
+
+    After `stop`, `start` goes on with what was stored, at the same address.
     """
 
     def __init__(
@@ -43,10 +45,12 @@ class PubSubServer:
         max_threads: int = 8,
         idle_wait_seconds: float = 0.02,
         clock: Callable[[], int] = time.time_ns,
+        interceptors: Sequence[grpc.ServerInterceptor] = (),
     ) -> None:
         self._port = port
         self._max_threads = max_threads
         self._services = Services(Broker(clock), idle_wait_seconds)
+        self._interceptors = tuple(interceptors)
         self._server: Any = None
 
     @property
@@ -62,6 +66,7 @@ class PubSubServer:
         self._threads = futures.ThreadPoolExecutor(self._max_threads, thread_name_prefix="pubsub")
         server = grpc.server(
             self._threads,
+            interceptors=self._interceptors,
             options=[
                 # Without this, gRPC shares a port that is in use, and requests go to either server.
                 ("grpc.so_reuseport", 0),
@@ -75,7 +80,7 @@ class PubSubServer:
         return self
 
     def stop(self) -> None:
-        """Stop and wait for the requests under way, for at most a second. What was stored is gone."""
+        """Stop and wait for the requests under way, for at most a second."""
         if self._server is not None:
             self._server.stop(grace=1).wait()
             self._threads.shutdown()

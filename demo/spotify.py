@@ -20,6 +20,7 @@ from demo.faults import (
     QuotaExceeded,
     RateLimited,
     ServerError,
+    Unauthorized,
     error_answer,
     json_answer,
 )
@@ -105,7 +106,7 @@ class SpotifyServer:
 
     def answer(self, call: Call, fault: Fault | None) -> Answer:
         """The answer to one request, faults of sending aside."""
-        if isinstance(fault, RateLimited | QuotaExceeded | ServerError | NotJson):
+        if isinstance(fault, RateLimited | QuotaExceeded | Unauthorized | ServerError | NotJson):
             return fault.answer()
         match call.method, call.path:
             case "GET", "/authorize":

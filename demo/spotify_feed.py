@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from demo.catalogue import Album, Artist, Track
-from demo.faults import RECENTLY_PLAYED, DuplicateItems, Fault, LateListing, ShuffledItems
+from demo.faults import RECENTLY_PLAYED, DuplicateItems, Fault, HeldBack, LateListing, ShuffledItems
 from demo.listener import Listen
 
 MAX_ITEMS = 50
@@ -55,11 +55,15 @@ def recently_played(
 
     if isinstance(fault, LateListing):
         now -= timedelta(seconds=fault.seconds)
+    if isinstance(fault, HeldBack):
+        history = _without_held_back(history, now, fault)
     listed = [play for play in last_plays(history, now) if after < _unix_ms(play.ended_at) < before]
     page = listed[:limit]
     items = [write_item(play) for play in page]
     if isinstance(fault, DuplicateItems):
         items = [item for item in items for _ in range(2)]
+        if fault.fills_page:
+            items = items[:limit]
     if isinstance(fault, ShuffledItems):
         random.Random(len(items)).shuffle(items)
 
@@ -72,6 +76,15 @@ def recently_played(
         "limit": limit,
         "href": f"{url}?{urlencode(asked)}" if asked else url,
     }
+
+
+def _without_held_back(history: History, now: datetime, fault: HeldBack) -> History:
+    since = now - timedelta(seconds=fault.seconds)
+
+    def is_listed(play: Listen) -> bool:
+        return play.ended_at <= since or random.Random(f"{fault.seed}/{play.ended_at}").random() < 0.6
+
+    return lambda start, end: filter(is_listed, history(start, end))
 
 
 def write_item(play: Listen) -> dict[str, object]:

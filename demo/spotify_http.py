@@ -1,14 +1,18 @@
 """HTTP/1.1 for the Spotify look-alike: reading requests, sending answers, spoiling them on request."""
 
+import os
 import socket
+import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from demo.faults import Answer, DroppedConnection, Fault, Faults, SlowAnswer, TruncatedBody
+from demo.faults import Answer, DroppedConnection, Fault, Faults, ResetConnection, SlowAnswer, TruncatedBody
 
 _MAX_FORM_BYTES = 64 * 1024
 
@@ -65,6 +69,11 @@ class HttpServer(ThreadingHTTPServer):
         with self._open_lock:
             self._open.discard(connection)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that went away in the middle of an answer, as one that is killed does."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     def hang_up(self) -> None:
         with self._open_lock:
             for connection in self._open:
@@ -113,7 +122,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             hang_up(self.connection)
             return
-        self._send(answer, is_cut=isinstance(fault, TruncatedBody))
+        self._send(answer, is_cut=isinstance(fault, TruncatedBody | ResetConnection))
+        if isinstance(fault, ResetConnection):
+            self._reset()
 
     def _send(self, answer: Answer, *, is_cut: bool) -> None:
         self.send_response(answer.status)
@@ -124,6 +135,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(answer.body[: len(answer.body) // 2] if is_cut else answer.body)
         if is_cut:
             self.close_connection = True
+
+    def _reset(self) -> None:
+        """Close so that RST is sent, and nothing else: at once, without the farewell of a shutdown."""
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.server.closed(self.connection)
+        os.close(self.connection.detach())
 
 
 def hang_up(connection: socket.socket) -> None:

@@ -11,79 +11,13 @@ from pathlib import Path
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError
 from pipelines.storage import StorageError
-from producer import commands, durations
-from producer.apps import DASHBOARD
+from producer import commands, durations, examples
 from producer.errors import ProducerError
-from producer.redirect import DEFAULT_PORT, redirect_uri
+from producer.redirect import DEFAULT_PORT
 from producer.stores import default_store
 from producer.watching import set_up_logging
 
 _OK, _FAILED, _INTERRUPTED = 0, 1, 130
-
-_IMPORT_EXAMPLES = """\
-examples:
-  what is in the export, without writing anything:
-    python -m producer import ~/Downloads/my_spotify_data.zip --user me --dry-run
-
-  the export as Spotify sends it, and an older one that was unpacked:
-    python -m producer import my_spotify_data.zip old_export/ --user me --archive ~/music/archive
-
-  some of its files, into a bucket:
-    python -m producer import Streaming_History_Audio_*.json --user me --archive gs://my-bucket/archive
-
-Importing the same export again, or a newer one that contains it, counts no play twice. Nor is a play counted twice
-that was polled into the archive before: poll first, then import. docs/import.md says how they are matched.
-"""
-
-_LOGIN_EXAMPLES = f"""\
-examples:
-  on a machine with a browser:
-    python -m producer login
-
-  on a server, with the browser of another machine:
-    ssh -L {DEFAULT_PORT}:127.0.0.1:{DEFAULT_PORT} server
-    python -m producer login --no-browser
-
-  for a poller on Google Cloud:
-    python -m producer login --logins secretmanager://my-project
-
-Before the first login, add this redirect URI to your app, exactly so (with another --port, that port):
-  {redirect_uri(DEFAULT_PORT)}
-Apps are at {DASHBOARD}. The environment holds SPOTIFY_CLIENT_ID, and SPOTIFY_CLIENT_SECRET
-if the app is to use it; SPOTIFY_CLIENT_FILE can name a JSON file with client_id and client_secret instead, and
-SPOTIFY_CLIENT_SECRET_NAME a secret: projects/PROJECT/secrets/SECRET. Log in once for each account; logging in
-again replaces the account's login.
-"""
-
-_POLL_EXAMPLES = """\
-examples:
-  to the topic that the stream reads:
-    python -m producer poll --once --topic projects/my-project/topics/plays
-
-  straight into an archive, without Pub/Sub:
-    python -m producer poll --once --archive ~/music/archive
-
-  as a service, until Ctrl-C or SIGTERM:
-    python -m producer poll --every 10m --health_port --topic projects/my-project/topics/plays
-
-  with its memory in a bucket, for a job without a disk:
-    python -m producer poll --once --state gs://my-bucket/state --topic projects/my-project/topics/plays
-
-Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
-Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
-SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests: give those --logins of their
-own, or the other server is shown the tokens of real ones.
-"""
-
-_DOCTOR_EXAMPLES = """\
-examples:
-  with where the plays go, so that this is checked too:
-    python -m producer doctor --topic projects/my-project/topics/plays
-    python -m producer doctor --archive ~/music/archive
-
-Nothing is changed, nothing is published. One thing cannot be tried without doing it: Spotify may answer with a new
-refresh token, which is kept then. Exit code 1 when something needs a person.
-"""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -119,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_login(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = _subcommand(subcommands, "login", "connect an account: log in to Spotify in the browser", _LOGIN_EXAMPLES)
+    parser = _subcommand(subcommands, "login", "connect an account: log in to Spotify in the browser", examples.LOGIN)
     _add_logins(parser)
     parser.add_argument(
         "--port",
@@ -138,7 +72,7 @@ def _add_login(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = _subcommand(subcommands, "import", "import exports of listening history", _IMPORT_EXAMPLES)
+    parser = _subcommand(subcommands, "import", "import exports of listening history", examples.IMPORT)
     parser.add_argument(
         "paths", metavar="PATH", nargs="+", type=Path, help="a zip, a folder or a JSON file of an export"
     )
@@ -166,7 +100,7 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
 
 
 def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = _subcommand(subcommands, "poll", "get the plays that Spotify lists", _POLL_EXAMPLES)
+    parser = _subcommand(subcommands, "poll", "get the plays that Spotify lists", examples.POLL)
     when = parser.add_mutually_exclusive_group(required=True)
     when.add_argument("--once", action="store_true", help="poll once, and end; for a scheduler")
     when.add_argument(
@@ -204,7 +138,7 @@ def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _add_doctor(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    parser = _subcommand(subcommands, "doctor", "say what is wrong, and what to do about it", _DOCTOR_EXAMPLES)
+    parser = _subcommand(subcommands, "doctor", "say what is wrong, and what to do about it", examples.DOCTOR)
     _add_destination(parser, is_required=False)
     _add_logins(parser)
     _add_state(parser)

@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from pipelines.clock import Clock, utc_now
@@ -15,6 +15,8 @@ from producer.polling import Polled, poll
 from producer.publishing import Destination
 from producer.spotify import Spotify
 
+# Spotify's limits end within a day.
+_LONGEST_WAIT = timedelta(days=1, hours=1)
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +61,8 @@ class Account:
             account_id = self._account_id()
             known = self._cursors.read(account_id)
             retry_at = known.cursor.retry_at
-            if retry_at and now < retry_at:
+            # One that is further away was kept under a clock that was wrong.
+            if retry_at and now < retry_at < now + _LONGEST_WAIT:
                 return self._failed(known, now, f"Spotify asked to wait until {to_the_second(retry_at)}", retry_at)
             polled = poll(self._spotify.recently_played(), account_id, self._cursors, self._destination, now, known)
         except RateLimitedError as error:

@@ -15,13 +15,13 @@ _MINUTE_MS = 60_000
 # Rows of one instant are told apart within a second: exports know no shorter time.
 SECOND_MS = 1_000
 
-# Who is paired first: rows that an earlier import has paired, then those of such rows that are not among the
-# present ones, then the new rows. So what was paired once stays paired.
-_PAIRED_BEFORE, _ABSENT, _NEW = range(3)
-
 
 class Candidates:
-    """The candidates of rows of one kind of export, by their number in ``chosen``. ``taken`` plays are left out."""
+    """The candidates of rows of one kind of export, by their number in ``chosen``. ``taken`` plays are left out.
+
+    ``paired_before`` are the rows of which the archive has a copy that an earlier import has paired. They have one
+    copy each, wherever they are paired later.
+    """
 
     def __init__(self, rows: Rows, chosen: list[int], copies: Copies, taken: set[int]) -> None:
         self._rows = rows
@@ -35,11 +35,15 @@ class Candidates:
         starts = [end - rows.ms_played[row] for end, row in zip(self._ends, chosen, strict=True)]
         self._by_start = sorted(range(len(chosen)), key=starts.__getitem__)
         self._starts = array("q", map(starts.__getitem__, self._by_start))
+        self.paired_before: set[int] = set()
 
-    def all(self) -> list[Candidate]:
-        """All of them, in no order. A row that is absent has a negative number."""
-        near: list[tuple[int, int, int]] = []
-        paired_before: set[int] = set()
+    def find(self) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
+        """All of them, in the three turns in which they are to be paired; finds out who was ``paired_before``.
+
+        First those rows, then rows like them that are not among the present ones, by negative numbers, then the
+        new ones: so what was paired once stays paired.
+        """
+        near: list[Candidate] = []
         absent: list[Candidate] = []
         for instant, group in groupby(range(len(self._copies)), key=self._copies.instants.__getitem__):
             known = list(group)
@@ -51,14 +55,15 @@ class Candidates:
             for copy in known:
                 if self._copies.sources[copy] == self._source:
                     own = {n for _, n, _ in here if self._copies.is_copy_of(copy, self._rows, self._chosen[n])}
-                    paired_before |= own
+                    self.paired_before |= own
                     near += [(-1, number, instant) for number in own]
                     if not own:
                         absent += self._of_absent(copy)
-        present = [(_PAIRED_BEFORE if it[1] in paired_before else _NEW, *it) for it in near]
-        return present + absent
+        before = [it for it in near if it[1] in self.paired_before]
+        new = [it for it in near if it[1] not in self.paired_before]
+        return before, absent, new
 
-    def _near(self, instant: int, known: list[int]) -> Iterator[tuple[int, int, int]]:
+    def _near(self, instant: int, known: list[int]) -> Iterator[Candidate]:
         first, last = self._spread(instant, known)
         for number in _between(self._ends, first - TOLERANCE_MS - self._width, last + TOLERANCE_MS):
             yield 2 * self._apart(self._ends[number], first, last), number, instant
@@ -80,7 +85,7 @@ class Candidates:
             for other in {copies.instants[place] for place in copies.between(middle - width, middle + width)}:
                 tracks = self._tracks(other, copies.at(other))
                 if any(copies.all_tracks.same(copies.tracks[copy], track) for track in tracks):
-                    yield _ABSENT, abs(other - middle) + abs(shift), -1 - copy, other
+                    yield abs(other - middle) + abs(shift), -1 - copy, other
 
     def _tracks(self, instant: int, known: Iterable[int]) -> set[int]:
         """The tracks that others than this kind of export know for a play, none if it is taken."""

@@ -52,6 +52,13 @@ class Gap:
             return replace(self, start=max(self.start, covered_to))
         return replace(self, end=covered_from) if is_end_covered else self
 
+    def around(self, first: datetime, last: datetime) -> tuple["Gap", ...]:
+        """What is left of it, before and after, once every play from one known play to another is there."""
+        if last <= self.start or self.end <= first:
+            return (self,)
+        before = (replace(self, end=first),) if self.start < first else ()
+        return (*before, replace(self, start=last)) if last < self.end else before
+
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
@@ -140,9 +147,8 @@ class Cursors:
             left = (gap.without(covered_from, covered_to) for gap in cursor.gaps)
             return replace(cursor, gaps=tuple(gap for gap in left if gap))
 
-        before, after = self.change(self.read(account_id), closed)
-        open_still = {gap.told_at for gap in after.gaps}
-        return [gap for gap in before.gaps if gap.told_at not in open_still]
+        before, _ = self.change(self.read(account_id), closed)
+        return [gap for gap in before.gaps if not gap.without(covered_from, covered_to)]
 
     def accounts(self) -> list[str]:
         """The ids of the accounts that were polled, sorted; no document is read. Raises StorageError."""

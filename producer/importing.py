@@ -14,7 +14,7 @@ from pathlib import Path
 from pipelines.archive import Archive
 from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
-from pipelines.domain.play import SOURCE_RANK, Play, Source, UnreadableError
+from pipelines.domain.play import SOURCE_RANK, Play, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError
 from producer.errors import ExportError
 from producer.exports import ExportFile, treatment
@@ -177,9 +177,12 @@ class Importer:
                     raise ExportError(f"{file.name} changed while it was read; run the import again")
                 if instant == DUPLICATE or archived:
                     continue
-                if play.source == Source.ACCOUNT_EXPORT:
-                    play = replace(play, track_id=known_ids.get((_artist(play), play.track_name), play.track_id))
-                yield play if instant == own else replace(play, played_at=from_millis(instant))
+                track_id = play.track_id
+                if source == ACCOUNT:
+                    track_id = known_ids.get((_artist(play), play.track_name), track_id)
+                if instant != own or track_id != play.track_id:
+                    play = replace(play, played_at=from_millis(instant), track_id=track_id)
+                yield play
 
     def _by_month(self, plays: Iterable[Play], expected: Counter[date]) -> Iterator[tuple[date, list[Play]]]:
         """Plays of one month at a time: a month when it is complete, the fullest when too many are held."""

@@ -1,15 +1,13 @@
 """Pairs between rows and known plays, one to one, as many as can be."""
 
 from collections.abc import Iterable
-from itertools import groupby
-from operator import itemgetter
 
-# Whose turn it is; how far apart they are, in milliseconds; the row; the known play.
-Candidate = tuple[int, int, int, int]
+# How far apart they are; the row; the known play.
+Candidate = tuple[int, int, int]
 
 
-def pairs(candidates: Iterable[Candidate]) -> dict[int, int]:
-    """The known play of each row that gets one. All candidates of a row have one turn.
+def pairs(*turns: Iterable[Candidate]) -> dict[int, int]:
+    """The known play of each row that gets one. All candidates of a row are in one turn.
 
     Within a turn, no other choice among the candidates gives more rows a play; a row that got one in its turn has
     one in the end, though perhaps another. Pairs are taken nearest first; where that leaves a row over, the pairs
@@ -21,9 +19,9 @@ def pairs(candidates: Iterable[Candidate]) -> dict[int, int]:
     of_play: dict[int, int] = {}
     # Plays from which no free one can be reached: that stays so, and looking once is enough.
     dead: set[int] = set()
-    for _, of_turn in groupby(sorted(candidates), key=itemgetter(0)):
+    for candidates in turns:
         rows: dict[int, None] = {}
-        for _, _, row, play in of_turn:
+        for _, row, play in sorted(candidates):
             rows[row] = None
             reach.setdefault(row, []).append(play)
             if row not in of_row and play not in of_play:

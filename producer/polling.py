@@ -74,7 +74,9 @@ def poll(
     if new or new_rejects:
         destination.publish(new, new_rejects)
     before, after = cursors.change(known, lambda cursor: _moved(cursor, listed))
-    for gap in after.gaps[len(before.gaps) :]:
+    for gap in after.gaps:
+        if gap in before.gaps or gap.told_at != now:
+            continue  # known, or what is left of one
         _log.warning(
             "%s: at least one play may be missing between %s and %s; an export import will close it "
             "(Spotify lists no more than its last %d)",
@@ -89,13 +91,12 @@ def poll(
 def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
     """The cursor after a poll whose plays are all published."""
     instants = sorted({*cursor.published, *listed.instants})
-    gap = _gap(cursor, listed)
     return replace(
         cursor,
         newest=instants[-1] if instants else None,
         published=tuple(instants[-_KNOWN_INSTANTS:]),
         rejected=tuple(listed.rejects),
-        gaps=(*cursor.gaps, gap) if gap else cursor.gaps,
+        gaps=_gaps(cursor, listed),
         polled_at=listed.at,
         # A clock that was set back makes no negative time.
         interval=max(listed.at - cursor.polled_at, timedelta()) if cursor.polled_at else None,
@@ -103,12 +104,20 @@ def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
     )
 
 
-def _gap(cursor: Cursor, listed: _Listed) -> Gap | None:
-    """Between the newest play known and the oldest listed, if the list is full and does not reach back so far."""
-    if cursor.newest is None or listed.count < LISTED_AT_MOST or not listed.instants:
-        return None
-    oldest = min(listed.instants)
-    return None if oldest <= cursor.newest else Gap(from_millis(cursor.newest), from_millis(oldest), listed.at)
+def _gaps(cursor: Cursor, listed: _Listed) -> tuple[Gap, ...]:
+    """Those that are left, and a new one where the list is full and does not reach back to the newest play known.
+
+    Spotify's list leaves nothing out between its oldest play and its newest. One that lags, or that follows one
+    that was too short, may fill what was told as a gap.
+    """
+    if not listed.instants:
+        return cursor.gaps
+    first, last = from_millis(min(listed.instants)), from_millis(max(listed.instants))
+    left = tuple(part for gap in cursor.gaps for part in gap.around(first, last))
+    newest = None if cursor.newest is None else from_millis(cursor.newest)
+    if newest is None or first <= newest or listed.count < LISTED_AT_MOST:
+        return left
+    return (*left, Gap(newest, first, listed.at))
 
 
 def _read(items: list[Any], account_id: str, now: datetime, published: set[int]) -> _Listed:

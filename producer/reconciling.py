@@ -30,7 +30,7 @@ DUPLICATE = -1
 class Identities:
     """For each row, in the order in which it was added, its instant in milliseconds since 1970, or DUPLICATE.
 
-    ``archived`` is 1 for a row that the archive already holds with that instant. ``polled`` counts the rows whose
+    ``archived`` is 1 for a row of which the archive has a copy from an earlier import. ``polled`` counts the rows whose
     play is known from polling, ``exported`` those known from the other kind of export only.
     """
 
@@ -84,11 +84,13 @@ class _Kind:
     def place(self, order: list[int]) -> None:
         """Decide about these rows, given in the order of what they say."""
         others = [row for row in order if not self._keeps_its_own(row)]
-        found = Candidates(self._rows, others, self._copies, self._kept).all() if others and self._copies else []
-        paired = pairs(found)
-        for number, instant in paired.items():
-            if number >= 0:
-                self._give(others[number], instant)
+        paired: dict[int, int] = {}
+        if others and self._copies:
+            candidates = Candidates(self._rows, others, self._copies, self._kept)
+            paired = pairs(*candidates.find())
+            for number, instant in paired.items():
+                if number >= 0:
+                    self._give(others[number], instant, archived=number in candidates.paired_before)
         self._tell_apart([row for number, row in enumerate(others) if number not in paired])
 
     def _keeps_its_own(self, row: int) -> bool:
@@ -98,7 +100,7 @@ class _Kind:
             # At a polled instant it was paired, by chance within the second of its own.
             if self._copies.is_copy_of(copy, self._rows, row) and not self._has(instant, POLLED):
                 self._kept.add(instant)
-                self._give(row, instant)
+                self._give(row, instant, archived=True)
                 return True
         return False
 
@@ -112,10 +114,9 @@ class _Kind:
                 self._decided.instants[row] = instant
                 instant += 1
 
-    def _give(self, row: int, instant: int) -> None:
+    def _give(self, row: int, instant: int, *, archived: bool) -> None:
         self._decided.instants[row] = instant
-        copies = self._copies
-        self._decided.archived[row] = any(copies.is_copy_of(copy, self._rows, row) for copy in copies.at(instant))
+        self._decided.archived[row] = archived
         if self._has(instant, POLLED):
             self._decided.polled += 1
         elif self._has(instant, ACCOUNT + EXTENDED - self._source):

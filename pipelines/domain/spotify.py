@@ -4,6 +4,7 @@ Which rows count is decided here and nowhere else. The API lists only plays of m
 its items count; a row of an export counts from 30 seconds on.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,6 +24,7 @@ from pipelines.domain.play import (
 
 COUNTS_FROM_MS = 30_000
 _TRACK_URI = "spotify:track:"
+_MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
 _LOCAL_URI = "spotify:local:"
 # A play whose name Spotify no longer gives is still a play.
 UNKNOWN_NAME = "(unknown)"
@@ -130,13 +132,7 @@ def from_account_row(user_id: str, row: object, ingested_at: datetime) -> Play:
     """
     row = _object("row", row)
     ms_played = _required_number(row, "msPlayed")
-    text = _text(row, "endTime")
-    try:
-        played_at = checked_played_at(datetime.strptime(text or "", "%Y-%m-%d %H:%M").replace(tzinfo=UTC))
-    except UnreadableError:
-        raise
-    except ValueError:
-        raise UnreadableError("endTime is not a time such as 2026-11-21 08:50") from None
+    played_at = checked_played_at(_minute(row, "endTime"))
     name, artist = _text(row, "trackName"), _text(row, "artistName")
     if not name or not artist:
         raise LeftOutError(LeftOut.NAMELESS)
@@ -212,3 +208,14 @@ def _instant(row: Row, name: str) -> datetime:
     except (ValueError, OverflowError):
         raise UnreadableError(f"{name} is not a time such as 2026-11-21T08:50:14Z") from None
     return checked_played_at(instant)
+
+
+def _minute(row: Row, name: str) -> datetime:
+    text = _text(row, name) or ""
+    try:
+        # strptime takes twenty times as long; the form is checked, since fromisoformat knows many more.
+        if _MINUTE.fullmatch(text):
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
+    except ValueError:
+        pass
+    raise UnreadableError(f"{name} is not a time such as 2026-11-21 08:50")

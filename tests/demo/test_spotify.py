@@ -20,14 +20,17 @@ from demo.catalogue import Track
 from demo.faults import (
     DroppedConnection,
     DuplicateItems,
+    HeldBack,
     LateListing,
     NotJson,
     QuotaExceeded,
     RateLimited,
+    ResetConnection,
     ServerError,
     ShuffledItems,
     SlowAnswer,
     TruncatedBody,
+    Unauthorized,
 )
 from demo.listener import Listen, Listener
 from demo.spotify import Request, SpotifyServer
@@ -493,6 +496,19 @@ def test_a_truncated_body(client: Client) -> None:
     assert client.get().status_code == 200
 
 
+def test_a_connection_that_is_reset(client: Client) -> None:
+    client.server.faults.add(ResetConnection())
+    with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError), match="reset"):
+        client.get()
+    assert client.get().status_code == 200
+
+
+def test_a_fresh_token_that_is_refused(client: Client) -> None:
+    client.server.faults.add(Unauthorized())
+    assert error_of(client.get()) == (401, "The access token expired")
+    assert client.get().status_code == 200
+
+
 def test_a_body_that_is_no_json(client: Client) -> None:
     client.server.faults.add(NotJson())
     with pytest.raises(requests.exceptions.JSONDecodeError):
@@ -517,6 +533,24 @@ def test_duplicate_items(client: Client) -> None:
     client.server.faults.add(DuplicateItems())
     listed = [item["played_at"] for item in client.items(limit=3)]
     assert listed == [at for at in played_at(expected(3)) for _ in range(2)]
+
+
+def test_duplicates_that_fill_the_page(client: Client) -> None:
+    client.server.faults.add(DuplicateItems(fills_page=True))
+    listed = [item["played_at"] for item in client.items(limit=50)]
+    assert listed == [at for at in played_at(expected(25)) for _ in range(2)]
+
+
+def test_plays_that_are_held_back_come_later(client: Client) -> None:
+    for seed in range(3):
+        client.server.faults.add(HeldBack(seconds=86_400, seed=seed))
+    shorter = [{item["played_at"] for item in client.items(limit=50)} for _ in range(3)]
+    recent = [play for play in expected() if play.ended_at > NOW - timedelta(days=1)]
+    for listed in shorter:
+        assert len(listed) == 50, "older ones take their places"
+        assert 0 < len(listed & set(played_at(recent))) < len(recent)
+    assert shorter[0] != shorter[1]
+    assert [item["played_at"] for item in client.items(limit=50)] == played_at(expected())
 
 
 def test_shuffled_items(client: Client) -> None:

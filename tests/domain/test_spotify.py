@@ -161,6 +161,22 @@ def test_a_local_file_in_an_export_has_the_id_it_has_in_the_api() -> None:
 
 
 @pytest.mark.parametrize(
+    ("uri", "artist", "name"),
+    [
+        ("spotify:local:Us+%26+Them:The+Album:Demo+Tape:215", "Us & Them", "Demo Tape"),
+        ("spotify:local:::Demo+Tape:215", None, "Demo Tape"),
+        ("spotify:local:Us::%3A+colon:215", "Us", ": colon"),
+        ("spotify:local:::", None, UNKNOWN_NAME),
+    ],
+)
+def test_a_local_file_that_is_named_in_its_address_only(uri: str, artist: str | None, name: str) -> None:
+    nameless = {"master_metadata_track_name": None, "master_metadata_album_artist_name": None}
+    play = from_extended_row("me", EXTENDED | nameless | {"spotify_track_uri": uri}, NOW)
+    assert (play.track_name, [it.name for it in play.artists]) == (name, [artist] if artist else [])
+    assert play.track_id == synthetic_id("track", artist or "", name)
+
+
+@pytest.mark.parametrize(
     ("changes", "reason"),
     [
         ({"ts": None}, "ts is missing"),
@@ -204,6 +220,8 @@ def test_an_account_row_that_is_no_play_is_left_out_by_reason(changes: dict[str,
     [
         ("x", "row is not an object"),
         (ACCOUNT | {"endTime": "16/01/2020"}, "endTime is not a time such as 2026-11-21 08:50"),
+        (ACCOUNT | {"endTime": "2020-W03-4 03:13"}, "endTime is not a time such as 2026-11-21 08:50"),
+        (ACCOUNT | {"endTime": "2020-02-30 03:13"}, "endTime is not a time such as 2026-11-21 08:50"),
         (ACCOUNT | {"endTime": None}, "endTime is not a time such as 2026-11-21 08:50"),
         (ACCOUNT | {"endTime": "1999-01-16 03:13"}, "played_at is not between 2006 and 2099"),
         ({name: value for name, value in ACCOUNT.items() if name != "msPlayed"}, "msPlayed is missing"),

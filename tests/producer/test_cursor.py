@@ -209,6 +209,34 @@ def test_what_an_import_covers_is_closed(
     assert [(gap.start, gap.end) for gap in cursors.gaps("me")] == ([left] if left else [])
 
 
+@pytest.mark.parametrize(
+    ("first", "last", "left"),
+    [
+        pytest.param(at(9), at(13), [], id="all of it"),
+        pytest.param(GAP.start, GAP.end, [], id="to the millisecond"),
+        pytest.param(at(9), at(11), [(at(11), GAP.end)], id="its beginning"),
+        pytest.param(at(11), at(13), [(GAP.start, at(11))], id="its end"),
+        pytest.param(at(11), at(11, 30), [(GAP.start, at(11)), (at(11, 30), GAP.end)], id="the middle"),
+        pytest.param(at(8), GAP.start, [(GAP.start, GAP.end)], id="before"),
+        pytest.param(GAP.end, at(14), [(GAP.start, GAP.end)], id="after"),
+    ],
+)
+def test_what_a_list_leaves_of_a_gap(first: datetime, last: datetime, left: list[tuple[datetime, datetime]]) -> None:
+    assert [(gap.start, gap.end) for gap in GAP.around(first, last)] == left
+    assert {gap.told_at for gap in GAP.around(first, last)} <= {GAP.told_at}
+
+
+def test_a_gap_is_closed_by_a_later_list_that_holds_its_plays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    cursors = Cursors(tmp_path / "state")
+    destination = ArchiveDestination(Archive(str(tmp_path)), Calendar(), tmp_path)
+    listed = items(50)
+    poll(listed[40:], "me", cursors, destination, at(1))
+    told = poll([*listed[:25], *listed[:25]], "me", cursors, destination, at(2))  # each twice, and so half of them
+    assert len(told.cursor.gaps) == 1
+    assert poll(listed, "me", cursors, destination, at(3)).cursor.gaps == ()
+    assert caplog.text.count("may be missing") == 1
+
+
 def test_an_account_without_state_has_no_gaps(tmp_path: Path) -> None:
     assert Cursors(tmp_path).close_gaps("me", at(1), at(2)) == []
     assert not (tmp_path / "cursors").exists()

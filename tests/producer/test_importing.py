@@ -16,10 +16,6 @@ from producer import importing
 from producer.__main__ import main
 from tests.producer.conftest import Run
 from tests.producer.exports import (
-    ADDRESS,
-    AGENT,
-    LOGIN_NAME,
-    PLATFORM,
     account,
     at,
     episode,
@@ -190,20 +186,6 @@ def test_what_is_held_in_memory_is_limited_and_nothing_is_lost(
     archive = Archive(str(tmp_path / "archive"))
     assert max(len(list(archive.read(path))) for path in archive.files()) <= 5
     assert len(set(identities(plays_in(tmp_path / "archive")))) == len(rows)
-
-
-def test_no_personal_field_gets_anywhere(run: Run, tmp_path: Path) -> None:
-    broken = [extended(ts="never"), extended(ms_played="long"), extended(skipped=7)]  # type: ignore[arg-type]
-    export = write_json(tmp_path / "endsong_0.json", [*ROWS, episode(), *broken])
-    ran = run("import", export, "--user", "me", "--archive", tmp_path / "archive")
-    plays = plays_in(tmp_path / "archive")
-    assert len(plays) == len(ROWS)
-    # Plays as text too: the files are compressed.
-    written = b"".join(path.read_bytes() for path in (tmp_path / "archive").rglob("*.avro"))
-    everything = ran.out + ran.err + repr(plays) + written.decode("latin-1")
-    assert "unreadable" in ran.out
-    for personal in (ADDRESS, AGENT, LOGIN_NAME, PLATFORM):
-        assert personal not in everything
 
 
 def test_the_user_is_the_account_that_is_polled_if_it_is_one(run: Run, tmp_path: Path) -> None:

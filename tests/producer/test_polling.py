@@ -199,6 +199,15 @@ def test_a_crash_between_publishing_and_the_cursor_repeats_and_skips_nothing(tmp
     assert len(set(identities(plays))) == 20
 
 
+def test_a_clock_that_was_set_back_ends_nothing(tmp_path: Path) -> None:
+    cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
+    destination = ArchiveDestination(archive, Calendar(), tmp_path)
+    for now in (NOW, NOW - timedelta(days=3), NOW - timedelta(days=3)):
+        poll(items(50), "me", cursors, destination, now)
+        assert cursors.load("me").polled_at == now
+    assert cursors.load("me").interval == timedelta()
+
+
 def test_what_is_not_acknowledged_does_not_move_the_cursor(tmp_path: Path) -> None:
     cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
     poll(items(50)[30:], "me", cursors, ArchiveDestination(archive, Calendar(), tmp_path), NOW)

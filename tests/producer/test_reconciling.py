@@ -1,5 +1,6 @@
 """The cases of docs/import.md: exports against what was polled, and against each other. One test for each."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,9 @@ def test_a_row_makes_room_for_its_neighbour_in_another_file(history: History) ->
     assert history.clock()[0] == ("10:00:00.000", "a")
     assert known(history.load(row("10:00:00", ms_played=179_000))) == (1, 0, 0)
     assert len(history.clock()) == 2
+    copies = len(plays_in(history.folder / "archive"))
+    assert known(history.load(row("10:00:00", ms_played=179_000), row("10:03:00"))) == (2, 0, 2)
+    assert len(plays_in(history.folder / "archive")) == copies, "a row has one copy, wherever it is paired"
 
 
 def test_another_track_at_the_same_second(history: History) -> None:
@@ -204,3 +208,10 @@ def test_what_an_import_covers(history: History) -> None:
     ]
     assert (report.first, report.last) == (report.covered[1][0], report.covered[0][1])
     assert history.load().first is None
+
+
+def test_the_docs_name_every_case_and_no_other() -> None:
+    docs = (Path(__file__).parents[2] / "docs" / "import.md").read_text()
+    named = set(re.findall(r"`(test_\w+)`", docs))
+    here = {name for name in globals() if name.startswith("test_")}
+    assert named == here - {"test_the_docs_name_every_case_and_no_other", "test_what_an_import_covers"}

@@ -47,7 +47,11 @@ class Folders:
 
     @property
     def options(self) -> list[str]:
-        return ["--archive", str(self.archive), "--state", str(self.state), "--logins", str(self.logins)]
+        return self.options_to(None)
+
+    def options_to(self, destination: tuple[str, str] | None) -> list[str]:
+        where = destination or ("--archive", str(self.archive))
+        return [*where, "--state", str(self.state), "--logins", str(self.logins)]
 
 
 @pytest.fixture
@@ -57,10 +61,10 @@ def folders(tmp_path: Path) -> Folders:
 
 @contextmanager
 def service(
-    folders: Folders, *options: str, every: str = "1s", **environment: str
+    folders: Folders, *options: str, every: str = "1s", to: tuple[str, str] | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "producer", "poll", "--every", every, *folders.options, *options],
+        [sys.executable, "-m", "producer", "poll", "--every", every, *folders.options_to(to), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -81,7 +85,7 @@ def stopped(process: "subprocess.Popen[str]", by: signal.Signals = signal.SIGTER
     return Ran(process.returncode, out, err)
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 10) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it did not come to that"
@@ -120,7 +124,7 @@ def test_accounts_are_polled_side_by_side(spotify: ManySpotify, run: Run, folder
     spotify.trouble = dict.fromkeys(names, sleeps(0.5))
     began = time.monotonic()
     assert run("poll", "--once", *folders.options).code == 0
-    assert time.monotonic() - began < 2.5
+    assert time.monotonic() - began < 4
 
 
 def test_nobody_has_logged_in(spotify: ManySpotify, run: Run, folders: Folders) -> None:
@@ -166,8 +170,8 @@ def test_a_service_polls_again_and_again_until_it_is_stopped(
     assert "stopping" in lines[-3:]
     assert lines[-1] == "stopped"
     first, second, third = spotify.polls_of("ann")[:3]
-    assert third - first == pytest.approx(2, abs=0.3)
-    assert second - first == pytest.approx(1, abs=0.3)
+    assert third - first == pytest.approx(2, abs=0.7)
+    assert second - first == pytest.approx(1, abs=0.7)
 
 
 def test_one_account_s_trouble_delays_no_other(spotify: ManySpotify, folders: Folders) -> None:
@@ -181,7 +185,7 @@ def test_one_account_s_trouble_delays_no_other(spotify: ManySpotify, folders: Fo
     assert time.monotonic() - began < 10, "an answer that does not come holds up no end"
     assert ran.code == 0
     polls = spotify.polls_of("fine")
-    assert polls[3] - polls[0] == pytest.approx(3, abs=0.5)
+    assert polls[3] - polls[0] == pytest.approx(3, abs=0.9)
     assert len(spotify.polls_of("quota")) == len(spotify.polls_of("slow")) == 1
     assert ran.out.endswith("stopped; 1 poll was cut short, and is repeated next time\n")
     assert Cursors(folders.state).load("slow").newest is None
@@ -194,8 +198,22 @@ def test_a_wait_that_spotify_asks_for_holds_up_no_end(spotify: ManySpotify, fold
         wait_for(lambda: spotify.polls_of("ann"))
         began = time.monotonic()
         ran = stopped(process)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 5
     assert (ran.code, ran.err) == (0, "")
+
+
+def test_a_topic_that_does_not_answer_holds_up_no_end(
+    spotify: ManySpotify, folders: Folders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log_in(folders.logins, "ann")
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
+    with service(folders, to=("--topic", "projects/p/topics/plays")) as process:
+        wait_for(lambda: spotify.polls_of("ann"))
+        began = time.monotonic()
+        ran = stopped(process)
+    assert time.monotonic() - began < 10
+    assert (ran.code, ran.err) == (0, "")
+    assert Cursors(folders.state).load("ann").newest is None
 
 
 def test_who_logs_in_meanwhile_is_polled(spotify: ManySpotify, folders: Folders) -> None:
@@ -221,17 +239,21 @@ def test_a_service_without_a_login_waits_for_one(spotify: ManySpotify, folders: 
 
 def test_killed_at_any_time_it_skips_nothing(spotify: ManySpotify, folders: Folders) -> None:
     log_in(folders.logins, "ann")
-    for _ in range(3):
+    listed = set(spotify.listed())
+    for milliseconds in (0, 10, 40):
+        before = len(spotify.polls_of("ann"))
         with service(folders) as process:
-            before = len(spotify.polls_of("ann"))
             wait_for(lambda before=before: len(spotify.polls_of("ann")) > before)  # type: ignore[misc]
+            time.sleep(milliseconds / 1000)
             process.kill()
             process.communicate()
-        spotify.now += timedelta(hours=1)
+        spotify.now += timedelta(hours=5)
+        listed |= set(spotify.listed())
+    before = len(spotify.polls_of("ann"))
     with service(folders) as process:
-        wait_for(lambda: Cursors(folders.state).load("ann").newest == int(spotify.listed()[-1].timestamp() * 1000))
+        wait_for(lambda: len(spotify.polls_of("ann")) > before + 1)  # so that the first poll has ended
         assert stopped(process).code == 0
-    assert {play.played_at for play in plays_in(folders.archive)} >= set(spotify.listed())
+    assert {play.played_at for play in plays_in(folders.archive)} == listed
 
 
 def test_too_rare_is_warned_of(spotify: ManySpotify, folders: Folders) -> None:

@@ -1,0 +1,69 @@
+"""What ``--help`` shows below the options of each command."""
+
+from producer.apps import DASHBOARD
+from producer.redirect import DEFAULT_PORT, redirect_uri
+
+IMPORT = """\
+examples:
+  what is in the export, without writing anything:
+    python -m producer import ~/Downloads/my_spotify_data.zip --user me --dry-run
+
+  the export as Spotify sends it, and an older one that was unpacked:
+    python -m producer import my_spotify_data.zip old_export/ --user me --archive ~/music/archive
+
+  some of its files, into a bucket:
+    python -m producer import Streaming_History_Audio_*.json --user me --archive gs://my-bucket/archive
+
+Importing the same export again, or a newer one that contains it, counts no play twice. Nor is a play counted twice
+that was polled into the archive before: poll first, then import. docs/import.md says how they are matched.
+"""
+
+LOGIN = f"""\
+examples:
+  on a machine with a browser:
+    python -m producer login
+
+  on a server, with the browser of another machine:
+    ssh -L {DEFAULT_PORT}:127.0.0.1:{DEFAULT_PORT} server
+    python -m producer login --no-browser
+
+  for a poller on Google Cloud:
+    python -m producer login --logins secretmanager://my-project
+
+Before the first login, add this redirect URI to your app, exactly so (with another --port, that port):
+  {redirect_uri(DEFAULT_PORT)}
+Apps are at {DASHBOARD}. The environment holds SPOTIFY_CLIENT_ID, and SPOTIFY_CLIENT_SECRET
+if the app is to use it; SPOTIFY_CLIENT_FILE can name a JSON file with client_id and client_secret instead, and
+SPOTIFY_CLIENT_SECRET_NAME a secret: projects/PROJECT/secrets/SECRET. Log in once for each account; logging in
+again replaces the account's login.
+"""
+
+POLL = """\
+examples:
+  to the topic that the stream reads:
+    python -m producer poll --once --topic projects/my-project/topics/plays
+
+  straight into an archive, without Pub/Sub:
+    python -m producer poll --once --archive ~/music/archive
+
+  as a service, until Ctrl-C or SIGTERM:
+    python -m producer poll --every 10m --health_port --topic projects/my-project/topics/plays
+
+  with its memory in a bucket, for a job without a disk:
+    python -m producer poll --once --state gs://my-bucket/state --topic projects/my-project/topics/plays
+
+Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
+Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
+SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests: give those --logins of their
+own, or the other server is shown the tokens of real ones.
+"""
+
+DOCTOR = """\
+examples:
+  with where the plays go, so that this is checked too:
+    python -m producer doctor --topic projects/my-project/topics/plays
+    python -m producer doctor --archive ~/music/archive
+
+Nothing is changed, nothing is published. One thing cannot be tried without doing it: Spotify may answer with a new
+refresh token, which is kept then. Exit code 1 when something needs a person.
+"""

@@ -1,0 +1,124 @@
+"""Imports that are stopped, by whatever means, and run again; and what is seen of one that runs."""
+
+import io
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from producer.__main__ import main
+from producer.progress import Meter, ProgressBar
+from tests.producer.conftest import Run
+from tests.producer.exports import account, extended, identities, plays_in, write_json
+from tests.producer.history import History
+
+REPOSITORY = Path(__file__).parents[2]
+ROWS = 700
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Many months, so that a stopped import has written some of them and not others."""
+    folder = tmp_path_factory.mktemp("export")
+    for year in range(2012, 2026):
+        days = [f"{year}-{month:02}-{day:02}" for month in range(1, 13) for day in range(1, 29)]
+        rows = [extended(f"{day}T{hour:02}:00:00Z", "abc"[hour % 3]) for day in days for hour in (9, 12)]
+        write_json(folder / f"Streaming_History_Audio_{year}.json", rows)
+    write_json(
+        folder / "StreamingHistory_music_0.json", [account("2025-12-28 09:00", "a"), account("2026-01-01 09:00")]
+    )
+    return folder
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_stopped_and_run_again(export: Path, tmp_path: Path, how: signal.Signals) -> None:
+    arguments = ["import", str(export), "--user", "me", "--archive", str(tmp_path / "archive")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "producer", *arguments], stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
+    ) as process:
+        while process.poll() is None and len(list(tmp_path.rglob("*.avro"))) < 5:
+            time.sleep(0.005)
+        process.send_signal(how)
+        _, error = process.communicate(timeout=10)
+    some = len(list(tmp_path.rglob("*.avro")))
+    assert 5 <= some < 14 * 12, "it was stopped in the middle"
+    if how == signal.SIGKILL:
+        assert process.returncode == -signal.SIGKILL
+    else:
+        assert (process.returncode, error) == (
+            130,
+            "stopped; what was written is whole, and the same command can be run again\n",
+        )
+        assert not list(tmp_path.rglob("*.part")), "nothing half is left behind"
+    assert main(arguments) == 0
+    assert main([*arguments[:-1], str(tmp_path / "at once")]) == 0
+    resumed, at_once = plays_in(tmp_path / "archive"), plays_in(tmp_path / "at once")
+    assert identities(resumed) == identities(at_once), "what was there is not written again"
+
+
+def test_a_dry_run_compares_and_leaves_no_trace(run: Run, tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.poll("2026-05-01T10:00:01.500Z")
+    export = write_json(tmp_path / "endsong_0.json", [extended(), extended("2026-05-02T10:00:00Z")])
+    before = sorted(tmp_path.rglob("*"))
+    options = ("--user", "me", "--dry-run", "--state", tmp_path / "state")
+    ran = run("import", export, *options, "--archive", history.folder / "archive")
+    assert (ran.code, ran.err) == (0, "")
+    assert "known               1 already known from polling\n" in ran.out
+    assert "written             0 of 2 new plays: this was a dry run\n" in ran.out
+    assert run("import", export, *options, "--archive", tmp_path / "nowhere").code == 0
+    assert run("import", export, *options).code == 0
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_the_report_tells_what_was_known_and_to_poll_first(run: Run, tmp_path: Path) -> None:
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 3600))
+    export = write_json(tmp_path / "endsong_0.json", [extended(now)])
+    arguments = ("import", export, "--user", "me", "--archive", tmp_path / "archive")
+    assert "poll once before you import" in run(*arguments).out
+    history = History(tmp_path)
+    history.poll(now.replace("Z", ".250Z"), track="b")
+    again = run(*arguments).out
+    assert "note:" not in again
+    assert "known               1 imported before\n" in again
+    assert "written             0 plays in 0 files" in again
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def ticks() -> Iterator[float]:
+    """A clock that moves on a second whenever it is asked."""
+    second = 0.0
+    while True:
+        yield second
+        second += 1
+
+
+def test_the_bar() -> None:
+    terminal, clock = Terminal(), ticks()
+    meter = Meter(ProgressBar(terminal, lambda: next(clock)), total_bytes=200)
+    assert list(meter.rows("reading", 50, [0] * ROWS)) == [0] * ROWS
+    meter.tell("comparing")
+    assert list(meter.rows("writing", 150, [0] * 1_001)) == [0] * 1_001
+    shown = terminal.getvalue().split("\r\x1b[2K")[1:]
+    assert shown == [
+        "reading   ░░░░░░░░░░░░░░░░░░░░░░░░   0%",
+        "comparing ██████░░░░░░░░░░░░░░░░░░  25%      140 rows/s  0:15 left",
+        "writing   ██████░░░░░░░░░░░░░░░░░░  25%       88 rows/s  0:24 left",
+        "writing   ███████████████████████░ 100%      155 rows/s  0:00 left",
+    ]
+
+
+def test_no_bar_where_there_is_no_terminal() -> None:
+    stream = io.StringIO()
+    bar = ProgressBar(stream)
+    bar("reading", 0.5, 10)
+    bar.clear()
+    assert stream.getvalue() == ""
