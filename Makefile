@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format lock clean
+.PHONY: help setup demo test bench check format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -27,6 +27,10 @@ demo: setup ## the whole thing on this machine, no account needed; EXPORT=path t
 
 test: setup ## every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+bench: setup ## what it can carry, in figures, a quarter of an hour; EVERY=2m polls more often, and ends sooner
+	@$(BIN)/python -m benchmarks.rebuild
+	@$(BIN)/python -m benchmarks.many_accounts $(if $(EVERY),--every "$(EVERY)")
 
 check: setup ## style, types and the lock file
 	@$(BIN)/ruff check .

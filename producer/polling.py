@@ -4,11 +4,12 @@ The cursor moves last. Whatever happens before that, the next poll publishes aga
 """
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.domain.instants import from_millis, to_millis, to_the_second
+from pipelines.domain.instants import from_millis, parse, to_millis, to_the_second
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import from_recently_played
 from producer.cursor import Cursor, Cursors, Gap, Known
@@ -40,10 +41,14 @@ class Polled:
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """What Spotify lists, read: plays by their instant in milliseconds, and by their digest the items that are none."""
+    """What Spotify lists, read. ``instants`` (milliseconds) are all plays', ``new`` the plays that were not known yet.
+
+    ``rejects`` are the items that are no plays, by their digest.
+    """
 
     count: int
-    plays: dict[int, Play]
+    instants: set[int]
+    new: dict[int, Play]
     rejects: dict[str, Reject]
     at: datetime
 
@@ -62,9 +67,9 @@ def poll(
     the cursor has not moved then.
     """
     known = known or cursors.read(account_id)
-    listed = _read(items, account_id, now)
-    instants, digests = set(known.cursor.published), set(known.cursor.rejected)
-    new = [play for instant, play in sorted(listed.plays.items()) if instant not in instants]
+    listed = _read(items, account_id, now, set(known.cursor.published))
+    digests = set(known.cursor.rejected)
+    new = [play for _, play in sorted(listed.new.items())]
     new_rejects = [reject for digest, reject in listed.rejects.items() if digest not in digests]
     if new or new_rejects:
         destination.publish(new, new_rejects)
@@ -80,12 +85,12 @@ def poll(
             to_the_second(gap.end),
             LISTED_AT_MOST,
         )
-    return Polled(len(items), len(new), len(listed.plays) - len(new), len(new_rejects), after)
+    return Polled(len(items), len(new), len(listed.instants) - len(new), len(new_rejects), after)
 
 
 def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
     """The cursor after a poll whose plays are all published."""
-    instants = sorted({*cursor.published, *listed.plays})
+    instants = sorted({*cursor.published, *listed.instants})
     return replace(
         cursor,
         newest=instants[-1] if instants else None,
@@ -105,9 +110,9 @@ def _gaps(cursor: Cursor, listed: _Listed) -> tuple[Gap, ...]:
     Spotify's list leaves nothing out between its oldest play and its newest. One that lags, or that follows one
     that was too short, may fill what was told as a gap.
     """
-    if not listed.plays:
+    if not listed.instants:
         return cursor.gaps
-    first, last = from_millis(min(listed.plays)), from_millis(max(listed.plays))
+    first, last = from_millis(min(listed.instants)), from_millis(max(listed.instants))
     left = tuple(part for gap in cursor.gaps for part in gap.around(first, last))
     newest = None if cursor.newest is None else from_millis(cursor.newest)
     if newest is None or first <= newest or listed.count < LISTED_AT_MOST:
@@ -115,15 +120,30 @@ def _gaps(cursor: Cursor, listed: _Listed) -> tuple[Gap, ...]:
     return (*left, Gap(newest, first, listed.at))
 
 
-def _read(items: list[Any], account_id: str, now: datetime) -> _Listed:
-    plays: dict[int, Play] = {}
+def _read(items: list[Any], account_id: str, now: datetime, published: set[int]) -> _Listed:
+    """Of an item whose instant was published nothing else is read: mostly it is all of them, and costs the most."""
+    instants: set[int] = set()
+    new: dict[int, Play] = {}
     rejects: dict[str, Reject] = {}
     for item in items:
+        instant = _played_at(item)
+        if instant in published:
+            instants.add(instant)
+            continue
         try:
             play = from_recently_played(account_id, item, now)
         except UnreadableError as error:
             reject = Reject(account_id, item, str(error), now)
             rejects[reject.digest] = reject
         else:
-            plays.setdefault(to_millis(play.played_at), play)
-    return _Listed(len(items), plays, rejects, now)
+            new.setdefault(to_millis(play.played_at), play)
+    return _Listed(len(items), instants | new.keys(), new, rejects, now)
+
+
+def _played_at(item: Any) -> int | None:
+    """Milliseconds since 1970; None where the item says nothing that can be read."""
+    match item:
+        case {"played_at": str(text)}:
+            with suppress(ValueError, OverflowError):
+                return to_millis(parse(text))
+    return None

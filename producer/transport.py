@@ -68,6 +68,9 @@ class Transport:
         # nor try a body again that broke off.
         for scheme in ("https://", "http://"):
             self._session.mount(scheme, HTTPAdapter(pool_maxsize=connections))
+        # Asked for once a host and not by requests for each request, which takes as long as the rest of it.
+        self._session.trust_env = False
+        self._of_environment: dict[str, Any] = {}
 
     def close(self) -> None:
         """Close the connections."""
@@ -104,6 +107,7 @@ class Transport:
                 url,
                 timeout=self._timeout,
                 allow_redirects=False,  # which would take a token elsewhere
+                **self._settings(_host(url)),
                 **options,
             )
         except requests.RequestException as error:
@@ -117,6 +121,13 @@ class Transport:
         if response.status_code == 200 and body is None:
             return _Trouble(UnreachableError(f"{_host(url)} did not answer with a JSON object; try again later"))
         return Answer(response.status_code, body or {})
+
+    def _settings(self, host: str) -> Any:
+        """The proxy and the certificates that the environment names for this host."""
+        if host not in self._of_environment:
+            with requests.Session() as session:
+                self._of_environment[host] = session.merge_environment_settings(host, {}, None, None, None)
+        return self._of_environment[host]
 
     def _too_many_requests(self, response: requests.Response, body: dict[str, Any] | None) -> _Trouble:
         seconds = _retry_after(response)

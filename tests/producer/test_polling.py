@@ -150,6 +150,27 @@ def test_an_unreadable_item_is_kept_and_the_others_go_on(
     assert (again.err, "0 new" in again.out) == ("", True)
 
 
+def test_of_a_play_that_was_published_nothing_more_is_read(tmp_path: Path) -> None:
+    cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
+    destination = ArchiveDestination(archive, Calendar(), tmp_path)
+    listed = items(20)
+    poll(listed[1:], "me", cursors, destination, NOW)
+    listed[5]["track"] = "gone"
+    polled = poll(listed, "me", cursors, destination, NOW)
+    assert (polled.listed, polled.published, polled.repeated, polled.rejected) == (20, 1, 19, 0)
+
+
+@pytest.mark.parametrize("played_at", [None, 5, "yesterday", "2026-11-10T01:02:03", "9999-12-31T23:59:59-14:00"])
+def test_an_instant_that_cannot_be_read(tmp_path: Path, played_at: object) -> None:
+    cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
+    listed = items(20)
+    listed[5]["played_at"] = played_at
+    listed.append("no object")
+    for rejected in (2, 0):
+        polled = poll(listed, "me", cursors, ArchiveDestination(archive, Calendar(), tmp_path), NOW)
+        assert (len(cursors.load("me").published), polled.rejected) == (19, rejected)
+
+
 class Dies(ArchiveDestination):
     """An archive after which the process ends, at the worst moment."""
 

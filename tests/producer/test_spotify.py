@@ -93,6 +93,26 @@ def test_account_and_plays(server: SpotifyServer, client: Spotify) -> None:
     assert [request.path for request in server.requests].count("/api/token") == 1
 
 
+def test_the_proxy_of_the_environment(
+    server: SpotifyServer, client: Spotify, monkeypatch: pytest.MonkeyPatch, slept: Slept
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{port}")
+    for name in ("no_proxy", "NO_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(UnreachableError, match="the proxy does not let it through"):
+        client.recently_played()
+    assert not server.requests
+
+
+def test_hosts_that_the_environment_takes_from_its_proxy(client: Spotify, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert len(client.recently_played()) == 50
+
+
 def test_an_expired_access_token_is_refreshed_once(server: SpotifyServer, client: Spotify) -> None:
     client.recently_played()
     server.accounts.expire_access_tokens()
