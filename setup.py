@@ -38,6 +38,13 @@ setup(
         "pipelines.transforms",
         "pipelines.warehouse",
         "producer",
+        "producer.doctor",
+        "producer.importing",
+        "producer.login",
+        "producer.logins",
+        "producer.polling",
+        "producer.spotify",
+        "producer.state",
     ],
     package_data={
         "pipelines": ["py.typed"],

@@ -28,7 +28,7 @@ from benchmarks import crowd, topic
 from benchmarks.process import cpu_seconds, keep_to_two_cores, peak_mb
 from benchmarks.tables import table
 from producer import durations
-from producer.grants import Grant, to_record
+from producer.logins.grants import Grant, to_record
 from producer.stopping import stopped_like_ctrl_c
 
 GOAL_MB = 300

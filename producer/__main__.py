@@ -13,8 +13,8 @@ from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneE
 from pipelines.storage import StorageError
 from producer import commands, durations, examples
 from producer.errors import ProducerError
-from producer.redirect import DEFAULT_PORT
-from producer.stores import default_store
+from producer.login.redirect import DEFAULT_PORT
+from producer.logins.stores import default_store
 from producer.watching import set_up_logging
 
 _OK, _FAILED, _INTERRUPTED = 0, 1, 130
@@ -64,9 +64,9 @@ def _add_login(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--no-browser", action="store_true", help="print the address only; open no browser")
 
     def run(options: argparse.Namespace) -> str:
-        from producer import login
+        from producer.login import flow
 
-        return login.run(options.logins, port=options.port, with_browser=not options.no_browser)
+        return flow.run(options.logins, port=options.port, with_browser=not options.no_browser)
 
     parser.set_defaults(run=run)
 

@@ -11,12 +11,12 @@ from pipelines.archive import Archive
 from pipelines.clock import utc_now
 from pipelines.domain.instants import to_the_second
 from pipelines.domain.month import Calendar
-from producer.cursor import Cursors
 from producer.errors import StateError
-from producer.exports import find
-from producer.importing import Importer, Report
-from producer.progress import ProgressBar
-from producer.report import text_of
+from producer.importing.exports import find
+from producer.importing.importer import Importer, Report
+from producer.importing.progress import ProgressBar
+from producer.importing.report import text_of
+from producer.state.cursor import Cursors
 from producer.stopping import stopped_like_ctrl_c
 
 
@@ -65,7 +65,7 @@ def poll(
     Raises ProducerError and StorageError.
     """
     # An import of an export starts faster without the clients of Spotify and of Pub/Sub.
-    from producer import running
+    from producer.polling import running
 
     polling = running.Polling(topic, archive, calendar, state, logins, local_folder(state))
     if interval is None:
@@ -76,8 +76,8 @@ def poll(
 
 def doctor(*, topic: str | None, archive: str | None, state: str, logins: str) -> bool:
     """Print what was checked, one line each; whether nothing needs a person."""
-    from producer.doctor import Patient, examine
-    from producer.findings import Level
+    from producer.doctor.checks import Patient, examine
+    from producer.doctor.findings import Level
 
     findings = examine(Patient(topic, archive, state, logins, default_state(), local_folder(state)))
     for finding in findings:

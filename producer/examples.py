@@ -1,7 +1,7 @@
 """What ``--help`` shows below the options of each command."""
 
-from producer.apps import DASHBOARD
-from producer.redirect import DEFAULT_PORT, redirect_uri
+from producer.login.redirect import DEFAULT_PORT, redirect_uri
+from producer.logins.apps import DASHBOARD
 
 IMPORT = """\
 examples:

@@ -36,15 +36,15 @@ from demo.spotify import SpotifyServer
 from demo.spotify_http import Call
 from pipelines.domain.instants import parse, to_millis
 from pipelines.domain.play import Play, from_message
-from producer.account import Account, Outcome
-from producer.apps import App
-from producer.cursor import Cursors, Gap
-from producer.grants import Grant
-from producer.logins import logins_of, store_of
-from producer.oauth import Accounts, Attempt
-from producer.publishing import TopicDestination
-from producer.spotify import Endpoints, Spotify
-from producer.transport import Transport
+from producer.logins.apps import App
+from producer.logins.grants import Grant
+from producer.logins.login import logins_of, store_of
+from producer.polling.account import Account, Outcome
+from producer.polling.publishing import TopicDestination
+from producer.spotify.client import Endpoints, Spotify
+from producer.spotify.oauth import Accounts, Attempt
+from producer.spotify.transport import Transport
+from producer.state.cursor import Cursors, Gap
 
 TOKEN = "/api/token"
 START = datetime(2026, 11, 10, 20, tzinfo=UTC)

@@ -8,8 +8,8 @@ from pipelines.archive import Archive
 from pipelines.domain.instants import rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play
-from producer.exports import find
-from producer.importing import Importer, Report
+from producer.importing.exports import find
+from producer.importing.importer import Importer, Report
 from tests.builders import INGESTED_AT, play
 from tests.producer.exports import plays_in, write_json
 

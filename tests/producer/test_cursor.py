@@ -14,11 +14,11 @@ from gcp_storage_emulator.server import create_server
 from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.storage import client
-from producer.cursor import Cursor, Cursors, Gap
-from producer.documents import ChangedError, documents_of
 from producer.errors import StateError
-from producer.polling import poll
-from producer.publishing import ArchiveDestination
+from producer.polling.poll import poll
+from producer.polling.publishing import ArchiveDestination
+from producer.state.cursor import Cursor, Cursors, Gap
+from producer.state.documents import ChangedError, documents_of
 from tests.producer.bucket import Bucket, nothing
 from tests.producer.look_alike import NOW, items
 
@@ -103,7 +103,7 @@ def test_many_at_once_lose_nothing(state: str) -> None:
 
 def test_processes_at_once_lose_nothing(tmp_path: Path) -> None:
     code = (
-        "import sys; from dataclasses import replace; from producer.cursor import Cursors\n"
+        "import sys; from dataclasses import replace; from producer.state.cursor import Cursors\n"
         "cursors, number = Cursors(sys.argv[1]), int(sys.argv[2])\n"
         "for each in range(number, number + 50):\n"
         "    cursors.change(cursors.read('me'), lambda c: replace(c, published=(*c.published, each)))\n"

@@ -14,10 +14,10 @@ from google.cloud import pubsub
 
 from pipelines.clock import utc_now
 from pipelines.storage import client
-from producer.cursor import Cursor, Cursors, Gap
-from producer.findings import Finding, Level, run_all
-from producer.grants import Grant
-from producer.stores import FileStore
+from producer.doctor.findings import Finding, Level, run_all
+from producer.logins.grants import Grant
+from producer.logins.stores import FileStore
+from producer.state.cursor import Cursor, Cursors, Gap
 from tests.producer.bucket import Bucket
 from tests.producer.conftest import Ran, Run
 from tests.producer.many_spotify import ManySpotify, log_in

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Source
-from producer import importing
 from producer.__main__ import main
+from producer.importing import importer
 from tests.producer.conftest import Run
 from tests.producer.exports import (
     account,
@@ -179,7 +179,7 @@ def folders(archive: Path) -> list[str]:
 def test_what_is_held_in_memory_is_limited_and_nothing_is_lost(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importing, "_HELD_PLAYS", 5)
+    monkeypatch.setattr(importer, "_HELD_PLAYS", 5)
     rows = [extended(f"2026-{month:02}-{day:02}T10:00:00Z") for day in range(1, 21) for month in range(1, 8)]
     write_json(tmp_path / "endsong_0.json", rows)
     run("import", tmp_path, "--user", "me", "--archive", tmp_path / "archive")

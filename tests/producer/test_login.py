@@ -18,13 +18,13 @@ import requests
 from demo.faults import NotJson, RateLimited, ServerError
 from pipelines.clock import utc_now
 from pipelines.storage import StorageError
-from producer.apps import App
 from producer.errors import LoginError, ProducerError
-from producer.grants import Grant, LoginStore
-from producer.login import browser_of, log_in
-from producer.logins import TOKEN_LIFE, store_of
-from producer.redirect import Redirect, redirect_uri
-from producer.spotify import Endpoints
+from producer.login.flow import browser_of, log_in
+from producer.login.redirect import Redirect, redirect_uri
+from producer.logins.apps import App
+from producer.logins.grants import Grant, LoginStore
+from producer.logins.login import TOKEN_LIFE, store_of
+from producer.spotify.client import Endpoints
 from tests.producer import browser
 from tests.producer.browser import browse
 from tests.producer.conftest import Run

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from producer.apps import App, app_of
 from producer.errors import LoginError, ProducerError, StateError
-from producer.logins import TOKEN_LIFE, Grant, days_left, default_store, ending_soon, logins_of, store_of
+from producer.logins.apps import App, app_of
+from producer.logins.login import TOKEN_LIFE, Grant, days_left, default_store, ending_soon, logins_of, store_of
 
 APP = {"SPOTIFY_CLIENT_ID": "id", "SPOTIFY_CLIENT_SECRET": "hidden-secret"}
 AT = datetime(2026, 5, 10, 20, tzinfo=UTC)

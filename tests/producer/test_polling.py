@@ -16,10 +16,10 @@ from demo.faults import DuplicateItems, Fault, LateListing, ShuffledItems, SlowA
 from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
-from producer.cursor import Cursors
 from producer.errors import PublishError
-from producer.polling import poll
-from producer.publishing import ArchiveDestination, Reject
+from producer.polling.poll import poll
+from producer.polling.publishing import ArchiveDestination, Reject
+from producer.state.cursor import Cursors
 from tests.producer.conftest import Run
 from tests.producer.exports import extended, identities, plays_in, write_json
 from tests.producer.look_alike import NOW, Spotify, items, leave_alone, spoil_one

@@ -11,10 +11,10 @@ import pytest
 from google.cloud import pubsub
 
 from pipelines.domain.play import from_message
-from producer.cursor import Cursors
 from producer.errors import PublishError
-from producer.polling import poll
-from producer.publishing import TopicDestination
+from producer.polling.poll import poll
+from producer.polling.publishing import TopicDestination
+from producer.state.cursor import Cursors
 from tests.producer.conftest import Run
 from tests.producer.look_alike import NOW, Spotify, items, spoil_one
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import grpc
 import pytest
 
-from producer.apps import App, app_of
 from producer.errors import LoginError, StateError
-from producer.logins import Grant, LoginStore, logins_of, store_of
-from producer.secret_manager import client_of
-from producer.spotify import Endpoints
-from producer.spotify import Spotify as Client
+from producer.logins.apps import App, app_of
+from producer.logins.login import Grant, LoginStore, logins_of, store_of
+from producer.logins.secret_manager import client_of
+from producer.spotify.client import Endpoints
+from producer.spotify.client import Spotify as Client
 from tests.producer.conftest import Run
 from tests.producer.look_alike import Spotify
 from tests.producer.secret_manager import SecretManager

@@ -18,8 +18,8 @@ import pytest
 
 from demo.faults import QuotaExceeded, RateLimited
 from pipelines.clock import utc_now
-from producer.cursor import Cursors
-from producer.stores import FileStore
+from producer.logins.stores import FileStore
+from producer.state.cursor import Cursors
 from tests.producer.conftest import Ran, Run
 from tests.producer.exports import plays_in
 from tests.producer.many_spotify import ManySpotify, log_in, sleeps

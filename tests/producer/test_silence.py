@@ -24,9 +24,9 @@ from demo.faults import (
 from demo.spotify_http import Call
 from pipelines.clock import utc_now
 from producer.errors import ProducerError
-from producer.login import log_in
-from producer.logins import App, Login, logins_of, store_of
-from producer.spotify import Endpoints, Spotify
+from producer.login.flow import log_in
+from producer.logins.login import App, Login, logins_of, store_of
+from producer.spotify.client import Endpoints, Spotify
 from tests.producer import look_alike
 from tests.producer.browser import browse
 from tests.pubsub_hosts import free_port

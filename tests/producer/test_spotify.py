@@ -31,9 +31,9 @@ from producer.errors import (
     StoppedError,
     UnreachableError,
 )
-from producer.logins import Grant, Login, logins_of, store_of
-from producer.spotify import Endpoints, Spotify
-from producer.transport import Transport
+from producer.logins.login import Grant, Login, logins_of, store_of
+from producer.spotify.client import Endpoints, Spotify
+from producer.spotify.transport import Transport
 from tests.producer.conftest import Run
 
 ROTATES = pytest.mark.parametrize("rotates", [True], indirect=True)

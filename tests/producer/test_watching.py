@@ -12,8 +12,8 @@ import pytest
 from demo.faults import NotJson, QuotaExceeded
 from pipelines.clock import utc_now
 from pipelines.domain.instants import parse
-from producer.grants import Grant
-from producer.stores import FileStore
+from producer.logins.grants import Grant
+from producer.logins.stores import FileStore
 from producer.watching import set_up_logging
 from tests.producer.conftest import Run
 from tests.producer.look_alike import spoil_one
@@ -60,7 +60,7 @@ def test_a_poll_in_json(
     assert entry == {
         "severity": "INFO",
         "message": f"ann: 50 listed, 50 new, 50 published to {tmp_path / 'archive'}",
-        "logger": "producer.running",
+        "logger": "producer.polling.running",
         "logging.googleapis.com/labels": {"account": "ann"},
         "event": "poll",
         "ok": True,

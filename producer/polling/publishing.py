@@ -25,8 +25,8 @@ from pipelines.archive import Archive
 from pipelines.domain.instants import rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, Source
-from producer.documents import ChangedError, documents_of
 from producer.errors import PublishError
+from producer.state.documents import ChangedError, documents_of
 
 _PATIENCE_SECONDS = 30.0
 _TRANSIENT = (

@@ -15,9 +15,9 @@ from typing import Any, Self
 from urllib.parse import quote, unquote
 
 from pipelines.domain.instants import parse, rfc3339
-from producer.documents import ChangedError, documents_of
 from producer.errors import StateError
 from producer.private_files import damaged
+from producer.state.documents import ChangedError, documents_of
 
 _FOLDER = "cursors"
 _ATTEMPTS = 20

@@ -13,18 +13,18 @@ from pathlib import Path
 from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.storage import StorageError
-from producer.account import Account, Outcome
-from producer.cursor import Cursors
 from producer.durations import text_of
 from producer.errors import LoginError, ProducerError
-from producer.health import Health, endpoint
-from producer.logins import LoginStore, logins_of, store_of
-from producer.publishing import ArchiveDestination, Destination, TopicDestination
-from producer.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once
-from producer.spotify import Endpoints, Spotify
+from producer.logins.login import LoginStore, logins_of, store_of
+from producer.logins.stores import logins_option
+from producer.polling.account import Account, Outcome
+from producer.polling.health import Health, endpoint
+from producer.polling.publishing import ArchiveDestination, Destination, TopicDestination
+from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once
+from producer.spotify.client import Endpoints, Spotify
+from producer.spotify.transport import Transport
+from producer.state.cursor import Cursors
 from producer.stopping import stopped_like_ctrl_c
-from producer.stores import logins_option
-from producer.transport import Transport
 
 _log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from producer.apps import CLIENT_ID, CLIENT_SECRET, DASHBOARD, App
 from producer.errors import LoginError, SpotifyError
-from producer.transport import Answer, NoAuth, Transport, unexpected
+from producer.logins.apps import CLIENT_ID, CLIENT_SECRET, DASHBOARD, App
+from producer.spotify.transport import Answer, NoAuth, Transport, unexpected
 
 SCOPE = "user-read-recently-played"
 

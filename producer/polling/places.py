@@ -51,7 +51,7 @@ def check_topic(topic: str) -> str:
     from google.auth.exceptions import GoogleAuthError
     from google.cloud.pubsub_v1 import PublisherClient
 
-    from producer.publishing import explanation
+    from producer.polling.publishing import explanation
 
     try:
         publisher = PublisherClient()

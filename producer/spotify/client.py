@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from producer.errors import LoginEndedError, LoginError, SpotifyError
-from producer.logins import Login
-from producer.oauth import SCOPE, Accounts
-from producer.transport import Bearer, Transport, Wait, unexpected
+from producer.logins.login import Login
+from producer.spotify.oauth import SCOPE, Accounts
+from producer.spotify.transport import Bearer, Transport, Wait, unexpected
 
 # All that Spotify ever lists.
 LISTED_AT_MOST = 50

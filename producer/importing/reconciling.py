@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-from producer.candidates import SECOND_MS, Candidates
-from producer.matching import pairs
-from producer.rows import ACCOUNT, EXTENDED, POLLED, Copies, Rows
+from producer.importing.candidates import SECOND_MS, Candidates
+from producer.importing.matching import pairs
+from producer.importing.rows import ACCOUNT, EXTENDED, POLLED, Copies, Rows
 
 # The instant of a row that is the same play as another row.
 DUPLICATE = -1

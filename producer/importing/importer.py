@@ -17,11 +17,11 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import SOURCE_RANK, Play, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError
 from producer.errors import ExportError
-from producer.exports import ExportFile, treatment
-from producer.known_plays import read_copies, touched_months
-from producer.progress import Meter, Progress, silent
-from producer.reconciling import DUPLICATE, Identities, identities
-from producer.rows import ACCOUNT, POLLED, Copies, Rows, Tracks
+from producer.importing.exports import ExportFile, treatment
+from producer.importing.known_plays import read_copies, touched_months
+from producer.importing.progress import Meter, Progress, silent
+from producer.importing.reconciling import DUPLICATE, Identities, identities
+from producer.importing.rows import ACCOUNT, POLLED, Copies, Rows, Tracks
 
 # Plays held in memory while their months fill up, and so the most that a file of the archive can get.
 _HELD_PLAYS = 50_000

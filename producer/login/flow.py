@@ -9,14 +9,14 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from pipelines.clock import Clock, utc_now
-from producer.apps import DASHBOARD, App, app_of
 from producer.errors import LoginError
-from producer.grants import TOKEN_LIFE, Grant, LoginStore
-from producer.oauth import SCOPE, Accounts, Attempt, Tokens
-from producer.redirect import Redirect, redirect_uri
-from producer.spotify import Api, Endpoints
-from producer.stores import logins_option, store_of
-from producer.transport import Transport, Wait
+from producer.login.redirect import Redirect, redirect_uri
+from producer.logins.apps import DASHBOARD, App, app_of
+from producer.logins.grants import TOKEN_LIFE, Grant, LoginStore
+from producer.logins.stores import logins_option, store_of
+from producer.spotify.client import Api, Endpoints
+from producer.spotify.oauth import SCOPE, Accounts, Attempt, Tokens
+from producer.spotify.transport import Transport, Wait
 
 _WITHIN_SECONDS = 5 * 60
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")

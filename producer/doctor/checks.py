@@ -14,16 +14,25 @@ import requests
 
 from pipelines.clock import utc_now
 from pipelines.domain.instants import to_the_second
-from producer.cursor import Cursor, Cursors
+from producer.doctor.findings import THREADS, Check, Finding, Level, run_all
 from producer.durations import text_of
 from producer.errors import LoginError, SpotifyError
-from producer.findings import THREADS, Check, Finding, Level, run_all
-from producer.logins import REFRESH_TOKEN, Login, app_of, days_left, default_store, ending_soon, logins_of, store_of
-from producer.places import check_folder_or_bucket, check_topic
-from producer.running import nobody
-from producer.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL
-from producer.spotify import Endpoints, Spotify
-from producer.transport import NoAuth, Transport
+from producer.logins.login import (
+    REFRESH_TOKEN,
+    Login,
+    app_of,
+    days_left,
+    default_store,
+    ending_soon,
+    logins_of,
+    store_of,
+)
+from producer.polling.places import check_folder_or_bucket, check_topic
+from producer.polling.running import nobody
+from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL
+from producer.spotify.client import Endpoints, Spotify
+from producer.spotify.transport import NoAuth, Transport
+from producer.state.cursor import Cursor, Cursors
 
 _SECONDS = 13.0
 _CLOCK_SECONDS = (3, 4)  # to connect, and for the answer

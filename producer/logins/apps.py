@@ -65,7 +65,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _from_secret_manager(name: str) -> dict[str, Any]:
     """The latest version holds the JSON of a file, or the client secret and nothing else."""
     # Google's client takes half a second to import.
-    from producer.secret_manager import read_secret
+    from producer.logins.secret_manager import read_secret
 
     text = read_secret(name)
     try:

@@ -5,8 +5,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from producer.matching import Candidate
-from producer.rows import ACCOUNT, NO_TRACK, POLLED, Copies, Rows
+from producer.importing.matching import Candidate
+from producer.importing.rows import ACCOUNT, NO_TRACK, POLLED, Copies, Rows
 
 # Exports have whole seconds, and the API may stamp a play seconds later. Up to 15 s no known play is near the ends
 # of two rows: plays that count, of one track, end at least 30 s apart.

@@ -12,9 +12,9 @@ from typing import Any
 from pipelines.domain.instants import from_millis, parse, to_millis, to_the_second
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import from_recently_played
-from producer.cursor import Cursor, Cursors, Gap, Known
-from producer.publishing import Destination, Reject
-from producer.spotify import LISTED_AT_MOST
+from producer.polling.publishing import Destination, Reject
+from producer.spotify.client import LISTED_AT_MOST
+from producer.state.cursor import Cursor, Cursors, Gap, Known
 
 # Four times what Spotify lists at once: an instant that has left it stays known for a while, in case that one
 # listing was incomplete.

@@ -4,7 +4,7 @@ import shlex
 from datetime import date, datetime, timedelta
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, month_text
-from producer.importing import Report
+from producer.importing.importer import Report
 
 _POLL_FIRST = (
     "note: none of these months was polled into the archive yet. A play of this export that Spotify still lists\n"

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pipelines.storage import StorageError
-from producer.apps import App, app_of
 from producer.errors import StateError
-from producer.grants import TOKEN_LIFE, Grant, LoginStore
+from producer.logins.apps import App, app_of
+from producer.logins.grants import TOKEN_LIFE, Grant, LoginStore
+from producer.logins.stores import default_store, logins_option, store_of
 from producer.private_files import load, save
-from producer.stores import default_store, logins_option, store_of
 
 __all__ = [
     "REFRESH_TOKEN", "TOKEN_LIFE", "App", "Grant", "Login", "LoginStore", "app_of", "days_left", "default_store",

@@ -8,12 +8,12 @@ from typing import Any
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.instants import to_the_second
 from pipelines.storage import StorageError
-from producer.cursor import Cursor, Cursors, Known
 from producer.errors import LoginError, ProducerError, RateLimitedError
-from producer.logins import Login, days_left, ending_soon
-from producer.polling import Polled, poll
-from producer.publishing import Destination
-from producer.spotify import Spotify
+from producer.logins.login import Login, days_left, ending_soon
+from producer.polling.poll import Polled, poll
+from producer.polling.publishing import Destination
+from producer.spotify.client import Spotify
+from producer.state.cursor import Cursor, Cursors, Known
 
 # Spotify's limits end within a day.
 _LONGEST_WAIT = timedelta(days=1, hours=1)

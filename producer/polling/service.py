@@ -13,8 +13,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from pipelines.clock import utc_now
-from producer.account import Account, Outcome
-from producer.schedule import Schedule, Steady, Turn
+from producer.polling.account import Account, Outcome
+from producer.polling.schedule import Schedule, Steady, Turn
 
 # Spotify answers in a fraction of a second: so many threads poll a hundred accounts a second.
 THREADS = 32

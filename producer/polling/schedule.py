@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from producer.account import Account
+from producer.polling.account import Account
 
 # A machine that slept is noticed within so long.
 _LONGEST_WAIT_SECONDS = 15.0

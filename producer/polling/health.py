@@ -12,8 +12,8 @@ import orjson
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.instants import rfc3339
-from producer.account import Account, Outcome
 from producer.errors import ProducerError
+from producer.polling.account import Account, Outcome
 
 _HOST = "127.0.0.1"
 _CLIENT_SECONDS = 5

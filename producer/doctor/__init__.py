@@ -1,0 +1,1 @@
+"""``checks`` is what is looked at, ``findings`` what is said of it."""

@@ -1,0 +1,1 @@
+"""Logging in: ``flow`` leads through it, ``redirect`` is where the browser comes back to."""
