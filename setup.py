@@ -39,6 +39,7 @@ setup(
         "pipelines.warehouse",
         "producer",
         "producer.doctor",
+        "producer.identity",
         "producer.importing",
         "producer.login",
         "producer.logins",

@@ -95,7 +95,8 @@ class Demonstration:
         if path is None:
             listens = self.listener.listens(self.live_from - _PAST, self.live_from)
             path = write_export(self.folder / "my_spotify_data.zip", listens)
-        self._command("producer", "import", str(path), "--user", user, "--archive", str(self.archive))
+        to = ("--user", user, "--archive", str(self.archive), *self._own_state())
+        self._command("producer", "import", str(path), *to)
 
     def _rebuild(self) -> None:
         self._say(3, "The tables of every month, made from the archive")

@@ -76,12 +76,13 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
     parser.add_argument(
         "paths", metavar="PATH", nargs="+", type=Path, help="a zip, a folder or a JSON file of an export"
     )
-    parser.add_argument("--user", help="whose plays they are (default: the account that is polled, if it is one)")
+    parser.add_argument("--user", help="whose plays they are (default: the account that has logged in, if it is one)")
     parser.add_argument(
         "--archive", metavar="A", help="a folder or gs://bucket/folder to write to, and to compare with"
     )
     parser.add_argument("--dry-run", action="store_true", help="report what an import would do, write nothing")
     _add_time_zone(parser)
+    _add_logins(parser)
     _add_state(parser)
 
     def run(options: argparse.Namespace) -> str:
@@ -94,6 +95,7 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
             dry_run=options.dry_run,
             calendar=options.time_zone or Calendar(),
             state=options.state,
+            logins=options.logins,
         )
 
     parser.set_defaults(run=run)

@@ -16,22 +16,32 @@ from producer.importing.exports import find
 from producer.importing.importer import Importer, Report
 from producer.importing.progress import ProgressBar
 from producer.importing.report import text_of
+from producer.logins.stores import store_of
 from producer.state.cursor import Cursors
 from producer.stopping import stopped_like_ctrl_c
 
 
 def import_exports(
-    paths: list[Path], *, user: str | None, archive: str | None, dry_run: bool, calendar: Calendar, state: str
+    paths: list[Path],
+    *,
+    user: str | None,
+    archive: str | None,
+    dry_run: bool,
+    calendar: Calendar,
+    state: str,
+    logins: str,
 ) -> str:
     """Import exports into the archive; in a dry run, say what an import would do, with or without an archive.
 
     Raises ProducerError and StorageError, and KeyboardInterrupt where the process is asked to end.
     """
     started = time.perf_counter()
-    user = user or only_account(state)
-    now = utc_now()
+    cursors = Cursors(state)
+    accounts = store_of(logins).accounts()
+    user = user or only(accounts or cursors.accounts())
+    is_account = user in accounts or cursors.load(user).polled_at is not None
     progress = ProgressBar(sys.stderr)
-    importer = Importer(user, calendar, now, progress)
+    importer = Importer(user, calendar, utc_now(), cursors, progress)
     try:
         with stopped_like_ctrl_c():
             report = importer.run(find(paths), Archive(archive) if archive else None, dry_run=dry_run)
@@ -39,13 +49,13 @@ def import_exports(
         progress.clear()
     seconds = time.perf_counter() - started
     written_to = None if dry_run else archive
-    text = text_of(report, time_zone=calendar.time_zone, seconds=seconds, written_to=written_to, now=now)
-    return text if dry_run else "\n".join([text, *_close_gaps(state, user, report)])
+    text = text_of(report, time_zone=calendar.time_zone, seconds=seconds, written_to=written_to)
+    lines = [text] if dry_run else [text, *_close_gaps(cursors, user, report)]
+    return "\n".join(lines if is_account else [*lines, "", _name_note(user)])
 
 
-def _close_gaps(state: str, user: str, report: Report) -> list[str]:
+def _close_gaps(cursors: Cursors, user: str, report: Report) -> list[str]:
     """Forget the gaps that an import closed, and say which."""
-    cursors = Cursors(state)
     closed = [gap for first, last in report.covered for gap in cursors.close_gaps(user, first, last)]
     return [f"closed the gap between {to_the_second(gap.start)} and {to_the_second(gap.end)}" for gap in closed]
 
@@ -95,13 +105,20 @@ def local_folder(state: str) -> Path:
     return Path(default_state() if state.startswith("gs://") else state)
 
 
-def only_account(state: str) -> str:
-    """The account that was polled, if it is one. Raises StateError, which says to name the user."""
-    accounts = Cursors(state).accounts()
+def only(accounts: list[str]) -> str:
+    """The account that has logged in, or was polled, if it is one. Raises StateError, which says to name the user."""
     if len(accounts) == 1:
         return accounts[0]
-    known = f"{state} knows {len(accounts)} accounts ({', '.join(accounts)})" if accounts else "none was polled here"
+    known = f"{len(accounts)} accounts are known here ({', '.join(accounts)})" if accounts else "nobody has logged in"
     raise StateError(
-        f"whose plays are they? {known}: say --user NAME. With the account id that polling uses, imported "
-        "and polled plays belong together"
+        f"whose plays are they? {known}: say --user NAME. To poll the account too, log in first: "
+        "polled plays have the account's id, and imported ones belong to them under that id only"
+    )
+
+
+def _name_note(user: str) -> str:
+    return (
+        f"note: no account {user} has logged in or was polled here. Polled plays have their account's id, and imported "
+        "ones\nbelong to them under that id only. To poll the account too: python -m producer login, then import into "
+        "an empty\narchive without --user."
     )

@@ -14,8 +14,12 @@ examples:
   some of its files, into a bucket:
     python -m producer import Streaming_History_Audio_*.json --user me --archive gs://my-bucket/archive
 
+  the account that has logged in:
+    python -m producer import my_spotify_data.zip --archive ~/music/archive
+
 Importing the same export again, or a newer one that contains it, counts no play twice. Nor is a play counted twice
-that was polled into the archive before: poll first, then import. docs/import.md says how they are matched.
+that is polled too, before or after: log in first, leave out --user, and give --state as polling has it.
+docs/import.md says how plays are matched.
 """
 
 LOGIN = f"""\

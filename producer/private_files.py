@@ -14,21 +14,23 @@ from producer.errors import StateError
 _POLL_AGAIN = "remove it and poll again: what Spotify still lists is published once more, which counts nothing twice"
 
 
-def save(path: Path, value: dict[str, Any]) -> None:
-    """Replace the file. After a crash it holds the old value or the new one. Raises StorageError."""
+def save(path: Path, value: dict[str, Any]) -> bytes:
+    """Replace the file; its bytes. After a crash it holds the old value or the new one. Raises StorageError."""
+    data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Of two processes that write at once, each has a file of its own, 0600 from the start.
         handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+                file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             Path(part).replace(path)
         except BaseException:
             Path(part).unlink(missing_ok=True)
             raise
+    return data
 
 
 def load(path: Path, *, remedy: str = _POLL_AGAIN) -> dict[str, Any] | None:

@@ -1,4 +1,1 @@
-"""``exports`` and ``rows`` read, ``importer`` leads, ``report`` and ``progress`` tell.
-
-``known_plays``, ``candidates``, ``matching`` and ``reconciling`` decide which instant a row has.
-"""
+"""``exports`` reads, ``importer`` leads, ``known_plays`` asks the archive, ``report`` and ``progress`` tell."""

@@ -1,8 +1,9 @@
 """Exports into the archive, in two passes over the files.
 
 The first pass reads every file and finds whatever is wrong with one before anything is written. Then the archive
-is asked what it knows of the same months, and every play gets its identity. The second pass reads the files again,
-one at a time, and writes by month the plays that the archive does not have.
+and the account's state are asked what they know of the same months, and every play gets its identity. The newest are
+kept in the state, for polls that list them later. The second pass reads the files again, one at a time, and writes by
+month the plays that the archive does not have.
 """
 
 from collections import Counter
@@ -17,11 +18,12 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import SOURCE_RANK, Play, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError
 from producer.errors import ExportError
+from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
+from producer.identity.rows import ACCOUNT, Copies, Rows, Tracks
 from producer.importing.exports import ExportFile, treatment
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.progress import Meter, Progress, silent
-from producer.importing.reconciling import DUPLICATE, Identities, identities
-from producer.importing.rows import ACCOUNT, POLLED, Copies, Rows, Tracks
+from producer.state.cursor import Cursor, Cursors
 
 # Plays held in memory while their months fill up, and so the most that a file of the archive can get.
 _HELD_PLAYS = 50_000
@@ -44,8 +46,7 @@ class Report:
 
     ``months`` counts the plays of the export by month; of these, ``polled`` were known from polling, ``exported``
     only from the other kind of export, and ``archived`` were imported before. ``covered`` has the first and the
-    last play (UTC) of each export: plays that the account made in between are known now. ``was_polled`` says
-    whether the archive has any polled play of the user in these months.
+    last play (UTC) of each export: plays that the account made in between are known now.
     """
 
     files: int = 0
@@ -57,7 +58,6 @@ class Report:
     polled: int = 0
     exported: int = 0
     archived: int = 0
-    was_polled: bool = False
     written: list[str] = field(default_factory=list)
 
     @property
@@ -83,22 +83,21 @@ class Importer:
     user_id: str
     calendar: Calendar
     ingested_at: datetime
+    cursors: Cursors
     progress: Progress = silent
 
     def run(self, files: list[ExportFile], archive: Archive | None, *, dry_run: bool = False) -> Report:
         """Read the files and write their plays; in a dry run or without an archive, only say what would be written.
 
-        Raises ExportError before anything is written where a file is broken, and StorageError where the
-        archive cannot be read or written. What was written by then are whole files with the right identities:
+        Raises ExportError before anything is written where a file is broken, and StorageError and StateError where
+        archive or state cannot be read or written. What was written by then are whole files with the right identities:
         importing again completes them.
         """
         dry_run = dry_run or archive is None
         report = Report(files=len(files))
         meter = Meter(self.progress, sum(file.size for file in files) * (1 if dry_run else 2))
         rows = self._survey(files, report, meter)
-        copies = self._copies(rows, archive, meter)
-        report.was_polled = POLLED in copies.sources
-        decided = identities(rows, copies)
+        decided = self._decide(rows, self._copies(rows, archive, meter), dry_run=dry_run)
         missing = self._count(decided, report)
         if archive is not None and not dry_run and missing:
             known_ids = rows.all_tracks.ids_by_names() if ACCOUNT in rows.sources else {}
@@ -144,6 +143,23 @@ class Importer:
             return Copies(rows.all_tracks)
         months = touched_months(rows.instants, self.calendar)
         return read_copies(archive, months, self.user_id, rows.all_tracks, lambda: meter.tell("comparing"))
+
+    def _decide(self, rows: Rows, copies: Copies, *, dry_run: bool) -> Identities:
+        """Every row's instant. It is settled in the state before anything is written, as a poll's is."""
+        found: list[Identities] = []
+
+        def settled(cursor: Cursor) -> Cursor:
+            # What was polled a moment ago may not be in the archive yet.
+            known = copies.with_polled(cursor.polled)
+            found.append(identities(rows, known))
+            return replace(cursor, imported=newest(rows, known, found[-1], cursor.imported))
+
+        known = self.cursors.read(self.user_id)
+        if dry_run:
+            settled(known.cursor)
+        else:
+            self.cursors.change(known, settled)
+        return found[-1]
 
     def _count(self, decided: Identities, report: Report) -> Counter[date]:
         """What was decided into the report; the plays that the archive does not have, by month."""

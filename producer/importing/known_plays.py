@@ -8,7 +8,7 @@ from pipelines.archive import Archive, fields_of
 from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import SOURCE_RANK
-from producer.importing.rows import Copies, Tracks
+from producer.identity.rows import Copies, Tracks
 
 _FIELDS = ("user_id", "played_at", "track_id", "track_name", "artists", "ms_played", "source")
 _DAY = 86_400_000

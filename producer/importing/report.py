@@ -1,20 +1,13 @@
 """What a person reads after an import."""
 
 import shlex
-from datetime import date, datetime, timedelta
+from datetime import date
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, month_text
 from producer.importing.importer import Report
 
-_POLL_FIRST = (
-    "note: none of these months was polled into the archive yet. A play of this export that Spotify still lists\n"
-    "would be counted twice by a later poll; to poll this account, poll once before you import."
-)
-# What Spotify still lists can be in an export that is not older.
-_STILL_LISTED = timedelta(days=30)
 
-
-def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str | None, now: datetime) -> str:
+def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str | None) -> str:
     """The report of an import, several lines; ``written_to`` is None for a dry run."""
     lines = [
         f"read        {report.rows:>9,} rows of {_count(report.files, 'file')}",
@@ -36,8 +29,6 @@ def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str |
         files = _count(len(report.written), "file")
         lines.append(f"written     {new:>9,} {_noun(new, 'play')} in {files} to {written_to}")
     lines.append(f"took        {seconds:>9.1f} s, {report.rows / max(seconds, 1e-3):,.0f} rows/s")
-    if report.last and not report.was_polled and now - report.last < _STILL_LISTED:
-        lines += ["", _POLL_FIRST]
     if written_to is None:
         lines += ["", "next: the same command without --dry-run"]
     elif report.plays:

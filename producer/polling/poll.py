@@ -1,6 +1,8 @@
 """One poll: what Spotify lists, less what was published before, to the destination; then the cursor.
 
-The cursor moves last. Whatever happens before that, the next poll publishes again, and skips nothing.
+The cursor moves last. Whatever happens before that, the next poll publishes again, and skips nothing. Under which
+instants plays are published is kept in the cursor before: whoever publishes them again, or imports them, does it
+under the same.
 """
 
 import logging
@@ -12,6 +14,8 @@ from typing import Any
 from pipelines.domain.instants import from_millis, parse, to_millis, to_the_second
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import from_recently_played
+from producer.identity.listing import instants_of
+from producer.identity.remembered import POLLED_PLAYS, TrackName
 from producer.polling.publishing import Destination, Reject
 from producer.spotify.client import LISTED_AT_MOST
 from producer.state.cursor import Cursor, Cursors, Gap, Known
@@ -19,6 +23,8 @@ from producer.state.cursor import Cursor, Cursors, Gap, Known
 # Four times what Spotify lists at once: an instant that has left it stays known for a while, in case that one
 # listing was incomplete.
 _KNOWN_INSTANTS = 4 * LISTED_AT_MOST
+# An end may be that much before the instant that the API gives: account data has whole minutes.
+_MARGIN_MS = 120_000
 _log = logging.getLogger(__name__)
 
 
@@ -69,11 +75,14 @@ def poll(
     known = known or cursors.read(account_id)
     listed = _read(items, account_id, now, set(known.cursor.published))
     digests = set(known.cursor.rejected)
-    new = [play for _, play in sorted(listed.new.items())]
+    _, known = cursors.change(known, lambda cursor: _settled(cursor, listed))
+    instants = {play.stamp: play.instant for play in known.cursor.polled}
+    new = [replace(play, played_at=from_millis(instants[stamp])) for stamp, play in sorted(listed.new.items())]
     new_rejects = [reject for digest, reject in listed.rejects.items() if digest not in digests]
     if new or new_rejects:
         destination.publish(new, new_rejects)
-    before, after = cursors.change(known, lambda cursor: _moved(cursor, listed))
+    before, known = cursors.change(known, lambda cursor: _moved(cursor, listed))
+    after = known.cursor
     for gap in after.gaps:
         if gap in before.gaps or gap.told_at != now:
             continue  # known, or what is left of one
@@ -88,9 +97,25 @@ def poll(
     return Polled(len(items), len(new), len(listed.instants) - len(new), len(new_rejects), after)
 
 
+def _settled(cursor: Cursor, listed: _Listed) -> Cursor:
+    """The cursor before a poll publishes: it has the instants of all plays that are new."""
+    settled = {play.stamp for play in cursor.polled}
+    unsettled = {stamp: _track(play) for stamp, play in listed.new.items() if stamp not in settled}
+    if not unsettled:
+        return cursor
+    return replace(cursor, polled=(*cursor.polled, *instants_of(unsettled, cursor.polled, cursor.imported)))
+
+
+def _track(play: Play) -> TrackName:
+    return TrackName(play.track_id, play.artists[0].name if play.artists else "", play.track_name)
+
+
 def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
     """The cursor after a poll whose plays are all published."""
     instants = sorted({*cursor.published, *listed.instants})
+    polled = tuple(sorted(cursor.polled)[-POLLED_PLAYS:])
+    # Spotify no longer lists plays that are older than that many others.
+    oldest = polled[0].stamp - _MARGIN_MS if len(polled) == POLLED_PLAYS else 0
     return replace(
         cursor,
         newest=instants[-1] if instants else None,
@@ -101,6 +126,8 @@ def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
         # A clock that was set back makes no negative time.
         interval=max(listed.at - cursor.polled_at, timedelta()) if cursor.polled_at else None,
         retry_at=None,
+        polled=polled,
+        imported=tuple(play for play in cursor.imported if play.end > oldest),
     )
 
 

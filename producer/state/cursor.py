@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 
 from pipelines.domain.instants import parse, rfc3339
 from producer.errors import StateError
+from producer.identity.remembered import ImportedPlay, PolledPlay
 from producer.private_files import damaged
 from producer.state.documents import ChangedError, documents_of
 
@@ -68,6 +69,9 @@ class Cursor:
     one, is told from those that were there before. ``rejected`` are digests of the unreadable items that were
     listed last time. ``polled_at`` is the last poll that went well, ``interval`` the time between it and the
     one before, and before ``retry_at`` Spotify asked not to be asked again.
+
+    ``polled`` and ``imported`` are the newest plays of each kind, oldest first. They are put here before they are
+    published or written, which settles under which instants that is done.
     """
 
     account_id: str
@@ -78,6 +82,8 @@ class Cursor:
     polled_at: datetime | None = None
     interval: timedelta | None = None
     retry_at: datetime | None = None
+    polled: tuple[PolledPlay, ...] = ()
+    imported: tuple[ImportedPlay, ...] = ()
 
 
 Change = Callable[[Cursor], Cursor]
@@ -113,7 +119,7 @@ class Cursors:
         """The account's cursor alone. Raises StateError and StorageError."""
         return self.read(account_id).cursor
 
-    def change(self, known: Known, change: Change) -> tuple[Cursor, Cursor]:
+    def change(self, known: Known, change: Change) -> tuple[Cursor, Known]:
         """Change the account's cursor, starting from what is known; the cursor that was changed, and its successor.
 
         ``change`` is called again, with a newer cursor, where another process was faster. Raises StateError and
@@ -123,14 +129,14 @@ class Cursors:
         for attempt in range(_ATTEMPTS):
             changed = change(known.cursor)
             if changed == known.cursor:
-                return known.cursor, changed
+                return known.cursor, known
             try:
-                self._documents.replace(name, _to_record(changed), known.version)
+                version = self._documents.replace(name, _to_record(changed), known.version)
             except ChangedError:
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two don't keep meeting
                 known = self.read(known.cursor.account_id)
             else:
-                return known.cursor, changed
+                return known.cursor, Known(changed, version)
         raise StateError(f"{self._documents.place(name)} is changed by others all the time; poll from one place only")
 
     def gaps(self, account_id: str) -> list[Gap]:
@@ -171,6 +177,8 @@ def _to_record(cursor: Cursor) -> dict[str, Any]:
         "polled_at": cursor.polled_at and rfc3339(cursor.polled_at),
         "interval": None if cursor.interval is None else cursor.interval.total_seconds(),
         "retry_at": cursor.retry_at and rfc3339(cursor.retry_at),
+        "polled": [play.to_record() for play in cursor.polled],
+        "imported": [play.to_record() for play in cursor.imported],
     }
 
 
@@ -186,6 +194,8 @@ def _from_record(value: dict[str, Any]) -> Cursor:
         polled_at=_instant(value.get("polled_at")),
         interval=None if interval is None else timedelta(seconds=interval),
         retry_at=_instant(value.get("retry_at")),
+        polled=tuple(map(PolledPlay.from_record, value.get("polled", ()))),
+        imported=tuple(map(ImportedPlay.from_record, value.get("imported", ()))),
     )
 
 

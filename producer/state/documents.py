@@ -43,8 +43,11 @@ class Documents(Protocol):
     def read(self, name: str) -> Document:
         """Raises StateError for what is no JSON object, and StorageError."""
 
-    def replace(self, name: str, value: dict[str, Any], version: object) -> None:
-        """Put the value there if the document still has this version. Raises ChangedError, StateError, StorageError."""
+    def replace(self, name: str, value: dict[str, Any], version: object) -> object:
+        """Put the value there if the document still has this version; its new version.
+
+        Raises ChangedError, StateError and StorageError.
+        """
 
     def names(self, folder: str) -> list[str]:
         """The documents in a folder, sorted. Raises StorageError."""
@@ -70,13 +73,13 @@ class LocalDocuments:
         data = self._bytes(name)
         return Document(None if data is None else _parsed(data, self.place(name)), data)
 
-    def replace(self, name: str, value: dict[str, Any], version: object) -> None:
+    def replace(self, name: str, value: dict[str, Any], version: object) -> object:
         """Compare and rename under a lock that processes and threads share."""
         path = self._root / name
         with _locked(path):
             if self._bytes(name) != version:
                 raise ChangedError
-            save(path, value)
+            return save(path, value)
 
     def names(self, folder: str) -> list[str]:
         """The names of the folder's JSON files."""
@@ -124,7 +127,7 @@ class BucketDocuments:
                     continue  # replaced in between: whoever did that is done, so this ends
                 return Document(_parsed(data, self.place(name)), generation)
 
-    def replace(self, name: str, value: dict[str, Any], version: object) -> None:
+    def replace(self, name: str, value: dict[str, Any], version: object) -> object:
         """Upload if the generation still matches.
 
         The client tries again when an answer is lost, and may so be refused because of its own first try.
@@ -142,6 +145,7 @@ class BucketDocuments:
                 )
             except PreconditionFailed:
                 raise ChangedError from None
+            return blob.generation
 
     def names(self, folder: str) -> list[str]:
         """The names of the JSON objects right under the folder."""

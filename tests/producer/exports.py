@@ -1,4 +1,4 @@
-"""Builders for exports, as Spotify writes them, and a reader of what came of them."""
+"""Builders for exports and for what the API lists, as Spotify writes them, and a reader of what came of them."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -53,6 +53,14 @@ def episode(ts: str = "2026-05-01T12:00:00Z") -> dict[str, Any]:
 def account(end: str = "2026-05-01 10:00", track: str = "a", ms_played: int = 180_000) -> dict[str, Any]:
     """A row of the account data."""
     return {"endTime": end, "artistName": "Artist", "trackName": f"Track {track}", "msPlayed": ms_played}
+
+
+def listed(stamp: str = "2026-05-01T10:00:00.500Z", track: str = "a", **more: Any) -> dict[str, Any]:
+    """An item of the recently-played endpoint."""
+    artists = [{"id": "artist-id", "name": "Artist"}]
+    album = {"id": "album-id", "name": "Album", "artists": artists, "images": []}
+    about = {"id": track, "name": f"Track {track}", "artists": artists, "album": album, "duration_ms": 180_000}
+    return {"track": about | more, "played_at": stamp, "context": None}
 
 
 def write_json(path: Path, rows: Any) -> Path:

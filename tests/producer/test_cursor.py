@@ -15,11 +15,15 @@ from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.storage import client
 from producer.errors import StateError
+from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
+from producer.identity.rows import ACCOUNT
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination
 from producer.state.cursor import Cursor, Cursors, Gap
 from producer.state.documents import ChangedError, documents_of
 from tests.producer.bucket import Bucket, nothing
+from tests.producer.exports import extended, plays_in
+from tests.producer.history import History
 from tests.producer.look_alike import NOW, items
 
 REPOSITORY = Path(__file__).parents[2]
@@ -59,6 +63,8 @@ def test_a_cursor_comes_back_as_it_was(state: str) -> None:
         polled_at=NOW,
         interval=timedelta(minutes=10),
         retry_at=NOW + timedelta(days=1),
+        polled=(PolledPlay(3, 2, TrackName("t", "Ärtist", "")),),
+        imported=(ImportedPlay(2, 1, 30_000, ACCOUNT, True, TrackName("names:1", "A", "B")),),
     )
     cursors.change(cursors.read("me"), lambda _: cursor)
     assert Cursors(state).load("me") == cursor
@@ -84,7 +90,7 @@ def test_the_loser_reads_again_and_loses_nothing(state: str) -> None:
     cursors.change(cursors.read("me"), add(1))
     before, after = cursors.change(known, add(2))
     assert before.published == (1,)
-    assert after.published == cursors.load("me").published == (1, 2)
+    assert after.cursor.published == cursors.load("me").published == (1, 2)
 
 
 def test_many_at_once_lose_nothing(state: str) -> None:
@@ -133,6 +139,24 @@ def test_two_pollers_of_one_account(bucket: Bucket, tmp_path: Path) -> None:
     assert polled.cursor.newest == max(polled.cursor.published)
 
 
+@pytest.mark.parametrize("first", ["poll", "import"])
+def test_a_poll_in_the_middle_of_an_import_and_the_other_way_around(first: str, bucket: Bucket, tmp_path: Path) -> None:
+    """Each settles the instants of its plays in the middle of the other's settling of its own."""
+    history = History(tmp_path, "gs://bucket/state")
+    stamp, row = "2026-05-01T10:00:00.500Z", extended("2026-05-01T10:00:00Z")
+
+    def meanwhile(_: str) -> None:
+        bucket.before_upload = nothing
+        history.load(row) if first == "poll" else history.poll(stamp, is_late=True)
+
+    bucket.before_upload = meanwhile
+    history.poll(stamp, is_late=True) if first == "poll" else history.load(row)
+    history.stream()
+    assert bucket.refused == 1
+    assert len(plays_in(tmp_path / "archive")) == 2
+    assert len(history.counted()) == 1
+
+
 def test_a_gap_that_another_poller_saw_filled_is_none(tmp_path: Path) -> None:
     cursors = Cursors(tmp_path / "state")
     destination = ArchiveDestination(Archive(str(tmp_path)), Calendar(), tmp_path)
@@ -169,7 +193,16 @@ def test_state_of_the_first_version_is_read(tmp_path: Path) -> None:
     assert Cursors(tmp_path).load("me") == Cursor("me", 2, (1, 2))
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"account_id": "me", "newest": 1, "published": [], "gaps": [1]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "{}",
+        '{"account_id": "me", "newest": 1, "published": [], "gaps": [1]}',
+        '{"account_id": "me", "newest": 1, "published": [], "rejected": [], "imported": [[1]]}',
+    ],
+)
 def test_damaged_state_is_told(state: str, text: str, bucket: Bucket) -> None:
     if state.startswith("gs://"):
         bucket.objects["state/cursors/me.json"] = 7, text.encode()

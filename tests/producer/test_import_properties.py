@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -64,8 +65,15 @@ def told_by(plays: list[Real], draw: st.DataObject) -> list[Real]:
 
 
 def poll(history: History, plays: list[Real]) -> None:
+    """A poll of another state: the archive alone knows of it."""
     for play in plays:
-        history.poll(rfc3339(play.stamp), track=play.track)
+        history.poll_elsewhere(rfc3339(play.stamp), track=play.track)
+
+
+def poll_here(history: History, plays: list[Real], draw: st.DataObject) -> None:
+    """The plays may still be on their way when the next thing happens, and the poll may end at any point."""
+    is_late, fails = draw.draw(st.booleans()), draw.draw(st.sampled_from([None, None, "before", "after"]))
+    history.poll(*((rfc3339(play.stamp), play.track) for play in plays), is_late=is_late, fails=fails)
 
 
 def tracks(plays: list[Play] | list[Real]) -> list[str]:
@@ -84,6 +92,34 @@ def test_each_play_counts_once_whatever_was_polled_before(plays: list[Real], dat
         minutes = [play.in_account_data for play in told_by(plays, data)]
         for rows in (*data.draw(st.permutations([whole, part])), whole, minutes, whole):
             history.load(*rows)
+        assert tracks(history.counted()) == tracks(plays)
+
+
+@pytest.mark.parametrize("export", ["extended export", "account data"])
+@settings(max_examples=100, deadline=None)
+@given(plays=histories(), data=st.data())
+def test_each_play_counts_once_whenever_it_is_polled(export: str, plays: list[Real], data: st.DataObject) -> None:
+    """Polls and imports in every order, each of what there happens to be, and some of them interrupted."""
+
+    def rows(plays: list[Real]) -> list[dict[str, Any]]:
+        return [play.exported if export == "extended export" else play.in_account_data for play in plays]
+
+    with tempfile.TemporaryDirectory() as folder:
+        history = History(Path(folder))
+        for step in data.draw(st.lists(st.sampled_from(["poll", "import", "import in vain", "stream"]), max_size=6)):
+            some = told_by(plays, data)
+            match step:
+                case "poll":
+                    poll_here(history, some, data)
+                case "import":
+                    history.load(*rows(some))
+                case "import in vain":
+                    history.load_in_vain(*rows(some))
+                case "stream":
+                    history.stream()
+        history.load(*rows(plays))
+        poll_here(history, plays, data)
+        history.stream()
         assert tracks(history.counted()) == tracks(plays)
 
 

@@ -3,17 +3,24 @@
 import json
 import random
 import tempfile
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from demo.catalogue import Track
+from demo.export import write_export
 from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Source
 from producer.__main__ import main
 from producer.importing import importer
+from producer.logins.grants import Grant
+from producer.logins.stores import FileStore, default_store
+from producer.state.cursor import Cursors
 from tests.producer.conftest import Run
 from tests.producer.exports import (
     account,
@@ -25,6 +32,7 @@ from tests.producer.exports import (
     write_json,
     write_zip,
 )
+from tests.producer.look_alike import LISTENER, NOW, Spotify
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "real"
 FOLDER = "Spotify Extended Streaming History"
@@ -188,20 +196,49 @@ def test_what_is_held_in_memory_is_limited_and_nothing_is_lost(
     assert len(set(identities(plays_in(tmp_path / "archive")))) == len(rows)
 
 
-def test_the_user_is_the_account_that_is_polled_if_it_is_one(run: Run, tmp_path: Path) -> None:
+def test_the_user_is_the_account_that_has_logged_in_or_was_polled_if_it_is_one(run: Run, tmp_path: Path) -> None:
     export = write_json(tmp_path / "endsong_0.json", ROWS)
-    options = ("--archive", tmp_path / "archive", "--state", tmp_path / "state")
+    logins, state = tmp_path / "logins", tmp_path / "state"
+    options = ("--archive", tmp_path / "archive", "--state", state, "--logins", logins)
     ran = run("import", export, *options)
     assert ran.code == 1
-    assert "--user NAME" in ran.err
-    cursor: dict[str, object] = {"account_id": "someone", "newest": None, "published": [], "rejected": []}
-    write_json(tmp_path / "state" / "cursors" / "someone.json", cursor)
-    assert run("import", export, *options).code == 0
+    assert "nobody has logged in: say --user NAME" in ran.err
+    cursors = Cursors(state)
+    cursors.change(cursors.read("someone"), lambda cursor: replace(cursor, polled_at=NOW))
+    ran = run("import", export, *options)
+    assert (ran.code, "note:" in ran.out) == (0, False)
     assert {play.user_id for play in plays_in(tmp_path / "archive")} == {"someone"}
-    write_json(tmp_path / "state" / "cursors" / "other.json", cursor | {"account_id": "other"})
+    FileStore(logins).save(Grant("ann", "token", NOW))
+    assert run("import", export, *options).code == 0
+    assert {play.user_id for play in plays_in(tmp_path / "archive")} == {"ann", "someone"}
+    FileStore(logins).save(Grant("bob", "token", NOW))
     ran = run("import", export, *options)
     assert ran.code == 1
-    assert "2 accounts (other, someone)" in ran.err
+    assert "2 accounts are known here (ann, bob): say --user NAME" in ran.err
+
+
+def test_a_name_that_no_account_has_is_told(run: Run, tmp_path: Path) -> None:
+    export = write_json(tmp_path / "endsong_0.json", ROWS)
+    for _ in range(2):
+        assert "note: no account me has logged in" in run("import", export, "--user", "me", "--archive", tmp_path).out
+    FileStore(Path(default_store())).save(Grant("me", "token", NOW))
+    assert "note:" not in run("import", export, "--user", "me", "--archive", tmp_path).out
+
+
+def test_a_new_user_imports_and_then_polls(spotify: Spotify, run: Run, tmp_path: Path) -> None:
+    """The export ends two days ago, and what Spotify lists reaches back into it."""
+    listens = list(LISTENER.listens(NOW - timedelta(days=40), NOW - timedelta(days=2)))
+    exported = [each for each in listens if isinstance(each.what, Track) and each.ms_played >= 30_000]
+    export = write_export(tmp_path / "my_spotify_data.zip", listens)
+    into = ("--archive", tmp_path / "archive", "--state", tmp_path / "state")
+    run("import", export, "--user", spotify.account_id, *into)
+    late = timedelta(days=1, hours=12)
+    spotify.now -= late
+    assert run("poll", "--once", *into).out.startswith(f"{spotify.account_id}: 50 listed, 50 new, 50 published")
+    since = [ended for ended in spotify.listed() if ended > NOW - timedelta(days=2)]
+    assert 0 < len(since) < 50
+    counted = {play.played_at for play in plays_in(tmp_path / "archive")}
+    assert len(counted) == len(exported) + len(since)
 
 
 @pytest.mark.parametrize(

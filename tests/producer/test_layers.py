@@ -10,7 +10,7 @@ import producer
 ROOT = Path(producer.__path__[0])
 # Each may use those before it.
 LAYERS = (
-    {"errors", "durations", "private_files", "stopping", "watching"},
+    {"errors", "durations", "identity", "private_files", "stopping", "watching"},
     {"logins", "state"},
     {"spotify"},
     {"login", "polling", "importing"},

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.importing.matching import Candidate, pairs
+from producer.identity.matching import Candidate, pairs
 
 
 @pytest.mark.parametrize(

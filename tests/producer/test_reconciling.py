@@ -38,7 +38,7 @@ def known(report: Report) -> tuple[int, int, int]:
 
 
 def test_polled_and_exported(history: History) -> None:
-    history.poll(*at("10:00:01.234"))
+    history.poll_elsewhere(*at("10:00:01.234"))
     assert known(history.load(row("10:00:00"))) == (1, 0, 0)
     assert history.clock() == [("10:00:01.234", "a")]
     both = plays_in(history.folder / "archive")
@@ -50,52 +50,52 @@ def test_polled_and_exported(history: History) -> None:
 @pytest.mark.parametrize(("late_ms", "plays"), [(-10_000, 1), (10_000, 1), (-10_001, 2), (10_001, 2)])
 def test_the_tolerance(history: History, late_ms: int, plays: int) -> None:
     seconds = 30_000 + late_ms
-    history.poll(*at(f"10:00:{seconds // 1000:02}.{seconds % 1000:03}"))
+    history.poll_elsewhere(*at(f"10:00:{seconds // 1000:02}.{seconds % 1000:03}"))
     history.load(row("10:00:30"))
     assert len(history.clock()) == plays
 
 
 def test_stamped_with_the_start(history: History) -> None:
-    history.poll(*at("09:57:01.500"))
+    history.poll_elsewhere(*at("09:57:01.500"))
     assert known(history.load(row("10:00:00"))) == (1, 0, 0)
     assert history.clock() == [("09:57:01.500", "a")]
 
 
 def test_stamped_with_the_start_in_the_month_before(history: History) -> None:
-    history.poll("2026-04-30T21:59:00.500Z")  # 23:59 in Paris
+    history.poll_elsewhere("2026-04-30T21:59:00.500Z")  # 23:59 in Paris
     history.load(extended("2026-04-30T22:02:00Z"))
     assert [play.played_at.hour for play in history.counted()] == [21]
 
 
 def test_twice_in_a_row(history: History) -> None:
-    history.poll(*at("10:00:00.800", "10:03:00.900"))
+    history.poll_elsewhere(*at("10:00:00.800", "10:03:00.900"))
     assert known(history.load(row("10:00:00"), row("10:03:00"))) == (2, 0, 0)
     assert history.clock() == [("10:00:00.800", "a"), ("10:03:00.900", "a")]
 
 
 def test_twice_in_a_row_and_one_was_polled(history: History) -> None:
     # The end of the first is the start of the second: it is one of them, and the other is a play too.
-    history.poll(*at("10:00:00.800"))
+    history.poll_elsewhere(*at("10:00:00.800"))
     assert known(history.load(row("10:00:00"), row("10:03:00"))) == (1, 0, 0)
     assert history.clock() == [("10:00:00.800", "a"), ("10:03:00.000", "a")]
 
 
 def test_three_in_a_row_stamped_with_the_start(history: History) -> None:
     # Nearest first alone would give the first row the second's stamp, and leave the third or the first over.
-    history.poll(*at("09:57:04.000", "10:00:00.100", "10:03:00.100"))
+    history.poll_elsewhere(*at("09:57:04.000", "10:00:00.100", "10:03:00.100"))
     assert known(history.load(row("10:00:00"), row("10:03:00"), row("10:06:00"))) == (3, 0, 0)
     assert len(history.clock()) == 3
 
 
 def test_a_row_takes_no_other_rows_place_in_another_file(history: History) -> None:
-    history.poll(*at("10:00:00.800"))
+    history.poll_elsewhere(*at("10:00:00.800"))
     history.load(row("10:00:00"))
     assert known(history.load(row("10:03:00", ms_played=179_000))) == (0, 0, 0)
     assert len(history.clock()) == 2
 
 
 def test_a_row_makes_room_for_its_neighbour_in_another_file(history: History) -> None:
-    history.poll(*at("10:00:00.000", "10:03:03.000"))
+    history.poll_elsewhere(*at("10:00:00.000", "10:03:03.000"))
     assert known(history.load(row("10:03:00"))) == (1, 0, 0)
     assert history.clock()[0] == ("10:00:00.000", "a")
     assert known(history.load(row("10:00:00", ms_played=179_000))) == (1, 0, 0)
@@ -106,7 +106,7 @@ def test_a_row_makes_room_for_its_neighbour_in_another_file(history: History) ->
 
 
 def test_another_track_at_the_same_second(history: History) -> None:
-    history.poll(*at("10:00:00.000"), track="b")
+    history.poll_elsewhere(*at("10:00:00.000"), track="b")
     for again in range(2):
         assert known(history.load(row("10:00:00"))) == (0, 0, again)
         assert history.clock() == [("10:00:00.000", "b"), ("10:00:00.001", "a")]
@@ -120,13 +120,13 @@ def test_files_of_one_second_imported_apart(history: History) -> None:
 
 
 def test_the_same_recording_under_another_id(history: History) -> None:
-    history.poll(*at("10:00:00.500"))
+    history.poll_elsewhere(*at("10:00:00.500"))
     history.load(row("10:00:00", spotify_track_uri="spotify:track:elsewhere"))
     assert history.clock() == [("10:00:00.500", "a")]
 
 
 def test_a_local_file(history: History) -> None:
-    history.poll(*at("10:00:00.500"), track="x y", track_id=synthetic_id("track", "Artist", "Track x y"))
+    history.poll_elsewhere(*at("10:00:00.500"), track="x y", track_id=synthetic_id("track", "Artist", "Track x y"))
     nameless = dict.fromkeys(("master_metadata_track_name", "master_metadata_album_artist_name"))
     rows = [
         row("10:00:00", "x y", spotify_track_uri="spotify:local:Artist:Album:Track+x+y:180"),
@@ -139,7 +139,7 @@ def test_a_local_file(history: History) -> None:
 
 
 def test_another_account(history: History) -> None:
-    history.poll(*at("10:00:00.500"), user_id="you")
+    history.poll_elsewhere(*at("10:00:00.500"), user_id="you")
     assert known(history.load(row("10:00:00"))) == (0, 0, 0)
     assert len(history.counted()) == 2
 
@@ -148,13 +148,13 @@ def test_another_account(history: History) -> None:
     ("polled", "plays"), [("10:00:00.000", 1), ("10:00:59.999", 1), ("10:01:09", 1), ("10:01:10", 2)]
 )
 def test_an_account_minute(history: History, polled: str, plays: int) -> None:
-    history.poll(*at(polled))
+    history.poll_elsewhere(*at(polled))
     history.load(minute("10:00"))
     assert len(history.clock()) == plays
 
 
 def test_an_account_row_and_a_start(history: History) -> None:
-    history.poll(*at("09:57:40"))
+    history.poll_elsewhere(*at("09:57:40"))
     assert known(history.load(minute("10:00"))) == (1, 0, 0)
     assert history.clock() == [("09:57:40.000", "a")]
 
@@ -170,24 +170,108 @@ def test_both_kinds_of_export(history: History, order: int) -> None:
 
 
 def test_an_account_row_of_a_track_that_is_known(history: History) -> None:
-    history.poll(*at("08:00:00"), track="a")
+    history.poll_elsewhere(*at("08:00:00"), track="a")
     history.load(minute("10:00", "a"), minute("11:00", "b"))
     assert history.clock()[1:] == [("10:00:00.000", "a"), ("11:00:00.000", synthetic_id("track", "Artist", "Track b"))]
 
 
 def test_an_account_row_of_a_name_that_two_tracks_have(history: History) -> None:
-    history.poll(*at("08:00:00"), track="a", track_id="one")
+    history.poll_elsewhere(*at("08:00:00"), track="a", track_id="one")
     history.load(minute("10:00", "a"))
-    history.poll(*at("09:00:00"), track="a", track_id="two")
+    history.poll_elsewhere(*at("09:00:00"), track="a", track_id="two")
     history.load(minute("10:00", "a"), minute("12:00", "a"))
     made = synthetic_id("track", "Artist", "Track a")
     assert [track for _, track in history.clock()] == ["one", "two", "one", made], "what was imported stays"
 
 
-def test_polled_after_the_import_is_counted_twice(history: History) -> None:
-    """What is not reconciled; the report of the import says so beforehand."""
+def test_imported_and_polled(history: History) -> None:
+    history.load(row("10:00:00"), row("11:00:00", "b"))
+    history.poll(*at("10:00:01.234"), ("2026-05-01T11:00:05Z", "b"), ("2026-05-01T12:00:00Z", "b"))
+    assert history.clock() == [("10:00:00.000", "a"), ("11:00:00.000", "b"), ("12:00:00.000", "b")]
+    assert [play.source for play in history.counted()] == [Source.RECENTLY_PLAYED] * 3
+    history.poll(*at("10:00:01.234"))
+    assert known(history.load(row("10:00:00"), row("11:00:00", "b"))) == (2, 0, 2)
+    assert len(plays_in(history.folder / "archive")) == 5, "nothing is published or written again"
+
+
+def test_imported_and_polled_with_the_start(history: History) -> None:
     history.load(row("10:00:00"))
-    history.poll(*at("10:00:00.500"))
+    history.poll(*at("09:57:01.500"))
+    assert history.clock() == [("10:00:00.000", "a")]
+
+
+def test_twice_in_a_row_and_one_was_imported(history: History) -> None:
+    history.load(row("10:00:00"))
+    history.poll(*at("10:00:00.800", "10:03:00.900"))
+    assert history.clock() == [("10:00:00.000", "a"), ("10:03:00.900", "a")]
+
+
+def test_listed_late_beside_another_of_its_track(history: History) -> None:
+    history.poll(*at("10:00:00.100"))  # the start of the second, and taken for the end of the first
+    history.load(row("10:00:00"), row("10:03:00"))
+    history.poll(*at("10:00:00.100", "09:57:00.100"))
+    assert len(history.clock()) == 2
+
+
+def test_another_track_imported_at_the_same_millisecond(history: History) -> None:
+    history.load(row("10:00:00", "b"))
+    history.poll(*at("10:00:00.000"))
+    assert history.clock() == [("10:00:00.000", "b"), ("10:00:00.001", "a")]
+    history.poll(*at("10:00:00.000"))
+    history.load(row("10:00:00"), row("10:00:00", "b"))
+    assert len(history.clock()) == 2
+
+
+def test_an_account_minute_imported_then_polled_then_the_extended_export(history: History) -> None:
+    history.load(minute("10:00"), minute("11:00", "b"))
+    history.poll(*at("10:00:40.500", "12:00:00"))
+    assert history.clock()[0] == ("10:00:00.000", "a")
+    history.load(row("10:00:40"), row("11:00:20", "b"), row("12:00:00"))
+    assert [time[:5] for time, _ in history.clock()] == ["10:00", "11:00", "12:00"]
+
+
+def test_polled_and_not_in_the_archive_yet(history: History) -> None:
+    history.poll(*at("10:00:01.234"), is_late=True)
+    assert known(history.load(row("10:00:00"))) == (1, 0, 0)
+    history.stream()
+    assert history.clock() == [("10:00:01.234", "a")]
+
+
+@pytest.mark.parametrize("fails", ["before", "after"])
+def test_a_poll_is_interrupted_and_an_import_comes_between(history: History, fails: str) -> None:
+    history.poll(*at("10:00:01.234"), fails=fails)
+    history.load(row("10:00:00"))
+    history.poll(*at("10:00:01.234"))
+    assert history.clock() == [("10:00:01.234", "a")]
+
+
+def test_an_import_is_interrupted_and_a_poll_comes_between(history: History) -> None:
+    history.load_in_vain(row("10:00:00"))
+    history.poll(*at("10:00:01.234"))
+    history.load(row("10:00:00"))
+    assert history.clock() == [("10:00:00.000", "a")]
+
+
+def test_an_older_export_after_a_newer_one(history: History) -> None:
+    history.load(row("10:00:00"))
+    history.load(row("09:00:00"))
+    history.poll(*at("09:00:00.500", "10:00:00.500"))
+    assert history.clock() == [("09:00:00.000", "a"), ("10:00:00.000", "a")]
+
+
+def test_a_lost_state(history: History) -> None:
+    history.poll(*at("10:00:01.234"))
+    history.load(row("10:00:00"), row("10:03:00"))
+    history.forget_state()
+    history.load(row("10:00:00"), row("10:03:00"))
+    history.poll(*at("10:00:01.234", "10:03:00.500"))
+    assert history.clock() == [("10:00:01.234", "a"), ("10:03:00.000", "a")]
+
+
+def test_polled_with_another_state_after_the_import(history: History) -> None:
+    """What is not reconciled."""
+    history.load(row("10:00:00"))
+    history.poll_elsewhere(*at("10:00:00.500"))
     assert len(history.clock()) == 2
     # The row that was counted stays where it is, and the polled play is free for the next one.
     history.load(row("10:00:00"), row("10:03:00"))
@@ -195,7 +279,7 @@ def test_polled_after_the_import_is_counted_twice(history: History) -> None:
 
 
 def test_a_dry_run_says_the_same(history: History) -> None:
-    history.poll(*at("10:00:01.234"))
+    history.poll_elsewhere(*at("10:00:01.234"))
     assert known(history.load(row("10:00:00"), row("11:00:00"), dry_run=True)) == (1, 0, 0)
     assert len(history.clock()) == 1
 

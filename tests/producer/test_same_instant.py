@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pipelines.domain.instants import MILLISECOND, to_millis
 from pipelines.domain.play import SOURCE_RANK, Play
 from pipelines.domain.spotify import from_account_row, from_extended_row
-from producer.importing.reconciling import DUPLICATE
-from producer.importing.reconciling import identities as decide
-from producer.importing.rows import Copies, Rows, Tracks
+from producer.identity.reconciling import DUPLICATE
+from producer.identity.reconciling import identities as decide
+from producer.identity.rows import Copies, Rows, Tracks
 from tests.producer.exports import account, extended
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)

@@ -14,13 +14,15 @@ ones; if need be with another play.
 """
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import nlargest
 from itertools import groupby
 
-from producer.importing.candidates import SECOND_MS, Candidates
-from producer.importing.matching import pairs
-from producer.importing.rows import ACCOUNT, EXTENDED, POLLED, Copies, Rows
+from producer.identity.candidates import SECOND_MS, Candidates
+from producer.identity.matching import pairs
+from producer.identity.remembered import IMPORTED_PLAYS, ImportedPlay, TrackName
+from producer.identity.rows import ACCOUNT, EXTENDED, POLLED, Copies, Rows
 
 # The instant of a row that is the same play as another row.
 DUPLICATE = -1
@@ -57,6 +59,34 @@ def identities(rows: Rows, copies: Copies) -> Identities:
     return decided
 
 
+def newest(rows: Rows, copies: Copies, decided: Identities, before: Sequence[ImportedPlay]) -> tuple[ImportedPlay, ...]:
+    """The newest plays that have been imported, oldest first: of these rows, and of those remembered before.
+
+    A play that both kinds of export have is the extended one's, which is the more exact.
+    """
+    known = [row for row in range(len(rows)) if decided.instants[row] != DUPLICATE]
+    # Two kinds of export may have the same plays.
+    latest = nlargest(2 * IMPORTED_PLAYS, known, key=rows.instants.__getitem__)
+    # An import that was interrupted may have remembered rows, and not written them: each is where it is now.
+    here = {play.row: play for play in _plays(rows, copies, decided, latest)}
+    plays = [*(play for play in before if play.row not in here), *here.values()]
+    by_instant = {play.instant: play for play in sorted(plays, key=lambda play: play.source, reverse=True)}
+    return tuple(sorted(by_instant.values(), key=lambda play: (play.end, play.instant))[-IMPORTED_PLAYS:])
+
+
+def _plays(rows: Rows, copies: Copies, decided: Identities, chosen: Iterable[int]) -> Iterator[ImportedPlay]:
+    for row in chosen:
+        instant, end = decided.instants[row], rows.instants[row]
+        # Within its own second a row's instant is its own; a poll may have taken it from there.
+        is_polled = not end <= instant < end + SECOND_MS and _has(copies, instant, POLLED)
+        track = TrackName(*rows.all_tracks.texts[rows.tracks[row]])
+        yield ImportedPlay(instant, end, rows.ms_played[row], rows.sources[row], is_polled, track)
+
+
+def _has(copies: Copies, instant: int, source: int) -> bool:
+    return any(copies.sources[copy] == source for copy in copies.at(instant))
+
+
 def _each_play(rows: Rows, source: int, decided: Identities) -> Iterator[int]:
     """The rows of one kind by instant, then track id, then ms_played; those that are one play again are marked."""
     texts, tracks = rows.all_tracks.texts, rows.tracks
@@ -90,7 +120,9 @@ class _Kind:
             paired = pairs(*candidates.find())
             for number, instant in paired.items():
                 if number >= 0:
-                    self._give(others[number], instant, archived=number in candidates.paired_before)
+                    # A row that changes over to a play that the archive lacks is its only copy there.
+                    is_there = number in candidates.paired_before and instant not in self._copies.unwritten
+                    self._give(others[number], instant, archived=is_there)
         self._tell_apart([row for number, row in enumerate(others) if number not in paired])
 
     def _keeps_its_own(self, row: int) -> bool:
@@ -98,7 +130,7 @@ class _Kind:
         for copy in self._copies.between(own, own + SECOND_MS - 1):
             instant = self._copies.instants[copy]
             # At a polled instant it was paired, by chance within the second of its own.
-            if self._copies.is_copy_of(copy, self._rows, row) and not self._has(instant, POLLED):
+            if self._copies.is_copy_of(copy, self._rows, row) and not _has(self._copies, instant, POLLED):
                 self._kept.add(instant)
                 self._give(row, instant, archived=True)
                 return True
@@ -117,10 +149,7 @@ class _Kind:
     def _give(self, row: int, instant: int, *, archived: bool) -> None:
         self._decided.instants[row] = instant
         self._decided.archived[row] = archived
-        if self._has(instant, POLLED):
+        if _has(self._copies, instant, POLLED):
             self._decided.polled += 1
-        elif self._has(instant, ACCOUNT + EXTENDED - self._source):
+        elif _has(self._copies, instant, ACCOUNT + EXTENDED - self._source):
             self._decided.exported += 1
-
-    def _has(self, instant: int, source: int) -> bool:
-        return any(self._copies.sources[copy] == source for copy in self._copies.at(instant))

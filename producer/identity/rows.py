@@ -5,9 +5,12 @@ So a whole lifetime of listening can be compared with what is known, without a r
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Self
 
 from pipelines.domain.play import SOURCE_RANK, Source
 from pipelines.domain.spotify import UNKNOWN_NAME
+from producer.identity.remembered import PolledPlay
 
 ACCOUNT = SOURCE_RANK[Source.ACCOUNT_EXPORT]
 EXTENDED = SOURCE_RANK[Source.EXTENDED_EXPORT]
@@ -96,7 +99,34 @@ class Rows:
 
 
 class Copies(Rows):
-    """The copies of plays that the archive holds for one user. Sort after adding, before asking."""
+    """The copies of plays that the archive holds for one user. Sort after adding, before asking.
+
+    ``stamps`` has the API's own instants of polled plays that are known by another one, ``unwritten`` the instants
+    of those that were polled and are not in the archive.
+    """
+
+    def __init__(self, tracks: Tracks) -> None:
+        super().__init__(tracks)
+        self.stamps: dict[int, int] = {}
+        self.unwritten: set[int] = set()
+
+    def with_polled(self, polled: Iterable[PolledPlay]) -> Self:
+        """Others, sorted, with these plays too, which were polled and may not be in the archive yet."""
+        both = type(self)(self.all_tracks)
+        both.instants, both.sources = self.instants[:], self.sources[:]
+        both.tracks, both.ms_played = self.tracks[:], self.ms_played[:]
+        for play in polled:
+            if not self.at(play.instant):
+                both.unwritten.add(play.instant)
+            both.add_polled(play, self.all_tracks.number_if_known(*play.track))
+        both.sort()
+        return both
+
+    def add_polled(self, play: PolledPlay, track: int) -> None:
+        """One more play that was polled, of the track with this number."""
+        self.add(play.instant, POLLED, track, None)
+        if play.stamp != play.instant:
+            self.stamps[play.instant] = play.stamp
 
     def sort(self) -> None:
         """By instant."""

@@ -5,8 +5,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from producer.importing.matching import Candidate
-from producer.importing.rows import ACCOUNT, NO_TRACK, POLLED, Copies, Rows
+from producer.identity.matching import Candidate
+from producer.identity.rows import ACCOUNT, NO_TRACK, POLLED, Copies, Rows
 
 # Exports have whole seconds, and the API may stamp a play seconds later. Up to 15 s no known play is near the ends
 # of two rows: plays that count, of one track, end at least 30 s apart.
@@ -50,8 +50,8 @@ class Candidates:
             tracks = self._tracks(instant, known)
             if not tracks:
                 continue
-            here = [it for it in self._near(instant, known) if self._same_track(self._chosen[it[1]], tracks)]
-            near += here
+            here = list(self._near(instant, known))
+            near += [it for it in here if self._same_track(self._chosen[it[1]], tracks)]
             for copy in known:
                 if self._copies.sources[copy] == self._source:
                     own = {n for _, n, _ in here if self._copies.is_copy_of(copy, self._rows, self._chosen[n])}
@@ -64,7 +64,11 @@ class Candidates:
         return before, absent, new
 
     def _near(self, instant: int, known: list[int]) -> Iterator[Candidate]:
-        first, last = self._spread(instant, known)
+        yield from self._around(*self._spread(instant, known), instant, known)
+        if (stamp := self._copies.stamps.get(instant)) is not None:
+            yield from self._around(stamp, stamp, instant, known)
+
+    def _around(self, first: int, last: int, instant: int, known: list[int]) -> Iterator[Candidate]:
         for number in _between(self._ends, first - TOLERANCE_MS - self._width, last + TOLERANCE_MS):
             yield 2 * self._apart(self._ends[number], first, last), number, instant
         # Only the API stamps a play with its start at times.
@@ -82,7 +86,9 @@ class Candidates:
         copies, instant = self._copies, self._copies.instants[copy]
         for shift in (0, copies.ms_played[copy], -copies.ms_played[copy]):
             middle, width = instant + shift, TOLERANCE_MS + self._width
-            for other in {copies.instants[place] for place in copies.between(middle - width, middle + width)}:
+            near = {copies.instants[place] for place in copies.between(middle - width, middle + width)}
+            near |= {other for other, stamp in copies.stamps.items() if abs(stamp - middle) <= width}
+            for other in near:
                 tracks = self._tracks(other, copies.at(other))
                 if any(copies.all_tracks.same(copies.tracks[copy], track) for track in tracks):
                     yield abs(other - middle) + abs(shift), -1 - copy, other
@@ -98,9 +104,9 @@ class Candidates:
         return any(self._rows.all_tracks.same(self._rows.tracks[row], track) for track in tracks)
 
     def _spread(self, instant: int, known: list[int]) -> tuple[int, int]:
-        """Between which instants a known play ended: a minute, if only account data knows it."""
+        """Between which instants a known play ended: a minute, if it is known by account data's."""
         sources = {self._copies.sources[copy] for copy in known} - {self._source}
-        if sources == {ACCOUNT} and instant % _MINUTE_MS < SECOND_MS:
+        if ACCOUNT in sources and instant % _MINUTE_MS < SECOND_MS:
             minute = instant - instant % _MINUTE_MS
             return minute, minute + _MINUTE_MS - 1
         return instant, instant
