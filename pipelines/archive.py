@@ -7,7 +7,7 @@ is never missing from it. The month is the play's in the writer's time zone.
 
 import io
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
@@ -53,15 +53,15 @@ class Archive:
 
     def read(self, path: str) -> Iterator[Play]:
         """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
-        data = self.read_bytes(path)
-        with readable(path):
-            records: list[Any] = list(fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA))
-        check_count(path, data, len(records))
-        return map(from_record, records)
+        return decode(path, self.read_bytes(path))
 
     def read_bytes(self, path: str) -> bytes:
         """A file as it is. Raises StorageError."""
         return self._storage.read(path)
+
+    def replace(self, path: str, plays: Sequence[Play], metadata: Mapping[str, str]) -> None:
+        """Put plays into a file that is no part of the archive's months, in the place of an older one."""
+        self._storage.replace(path, encode(plays, metadata))
 
     def _folder(self, month: date) -> str:
         return f"{self.root}/plays/month={month_text(month)}"
@@ -70,12 +70,27 @@ class Archive:
         return type(self), (self.root,)
 
 
-def encode(plays: Sequence[Play]) -> bytes:
-    """The bytes of an Avro file with these plays."""
+def encode(plays: Sequence[Play], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of an Avro file with these plays, and with metadata that its readers may look at."""
     file = io.BytesIO()
     records = (play.to_record() for play in plays)
-    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata={_COUNT: str(len(plays))})
+    about = {**(metadata or {}), _COUNT: str(len(plays))}
+    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata=about)
     return file.getvalue()
+
+
+def decode(path: str, data: bytes) -> Iterator[Play]:
+    """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
+    with readable(path):
+        records: list[Any] = list(fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA))
+    check_count(path, data, len(records))
+    return map(from_record, records)
+
+
+def metadata_of(path: str, data: bytes) -> dict[str, str]:
+    """What a file says of itself. Raises StorageError."""
+    with readable(path):
+        return dict(fastavro.reader(io.BytesIO(data)).metadata)
 
 
 def fields_of(path: str, data: bytes, names: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -97,7 +112,7 @@ def check_count(path: str, data: bytes, count: int) -> None:
     """Raises StorageError if the file was written with another number of plays than ``count``."""
     with readable(path):
         # A file of another writer doesn't say.
-        expected = int(fastavro.reader(io.BytesIO(data)).metadata.get(_COUNT, count))
+        expected = int(metadata_of(path, data).get(_COUNT, count))
     if expected != count:
         raise _unreadable(path, f"{count} of its {expected} plays are left")
 
