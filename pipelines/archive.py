@@ -9,8 +9,8 @@ import io
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 
 import fastavro
 
@@ -22,6 +22,8 @@ from pipelines.tables import play_schema
 # Avro files do not say how many records they hold: one cut at the end of a block would read as complete.
 _COUNT = "heavy_rotation.plays"
 _SCHEMA = fastavro.parse_schema(play_schema())
+
+Holding = Literal["plays", "checkpoint", "older version"]
 
 
 class Archive:
@@ -62,6 +64,31 @@ class Archive:
     def replace(self, path: str, plays: Sequence[Play], metadata: Mapping[str, str]) -> None:
         """Put plays into a file that is no part of the archive's months, in the place of an older one."""
         self._storage.replace(path, encode(plays, metadata))
+
+    @property
+    def checkpoints(self) -> str:
+        """The folder of what the stream's bounded runs leave (``checkpoint.py``)."""
+        return f"{self.root}/checkpoints"
+
+    def everything(self) -> list[str]:
+        """The paths of all files below the root: older versions of files first, then checkpoints and plays."""
+        return self._storage.older_versions(self.root, ".avro") + self._storage.files(self.root, ".avro")
+
+    def holds(self, path: str) -> Holding:
+        """What a path of ``everything`` is."""
+        if "#" in path.rpartition("/")[2]:
+            return "older version"
+        return "checkpoint" if path.startswith(f"{self.checkpoints}/") else "plays"
+
+    def write_beside(self, path: str, data: bytes) -> str:
+        """Put a file's new contents into a new file of its month and return its path. Raises StorageError."""
+        beside = f"{path.rpartition('/')[0]}/plays-{uuid.uuid4().hex}.avro"
+        self._storage.write_new(beside, data)
+        return beside
+
+    def remove(self, path: str) -> None:
+        """Remove a file for good, older versions of it too. Raises StorageError."""
+        self._storage.remove(path)
 
     def _folder(self, month: date) -> str:
         return f"{self.root}/plays/month={month_text(month)}"
@@ -106,6 +133,28 @@ def fields_of(path: str, data: bytes, names: Collection[str]) -> Iterator[dict[s
         for count, record in enumerate(records, start=1):  # noqa: B007 - the last one is needed
             yield record
     check_count(path, data, count)
+
+
+def without_user(path: str, data: bytes, user_id: str) -> tuple[bytes | None, list[datetime]]:
+    """A file's bytes without a user's plays, and when those were played; None for bytes that would hold no play.
+
+    What the file knows of other plays stays as it is, fields that this version does not know among it.
+    Raises StorageError.
+    """
+    with readable(path):
+        reader = fastavro.reader(io.BytesIO(data))
+        records: list[Any] = list(reader)
+    check_count(path, data, len(records))
+    others = [record for record in records if record["user_id"] != user_id]
+    gone = [record["played_at"] for record in records if record["user_id"] == user_id]
+    if not others or not gone:
+        return data if others else None, gone
+    file = io.BytesIO()
+    about = {name: text for name, text in reader.metadata.items() if not name.startswith("avro.")}
+    fastavro.writer(
+        file, reader.writer_schema, others, codec=reader.codec, metadata={**about, _COUNT: str(len(others))}
+    )
+    return file.getvalue(), gone
 
 
 def check_count(path: str, data: bytes, count: int) -> None:

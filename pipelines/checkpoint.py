@@ -55,7 +55,7 @@ class Checkpoints:
         self.calendar = calendar
         self.lateness = lateness
         key = f"{_identity(warehouse)}\n{calendar.time_zone}"
-        self.path = f"{archive.root}/checkpoints/{blake2b(key.encode(), digest_size=16).hexdigest()}.avro"
+        self.path = f"{archive.checkpoints}/{blake2b(key.encode(), digest_size=16).hexdigest()}.avro"
 
     def load(self, now: datetime) -> Checkpoint:
         """The last one, as far as its months are open; an empty one where none can be read."""
