@@ -46,8 +46,8 @@ class RebuildOptions:
     months: tuple[date, ...] | None
 
 
-def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOptions]:
-    """The stream's options and Beam's. Exits with 2 and a message when they make no sense."""
+def stream_parser() -> argparse.ArgumentParser:
+    """What the stream takes beside Beam's options: the source for its template, and for who lists them."""
     parser = _parser(
         "python -m pipelines.stream",
         "Plays from Pub/Sub into the raw Avro archive, play_events and monthly top tens, until it is stopped.",
@@ -87,6 +87,12 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         default=30,
         help="or that long after the first of them; tables follow the archive (default: 30)",
     )
+    return parser
+
+
+def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOptions]:
+    """The stream's options and Beam's. Exits with 2 and a message when they make no sense."""
+    parser = stream_parser()
     arguments, beam_arguments = parser.parse_known_args(argv)
     options = StreamOptions(
         subscription=arguments.subscription,
@@ -101,8 +107,8 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     return options, _beam_options(parser, beam_arguments, LOCAL_STREAM_RUNNER, streaming=True)
 
 
-def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineOptions]:
-    """The rebuild's options and Beam's. Exits with 2 and a message when they make no sense."""
+def rebuild_parser() -> argparse.ArgumentParser:
+    """What the rebuild takes beside Beam's options."""
     parser = _parser(
         "python -m pipelines.rebuild",
         "Makes the tables again from the raw Avro archive, replacing the months it rebuilds whole.",
@@ -116,6 +122,12 @@ def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineO
         metavar="YYYY-MM,YYYY-MM",
         help="rebuild only these months (default: every month that the archive has)",
     )
+    return parser
+
+
+def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineOptions]:
+    """The rebuild's options and Beam's. Exits with 2 and a message when they make no sense."""
+    parser = rebuild_parser()
     arguments, beam_arguments = parser.parse_known_args(argv)
     options = RebuildOptions(
         archive=arguments.archive,

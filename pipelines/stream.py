@@ -22,6 +22,7 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.local_pubsub import LocalPubSub
 from pipelines.options import LOCAL_STREAM_RUNNER, StreamOptions, parse_stream
+from pipelines.submission import wait_unless_submitted
 from pipelines.transforms.archiving import ArchivePlays, ReplayOpenMonths
 from pipelines.transforms.counting import CountTopTens, DeduplicatePlays, SplitTooLate
 from pipelines.transforms.parsing import ParseMessages
@@ -73,14 +74,14 @@ class _WritePlayEvents(beam.PTransform):
 
 
 def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
-    """Run until stopped. Raises Failure, StorageError, WarehouseError."""
+    """Run until stopped, or submit to Dataflow. Raises Failure, StorageError, WarehouseError."""
     sink = sink_of(options.warehouse, options.calendar.time_zone)
     Archive(options.archive).check_writable()
     pipeline = beam.Pipeline(options=beam_options)
     messages = pipeline | "Read from Pub/Sub" >> ReadFromPubSub(subscription=options.subscription, with_attributes=True)
     build(messages, options, sink, clock)
     if beam_options.view_as(StandardOptions).runner != LOCAL_STREAM_RUNNER:
-        pipeline.run().wait_until_finish()
+        wait_unless_submitted(pipeline.run(), beam_options)
         return
     _require_subscription(options.subscription)
     # The runner logs each of its tries with a stack trace; what ends it is told once, below.
