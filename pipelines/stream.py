@@ -22,7 +22,7 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.local_pubsub import LocalPubSub
 from pipelines.options import LOCAL_STREAM_RUNNER, StreamOptions, parse_stream
-from pipelines.submission import wait_unless_submitted
+from pipelines.submission import run_or_submit
 from pipelines.transforms.archiving import ArchivePlays, ReplayOpenMonths
 from pipelines.transforms.counting import CountTopTens, DeduplicatePlays, SplitTooLate
 from pipelines.transforms.parsing import ParseMessages
@@ -81,7 +81,7 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
     messages = pipeline | "Read from Pub/Sub" >> ReadFromPubSub(subscription=options.subscription, with_attributes=True)
     build(messages, options, sink, clock)
     if beam_options.view_as(StandardOptions).runner != LOCAL_STREAM_RUNNER:
-        wait_unless_submitted(pipeline.run(), beam_options)
+        run_or_submit(pipeline, beam_options)
         return
     _require_subscription(options.subscription)
     # The runner logs each of its tries with a stack trace; what ends it is told once, below.
