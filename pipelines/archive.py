@@ -7,10 +7,10 @@ is never missing from it. The month is the play's in the writer's time zone.
 
 import io
 import uuid
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 
 import fastavro
 
@@ -22,6 +22,8 @@ from pipelines.tables import play_schema
 # Avro files do not say how many records they hold: one cut at the end of a block would read as complete.
 _COUNT = "heavy_rotation.plays"
 _SCHEMA = fastavro.parse_schema(play_schema())
+
+Holding = Literal["plays", "checkpoint", "older version"]
 
 
 class Archive:
@@ -53,15 +55,40 @@ class Archive:
 
     def read(self, path: str) -> Iterator[Play]:
         """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
-        data = self.read_bytes(path)
-        with readable(path):
-            records: list[Any] = list(fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA))
-        check_count(path, data, len(records))
-        return map(from_record, records)
+        return decode(path, self.read_bytes(path))
 
     def read_bytes(self, path: str) -> bytes:
         """A file as it is. Raises StorageError."""
         return self._storage.read(path)
+
+    def replace(self, path: str, plays: Sequence[Play], metadata: Mapping[str, str]) -> None:
+        """Put plays into a file that is no part of the archive's months, in the place of an older one."""
+        self._storage.replace(path, encode(plays, metadata))
+
+    @property
+    def checkpoints(self) -> str:
+        """The folder of what the stream's bounded runs leave (``checkpoint.py``)."""
+        return f"{self.root}/checkpoints"
+
+    def everything(self) -> list[str]:
+        """The paths of all files below the root: older versions of files first, then checkpoints and plays."""
+        return self._storage.older_versions(self.root, ".avro") + self._storage.files(self.root, ".avro")
+
+    def holds(self, path: str) -> Holding:
+        """What a path of ``everything`` is."""
+        if "#" in path.rpartition("/")[2]:
+            return "older version"
+        return "checkpoint" if path.startswith(f"{self.checkpoints}/") else "plays"
+
+    def write_beside(self, path: str, data: bytes) -> str:
+        """Put a file's new contents into a new file of its month and return its path. Raises StorageError."""
+        beside = f"{path.rpartition('/')[0]}/plays-{uuid.uuid4().hex}.avro"
+        self._storage.write_new(beside, data)
+        return beside
+
+    def remove(self, path: str) -> None:
+        """Remove a file for good, older versions of it too. Raises StorageError."""
+        self._storage.remove(path)
 
     def _folder(self, month: date) -> str:
         return f"{self.root}/plays/month={month_text(month)}"
@@ -70,12 +97,27 @@ class Archive:
         return type(self), (self.root,)
 
 
-def encode(plays: Sequence[Play]) -> bytes:
-    """The bytes of an Avro file with these plays."""
+def encode(plays: Sequence[Play], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of an Avro file with these plays, and with metadata that its readers may look at."""
     file = io.BytesIO()
     records = (play.to_record() for play in plays)
-    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata={_COUNT: str(len(plays))})
+    about = {**(metadata or {}), _COUNT: str(len(plays))}
+    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata=about)
     return file.getvalue()
+
+
+def decode(path: str, data: bytes) -> Iterator[Play]:
+    """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
+    with readable(path):
+        records: list[Any] = list(fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA))
+    check_count(path, data, len(records))
+    return map(from_record, records)
+
+
+def metadata_of(path: str, data: bytes) -> dict[str, str]:
+    """What a file says of itself. Raises StorageError."""
+    with readable(path):
+        return dict(fastavro.reader(io.BytesIO(data)).metadata)
 
 
 def fields_of(path: str, data: bytes, names: Collection[str]) -> Iterator[dict[str, Any]]:
@@ -93,11 +135,33 @@ def fields_of(path: str, data: bytes, names: Collection[str]) -> Iterator[dict[s
     check_count(path, data, count)
 
 
+def without_user(path: str, data: bytes, user_id: str) -> tuple[bytes | None, list[datetime]]:
+    """A file's bytes without a user's plays, and when those were played; None for bytes that would hold no play.
+
+    What the file knows of other plays stays as it is, fields that this version does not know among it.
+    Raises StorageError.
+    """
+    with readable(path):
+        reader = fastavro.reader(io.BytesIO(data))
+        records: list[Any] = list(reader)
+    check_count(path, data, len(records))
+    others = [record for record in records if record["user_id"] != user_id]
+    gone = [record["played_at"] for record in records if record["user_id"] == user_id]
+    if not others or not gone:
+        return data if others else None, gone
+    file = io.BytesIO()
+    about = {name: text for name, text in reader.metadata.items() if not name.startswith("avro.")}
+    fastavro.writer(
+        file, reader.writer_schema, others, codec=reader.codec, metadata={**about, _COUNT: str(len(others))}
+    )
+    return file.getvalue(), gone
+
+
 def check_count(path: str, data: bytes, count: int) -> None:
     """Raises StorageError if the file was written with another number of plays than ``count``."""
     with readable(path):
         # A file of another writer doesn't say.
-        expected = int(fastavro.reader(io.BytesIO(data)).metadata.get(_COUNT, count))
+        expected = int(metadata_of(path, data).get(_COUNT, count))
     if expected != count:
         raise _unreadable(path, f"{count} of its {expected} plays are left")
 

@@ -11,22 +11,35 @@ from collections.abc import Iterable
 
 
 class Ledger:
-    """Taken messages by their id, and the acknowledgements that are due. Safe to use from several threads."""
+    """Taken messages by their id, and the acknowledgements that are due. Safe to use from several threads.
+
+    ``files`` are those that the archive was given for messages that were taken here.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._taken: dict[str, str] = {}
         self._due: list[str] = []
+        self.files: list[str] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many messages are taken and not settled."""
+        with self._lock:
+            return len(self._taken)
 
     def take(self, message_id: str, ack_id: str) -> None:
         """Note a message that was pulled. Pulled again, its newest ack id is the valid one."""
         with self._lock:
             self._taken[message_id] = ack_id
 
-    def settle(self, message_ids: Iterable[str]) -> None:
-        """These messages are safe: their plays are in the archive, or they are in ``rejected``."""
+    def settle(self, message_ids: Iterable[str], file: str | None = None) -> None:
+        """These messages are safe: their plays are in a file of the archive, or they are in ``rejected``."""
         with self._lock:
-            self._due += [self._taken.pop(message_id) for message_id in message_ids if message_id in self._taken]
+            settled = [self._taken.pop(message_id) for message_id in message_ids if message_id in self._taken]
+            self._due += settled
+            if settled and file:
+                self.files.append(file)
 
     def collect(self) -> list[str]:
         """The ack ids that have become due since the last call."""

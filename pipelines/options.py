@@ -34,6 +34,7 @@ class StreamOptions:
     lateness: timedelta
     archive_batch_plays: int
     archive_batch_seconds: int
+    stop_when_idle_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,13 @@ def stream_parser() -> argparse.ArgumentParser:
         default=30,
         help="or that long after the first of them; tables follow the archive (default: 30)",
     )
+    parser.add_argument(
+        "--stop_when_idle_seconds",
+        type=_count,
+        metavar="SECONDS",
+        help="end well when no message has come for so long, for a scheduler; the local runner only "
+        "(default: run until stopped)",
+    )
     return parser
 
 
@@ -103,8 +111,12 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         lateness=arguments.allowed_lateness_days,
         archive_batch_plays=arguments.archive_batch_plays,
         archive_batch_seconds=arguments.archive_batch_seconds,
+        stop_when_idle_seconds=arguments.stop_when_idle_seconds,
     )
-    return options, _beam_options(parser, beam_arguments, LOCAL_STREAM_RUNNER, streaming=True)
+    beam_options = _beam_options(parser, beam_arguments, LOCAL_STREAM_RUNNER, streaming=True)
+    if options.stop_when_idle_seconds and beam_options.view_as(StandardOptions).runner != LOCAL_STREAM_RUNNER:
+        parser.error("--stop_when_idle_seconds is for the local runner; a job elsewhere is drained")
+    return options, beam_options
 
 
 def rebuild_parser() -> argparse.ArgumentParser:

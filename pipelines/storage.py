@@ -1,4 +1,4 @@
-"""Whole files in a folder or a Cloud Storage bucket: written once, never overwritten, read whole.
+"""Whole files in a folder or a Cloud Storage bucket: written whole, read whole.
 
 Both places keep one promise: a file is there with all of its bytes or it is not there. Paths are strings under
 the root, ``folder/...`` or ``gs://bucket/...``, as they can be given back to ``read``.
@@ -13,9 +13,11 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 _GS = "gs://"
 _ANSWERS_WITHIN_SECONDS = 15
+_VERSION = re.compile(r"(.+)#(\d+)")
 
 
 class StorageError(Exception):
@@ -37,6 +39,15 @@ class Storage(Protocol):
     def files(self, folder: str, suffix: str) -> list[str]:
         """Paths of the files at any depth under a folder, sorted; none if there is no such folder."""
 
+    def replace(self, path: str, data: bytes) -> None:
+        """Put a file there, whole or not at all, in the place of one that may be there. Raises StorageError."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file for good, older versions of it too; one that is not there is removed. Raises StorageError."""
+
+    def older_versions(self, folder: str, suffix: str) -> list[str]:
+        """What a place keeps of files that were replaced or removed, as paths for ``read`` and ``remove``."""
+
 
 def storage_of(root: str) -> Storage:
     """The storage that a root stands for: a bucket for ``gs://...``, otherwise a folder."""
@@ -48,6 +59,10 @@ class LocalStorage:
 
     def write_new(self, path: str, data: bytes) -> None:
         """Write beside the target under a hidden name, flush to the disk, then rename."""
+        self.replace(path, data)  # names are unique: nothing is there
+
+    def replace(self, path: str, data: bytes) -> None:
+        """As ``write_new``: a rename replaces."""
         target = Path(path)
         with explained(path):
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -60,6 +75,16 @@ class LocalStorage:
         """The file's bytes."""
         with explained(path):
             return Path(path).read_bytes()
+
+    def remove(self, path: str) -> None:
+        """Unlink, and wait until the disk knows."""
+        with explained(path):
+            Path(path).unlink(missing_ok=True)
+            _write_through_folder(Path(path).parent)
+
+    def older_versions(self, folder: str, suffix: str) -> list[str]:  # noqa: ARG002 - a bucket's
+        """A folder keeps none."""
+        return []
 
     def check_writable(self, root: str) -> None:
         """Make the folder, and a file in it that is gone at once."""
@@ -91,6 +116,11 @@ class GoogleCloudStorage:
             # Names are unique, so a file that is already there is this one: a retry after a lost answer.
             self._blob(path).upload_from_string(data, if_generation_match=0)
 
+    def replace(self, path: str, data: bytes) -> None:
+        """Upload; in a bucket with versions, what was there becomes an older version."""
+        with explained(path):
+            self._blob(path).upload_from_string(data)
+
     def read(self, path: str) -> bytes:
         """The object's bytes."""
         with explained(path):
@@ -103,21 +133,49 @@ class GoogleCloudStorage:
 
     def files(self, folder: str, suffix: str) -> list[str]:
         """Objects under the folder whose name ends so."""
-        return sorted(path for path in self._list(folder) if path.endswith(suffix))
+        return sorted(_path(blob) for blob in self._list(folder) if blob.name.endswith(suffix))
 
-    def _list(self, folder: str, **options: Any) -> Iterator[str]:
+    def older_versions(self, folder: str, suffix: str) -> list[str]:
+        """Noncurrent versions of objects under the folder, as ``gs://bucket/name#generation``."""
+        blobs = self._list(folder, versions=True)
+        return [f"{_path(b)}#{b.generation}" for b in blobs if b.time_deleted and b.name.endswith(suffix)]
+
+    def remove(self, path: str) -> None:
+        """Delete each version by its generation, which leaves no noncurrent one."""
+        from google.api_core.exceptions import NotFound
+
+        blob = self._blob(path)
+        with explained(path):
+            if blob.generation:
+                blobs = [blob]
+            else:
+                found = client().list_blobs(blob.bucket, prefix=blob.name, versions=True)
+                blobs = [version for version in found if version.name == blob.name]
+            for version in blobs:
+                with suppress(NotFound):
+                    blob.bucket.delete_blob(version.name, generation=version.generation)
+
+    def _list(self, folder: str, **options: Any) -> Iterator[Any]:
         from google.cloud.storage.retry import DEFAULT_RETRY
 
         bucket, prefix = bucket_and_name(folder.rstrip("/") + "/")
         with explained(f"{_GS}{bucket}"):
             # Every command begins with this, and without a network it should not take minutes to say so.
             retry = DEFAULT_RETRY.with_timeout(_ANSWERS_WITHIN_SECONDS)
-            blobs = client().list_blobs(bucket, prefix=prefix, retry=retry, timeout=_ANSWERS_WITHIN_SECONDS, **options)
-            yield from (f"{_GS}{bucket}/{blob.name}" for blob in blobs)
+            yield from client().list_blobs(
+                bucket, prefix=prefix, retry=retry, timeout=_ANSWERS_WITHIN_SECONDS, **options
+            )
 
     def _blob(self, path: str) -> Any:
         bucket, name = bucket_and_name(path)
+        version = _VERSION.fullmatch(name)
+        if version:
+            return client().bucket(bucket).blob(version[1], generation=int(version[2]))
         return client().bucket(bucket).blob(name)
+
+
+def _path(blob: Any) -> str:
+    return f"{_GS}{blob.bucket.name}/{blob.name}"
 
 
 @contextmanager
@@ -126,7 +184,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
     Whatever ends the block otherwise, Ctrl-C included, removes it.
     """
-    part = target.with_name(f".{target.name}.part")
+    part = target.with_name(f".{target.name}.{uuid4().hex}.part")
     try:
         yield part
         part.replace(target)

@@ -44,14 +44,23 @@ class ReplayOpenMonths(beam.PTransform):
     """The archive's plays of the months that still take plays, each at its played_at.
 
     What a job that ended had counted, the next one counts again from here; deduplication takes away what comes
-    from Pub/Sub as well. The archive is listed when the job starts, not when its graph is made.
+    from Pub/Sub as well. The archive is listed when the job starts, not when its graph is made. The ``known``
+    files are left out.
     """
 
-    def __init__(self, archive: Archive, calendar: Calendar, lateness: timedelta, clock: Clock) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        calendar: Calendar,
+        lateness: timedelta,
+        clock: Clock,
+        known: frozenset[str] = frozenset(),
+    ) -> None:
         self.archive = archive
         self.calendar = calendar
         self.lateness = lateness
         self.clock = clock
+        self.known = known
 
     def expand(self, begin: PBegin) -> PCollection[Play]:
         """At a pipeline's beginning."""
@@ -64,10 +73,8 @@ class ReplayOpenMonths(beam.PTransform):
         )
 
     def _open_files(self, now: datetime) -> list[str]:
-        # A job in another time zone may have filed the first hours of an open month under the month before.
-        return self.archive.files(
-            month for month in self.archive.months() if not self._is_closed(following(month), now)
-        )
+        files = open_files(self.archive, self.calendar, self.lateness, now)
+        return [path for path in files if path not in self.known]
 
     def _read_open(self, path: str) -> Iterator[TimestampedValue]:
         now = self.clock()
@@ -76,6 +83,12 @@ class ReplayOpenMonths(beam.PTransform):
 
     def _is_closed(self, month: date, now: datetime) -> bool:
         return self.calendar.is_closed(month, self.lateness, now)
+
+
+def open_files(archive: Archive, calendar: Calendar, lateness: timedelta, now: datetime) -> list[str]:
+    """The files that may have plays of months that still take plays. Raises StorageError."""
+    # A job in another time zone may have filed the first hours of an open month under the month before.
+    return archive.files(m for m in archive.months() if not calendar.is_closed(following(m), lateness, now))
 
 
 def _by_month(received: tuple[str, Play], calendar: Calendar) -> tuple[str, tuple[str, bytes]]:
@@ -87,6 +100,5 @@ def _write(batch: tuple[object, Iterable[tuple[str, bytes]]], archive: Archive) 
     sharded_key, received = batch
     message_ids, messages = zip(*received, strict=True)
     plays = [from_message(message) for message in messages]
-    archive.write(parse_month(sharded_key.key), plays)  # type: ignore[attr-defined]
-    LEDGER.settle(message_ids)
+    LEDGER.settle(message_ids, archive.write(parse_month(sharded_key.key), plays))  # type: ignore[attr-defined]
     return all_at_played_at(plays)

@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -24,6 +24,8 @@ from pipelines.transforms.windows import month_of_window
 
 _log = logging.getLogger("heavy_rotation")
 _TOO_LATE = "too_late"
+# By user and month.
+Digests = dict[tuple[str, date], bytes]
 
 
 class SplitTooLate(beam.PTransform):
@@ -116,14 +118,15 @@ class _DropCopies(beam.DoFn):
 class CountTopTens(beam.PTransform):
     """Rows of ``top_ten_snapshots``: three for each user and month, again whenever they have changed.
 
-    A snapshot counts every play of its pane, and panes accumulate, so a row is never half of one. A snapshot
-    that says what the one before said is not written again. ``is_final`` is decided by the clock: a job that
-    is drained closes its windows too, and their months are not over.
+    A snapshot counts every play of its pane, and panes accumulate, so a row is never half of one. A snapshot of
+    the plays of the one before is not written again, nor one that an earlier job told (``digests``). ``is_final``
+    is decided by the clock: a job that is drained closes its windows too, and their months are not over.
     """
 
-    def __init__(self, calendar: Calendar, clock: Clock) -> None:
+    def __init__(self, calendar: Calendar, clock: Clock, told: Digests | None = None) -> None:
         self.calendar = calendar
         self.clock = clock
+        self.told = told or {}
 
     def expand(self, plays: PCollection[Play]) -> PCollection[dict[str, Any]]:
         """Plays in windows of CalendarMonths. Copies of one play count once."""
@@ -131,7 +134,8 @@ class CountTopTens(beam.PTransform):
             plays
             | "Take what counts" >> beam.Map(_entry).with_output_types(tuple[str, tuple[int, Entry]])
             | "Tally" >> beam.CombinePerKey(TallyFn())
-            | "Snapshot" >> beam.ParDo(_Snapshot(self.calendar, self.clock)).with_output_types(dict[str, Any])
+            | "Snapshot"
+            >> beam.ParDo(_Snapshot(self.calendar, self.clock, self.told)).with_output_types(dict[str, Any])
         )
 
 
@@ -161,9 +165,10 @@ class TallyFn(beam.CombineFn):
 class _Snapshot(beam.DoFn):
     LAST = ReadModifyWriteStateSpec("last", BytesCoder())
 
-    def __init__(self, calendar: Calendar, clock: Clock) -> None:
+    def __init__(self, calendar: Calendar, clock: Clock, told: Digests) -> None:
         self.calendar = calendar
         self.clock = clock
+        self.told = told
 
     def process(
         self,
@@ -174,11 +179,22 @@ class _Snapshot(beam.DoFn):
         user_id, tally = element
         month, now = month_of_window(self.calendar, window), self.clock()
         is_final = self.calendar.is_over(month, now)
-        rows = list(ranking.snapshots(user_id, month, tally, is_final=is_final, computed_at=now))
-        said = blake2b(orjson.dumps([row | {"computed_at": None} for row in rows]), digest_size=16).digest()
-        if said != last.read():
-            last.write(said)
-            yield from rows
+        digest = _digest(tally, is_final=is_final)
+        if digest != (last.read() or self.told.get((user_id, month))):
+            last.write(digest)
+            yield from ranking.snapshots(user_id, month, tally, is_final=is_final, computed_at=now)
+
+
+def digests(plays: Iterable[Play], calendar: Calendar, counted_at: datetime) -> Digests:
+    """Of the snapshots that a job told which had counted these plays by then, for ``CountTopTens``."""
+    tallies: dict[tuple[str, date], Tally] = {}
+    for play in plays:
+        ranking.add(tallies.setdefault((play.user_id, calendar.month_of(play.played_at)), {}), *ranking.entry(play))
+    return {key: _digest(tally, is_final=calendar.is_over(key[1], counted_at)) for key, tally in tallies.items()}
+
+
+def _digest(tally: Tally, *, is_final: bool) -> bytes:
+    return blake2b(orjson.dumps([is_final, *sorted(tally.items())]), digest_size=16).digest()
 
 
 def _by_user(play: Play) -> tuple[str, Play]:

@@ -62,17 +62,16 @@ class WindowIntoMonths(beam.PTransform):
 
     def __init__(self, calendar: Calendar, refresh_seconds: int, lateness: timedelta) -> None:
         self.calendar = calendar
-        self.refresh_seconds = refresh_seconds
         self.lateness = lateness
+        # Made once: what this is applied to has one trigger, and can be flattened.
+        again = AfterProcessingTime(refresh_seconds)
+        self.trigger = AfterWatermark(early=again, late=again)
 
     def expand(self, plays: PCollection[Play]) -> PCollection[Play]:
         """Timestamps have to be played_at."""
         return plays | beam.WindowInto(
             CalendarMonths(self.calendar),
-            trigger=AfterWatermark(
-                early=AfterProcessingTime(self.refresh_seconds),
-                late=AfterProcessingTime(self.refresh_seconds),
-            ),
+            trigger=self.trigger,
             accumulation_mode=AccumulationMode.ACCUMULATING,
             allowed_lateness=(self.lateness + _SLACK).total_seconds(),
         )

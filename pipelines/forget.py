@@ -1,0 +1,165 @@
+"""Forgetting a person: ``python -m pipelines.forget --user U --archive A --warehouse W``.
+
+Removes every play of a user from the archive, then every row from the tables: in that order, since tables are made
+again from the archive. It can be interrupted and run again at any time. The report goes to standard output; the exit
+code is 0, 1 where something of the user is left or the command failed, 2 for a wrong command line.
+"""
+
+import argparse
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from pipelines.archive import Archive, without_user
+from pipelines.command import Failure, report, run_command
+from pipelines.storage import StorageError
+from pipelines.tables import TABLES
+from pipelines.warehouse.forgetting import forget_in_bigquery, forget_in_folder
+from pipelines.warehouse.local import LocalWarehouse
+
+_BIGQUERY = re.compile(r"bigquery://(?P<project>[^./]+)\.(?P<dataset>\w+)/?")
+_REMAINS = """\
+Not touched, and when it ends (docs/operations.md, "Forget a person"):
+  the login and the producer's state: end them first, or the next poll brings plays again
+  Pub/Sub keeps messages for up to 31 days: run this again after a seek to an earlier time
+  Cloud Storage and BigQuery keep what was deleted for some days, for their owner's own rescue"""
+
+
+@dataclass
+class Forgotten:
+    """What was found of a user, and what could not be read. ``plays`` counts by the archive's months."""
+
+    looked_at: int = 0
+    rewritten: int = 0
+    removed: int = 0
+    older_versions: int = 0
+    plays: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    left: list[str] = field(default_factory=list)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether nothing of the user was there."""
+        return not (self.rewritten or self.removed or self.older_versions or self.rows.total())
+
+
+def forget(user_id: str, archive: Archive, warehouse: str, *, dry_run: bool) -> Forgotten:
+    """Remove a user's plays and rows; with ``dry_run`` only look for them. Raises StorageError."""
+    found = Forgotten()
+    local = None if warehouse.startswith("bigquery://") else LocalWarehouse.open(warehouse)
+    _forget_in_archive(found, user_id, archive, dry_run=dry_run)
+    if local:
+        found.rows = forget_in_folder(local, user_id, dry_run=dry_run)
+    elif remote := _BIGQUERY.fullmatch(warehouse):
+        found.rows, tables = forget_in_bigquery(remote["project"], remote["dataset"], user_id, dry_run=dry_run)
+        found.left += [
+            f"{table} has rows of the last ninety minutes, which BigQuery cannot delete yet: "
+            "run the same command again in two hours"
+            for table in tables
+        ]
+    return found
+
+
+def _forget_in_archive(found: Forgotten, user_id: str, archive: Archive, *, dry_run: bool) -> None:
+    instants: dict[str, set[object]] = {}
+    unreadable: dict[str, str] = {}
+    seen: set[str] = set()
+    # Until nothing new has come: the stream may write while this reads.
+    while new := [path for path in archive.everything() if path not in seen]:
+        seen.update(new)
+        for path in new:
+            found.looked_at += 1
+            try:
+                others, gone = without_user(path, archive.read_bytes(path), user_id)
+            except StorageError as error:
+                unreadable[path] = str(error)
+                continue
+            if not gone:
+                continue
+            holding = archive.holds(path)
+            if holding == "older version":
+                found.older_versions += 1
+            elif others is None or holding == "checkpoint":  # the next run makes another
+                found.removed += 1
+            else:
+                found.rewritten += 1
+                if not dry_run:
+                    seen.add(archive.write_beside(path, others))
+            if holding == "plays":
+                instants.setdefault(path.split("/")[-2].removeprefix("month="), set()).update(gone)
+            if not dry_run:
+                archive.remove(path)
+    found.plays = Counter({month: len(plays) for month, plays in instants.items()})
+    if unreadable:
+        still_there = set(archive.everything())
+        found.left += [why for path, why in unreadable.items() if path in still_there]
+
+
+def _told(found: Forgotten, user_id: str, options: argparse.Namespace) -> Iterator[str]:
+    yield f"{user_id}: {'would be forgotten; nothing was changed' if options.dry_run else 'forgotten'}"
+    yield f"{options.archive}"
+    yield f"  {found.looked_at:9,} files looked at"
+    yield f"  {found.removed:9,} removed, which held nothing else"
+    yield f"  {found.rewritten:9,} written anew, without these plays"
+    yield f"  {found.older_versions:9,} older versions removed"
+    yield f"  {found.plays.total():9,} plays"
+    for month, plays in sorted(found.plays.items()):
+        yield f"  {plays:9,}   {month}"
+    yield f"{options.warehouse}"
+    for table in TABLES:
+        yield f"  {found.rows[table]:9,} rows of {table}"
+    yield _REMAINS
+
+
+def _run(options: argparse.Namespace) -> None:
+    archive = Archive(options.archive)
+    if not archive.everything():
+        raise Failure(f"there is no archive at {options.archive}; nothing was changed")
+    found = forget(options.user, archive, options.warehouse, dry_run=options.dry_run)
+    if found.is_nothing and not found.left:
+        report(f"There is nothing of {options.user} in {options.archive}, nor in {options.warehouse}")
+        return
+    sys.stdout.write("".join(f"{line}\n" for line in _told(found, options.user, options)))
+    if found.left:
+        raise Failure("\n".join([*found.left, f"not everything of {options.user} is gone"]))
+
+
+def parser() -> argparse.ArgumentParser:
+    """What the command understands."""
+    made = argparse.ArgumentParser(
+        prog="python -m pipelines.forget",
+        description="Removes every play of a user from the archive and every row from the tables, for good.",
+        epilog="First: python -m pipelines.forget --user=U --archive=archive --warehouse=warehouse --dry_run",
+        allow_abbrev=False,
+    )
+    made.add_argument("--user", required=True, type=_user, help="whose plays: the user_id that the tables show")
+    made.add_argument("--archive", required=True, metavar="FOLDER|gs://BUCKET/FOLDER", help="the raw Avro archive")
+    made.add_argument(
+        "--warehouse", required=True, type=_warehouse, metavar="FOLDER|bigquery://PROJECT.DATASET", help="the tables"
+    )
+    made.add_argument("--dry_run", action="store_true", help="say what would be removed, and change nothing")
+    return made
+
+
+def _user(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("name whose plays are to be forgotten")
+    return text
+
+
+def _warehouse(text: str) -> str:
+    if "://" in text and not _BIGQUERY.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a folder nor bigquery://project.dataset")
+    return text
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code."""
+    options = parser().parse_args(argv)
+    return run_command("pipelines.forget", lambda: _run(options))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
