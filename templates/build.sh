@@ -4,14 +4,14 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: templates/build.sh --project=P --location=L --bucket=B [--tag=T] [--service-account=EMAIL] [--dry-run]
+usage: templates/build.sh --project=P --region=R --bucket=B [--tag=T] [--service-account=EMAIL] [--dry-run]
 
 Builds the image in Cloud Build, pushes it to Artifact Registry as
-  L-docker.pkg.dev/P/heavy-rotation/pipelines:T
+  R-docker.pkg.dev/P/heavy-rotation/pipelines:T
 and writes the templates gs://B/templates/stream.json and gs://B/templates/rebuild.json, which name it.
 
   --project=P              the Google Cloud project (or $PROJECT)
-  --location=L             where the repository heavy-rotation is, such as europe-west1 (or $LOCATION)
+  --region=R               where the repository heavy-rotation is, such as europe-west1 (or $REGION)
   --bucket=B               the bucket's name, without gs:// (or $BUCKET)
   --tag=T                  the image's tag (or $TAG; default: the commit, as git describes it)
   --service-account=EMAIL  the account that Cloud Build builds as (default: the project's own choice)
@@ -32,12 +32,12 @@ run() {
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-project=${PROJECT:-} location=${LOCATION:-} bucket=${BUCKET:-} tag=${TAG:-} account="" dry_run=""
+project=${PROJECT:-} region=${REGION:-} bucket=${BUCKET:-} tag=${TAG:-} account="" dry_run=""
 for argument in "$@"; do
   value=${argument#*=}
   case $argument in
     --project=*) project=$value ;;
-    --location=*) location=$value ;;
+    --region=*) region=$value ;;
     --bucket=*) bucket=$value ;;
     --tag=*) tag=$value ;;
     --service-account=*) account=$value ;;
@@ -50,15 +50,15 @@ for argument in "$@"; do
   esac
 done
 [[ -n "$project" ]] || fail "the project is missing, --project=P"
-[[ -n "$location" ]] || fail "the location is missing, --location=L"
+[[ -n "$region" ]] || fail "the region is missing, --region=R"
 [[ "$bucket" =~ ^[a-z0-9][a-z0-9._-]*[a-z0-9]$ ]] || fail "the bucket's name is missing or has a gs://, --bucket=B"
 : "${tag:=$(git describe --always --dirty)}"
 
-image=$location-docker.pkg.dev/$project/heavy-rotation/pipelines:$tag
+image=$region-docker.pkg.dev/$project/heavy-rotation/pipelines:$tag
 run gcloud builds submit . --project="$project" --config=templates/cloudbuild.yaml --substitutions="_IMAGE=$image" \
   ${account:+--service-account="projects/$project/serviceAccounts/$account"}
 for template in stream rebuild; do
   run gcloud dataflow flex-template build "gs://$bucket/templates/$template.json" --project="$project" \
     --image="$image" --sdk-language=PYTHON --metadata-file="templates/${template}_metadata.json"
 done
-echo "image = \"$image\""
+echo "# Built. What runs it: terraform -chdir=infra apply -var=image_tag=$tag"

@@ -112,8 +112,8 @@ def make_image(folder: Path) -> Image:
     local = folder / "usr/local"
     venv.create(local, symlinks=True)
     site = next(local.glob("lib/python*/site-packages"))
-    for requirement in requirements():
-        _link(requirement.name, site)
+    for name in ["pip", *(requirement.name for requirement in requirements())]:  # the base has pip
+        _link(name, site)
     build = folder / "build"
     for sources, target in stage("build").copies():
         for source in sources:
@@ -142,10 +142,9 @@ def _link(name: str, site: Path) -> None:
     for path in installed.files or ():
         if path.parts[0] == ".." or "__pycache__" in path.parts:
             continue
-        source, target = Path(str(installed.locate_file(path))), site / path
-        if not target.parent.exists():
-            target.parent.mkdir(parents=True)
-            if (compiled := source.parent / "__pycache__").is_dir():
-                (target.parent / "__pycache__").symlink_to(compiled.resolve())
-        if not target.exists():
-            target.symlink_to(source.resolve())
+        source, target = Path(str(installed.locate_file(path))).resolve(), site / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        compiled = source.parent / "__pycache__"
+        for link, to in ((target, source), (target.parent / "__pycache__", compiled)):
+            if to.exists() and not link.exists():
+                link.symlink_to(to)

@@ -14,12 +14,12 @@ import yaml
 from tests.templates.image import ROOT, TEMPLATES
 
 BUILD = TEMPLATES / "build.sh"
-PLACES = ["--project=my-project", "--location=europe-west1", "--bucket=my-bucket"]
+PLACES = ["--project=my-project", "--region=europe-west1", "--bucket=my-bucket"]
 IMAGE = "europe-west1-docker.pkg.dev/my-project/heavy-rotation/pipelines:1.0"
 
 
 def build(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    clean = {name: value for name, value in os.environ.items() if name not in ("PROJECT", "LOCATION", "BUCKET", "TAG")}
+    clean = {name: value for name, value in os.environ.items() if name not in ("PROJECT", "REGION", "BUCKET", "TAG")}
     return subprocess.run(
         [str(BUILD), *arguments], capture_output=True, text=True, check=False, env=clean | environment, timeout=60
     )
@@ -29,7 +29,7 @@ def commands(*arguments: str, **environment: str) -> list[list[str]]:
     ran = build(*arguments, "--dry-run", **environment)
     assert (ran.returncode, ran.stderr) == (0, "")
     *lines, last = ran.stdout.splitlines()
-    assert last.startswith('image = "')
+    assert last.startswith("# Built. What runs it: terraform -chdir=infra apply -var=image_tag=")
     return [shlex.split(line) for line in lines]
 
 
@@ -55,7 +55,7 @@ def test_it_builds_the_image_and_both_templates() -> None:
 
 
 def test_the_environment_can_say_it_too() -> None:
-    places = {"PROJECT": "my-project", "LOCATION": "europe-west1", "BUCKET": "other", "TAG": "1.0"}
+    places = {"PROJECT": "my-project", "REGION": "europe-west1", "BUCKET": "other", "TAG": "1.0"}
     assert commands("--bucket=my-bucket", **places) == commands(*PLACES, "--tag=1.0")
 
 
@@ -69,7 +69,7 @@ def test_the_account_that_builds_can_be_chosen() -> None:
     ("arguments", "said"),
     [
         ([], "the project is missing"),
-        (PLACES[:1], "the location is missing"),
+        (PLACES[:1], "the region is missing"),
         (PLACES[:2], "the bucket's name is missing"),
         ([*PLACES, "--bucket=gs://my-bucket"], "has a gs://"),
         ([*PLACES, "--tga=1"], "unknown argument --tga=1"),
