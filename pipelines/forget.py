@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pipelines.archive import Archive, without_user
 from pipelines.command import Failure, report, run_command
@@ -98,7 +99,8 @@ def _forget_in_archive(found: Forgotten, user_id: str, archive: Archive, *, dry_
 
 
 def _told(found: Forgotten, user_id: str, options: argparse.Namespace) -> Iterator[str]:
-    yield f"{user_id}: {'would be forgotten; nothing was changed' if options.dry_run else 'forgotten'}"
+    done = "would be forgotten; nothing was changed" if options.dry_run else "forgotten"
+    yield f"{user_id}: {done}{', but not everywhere' if found.left else ''}"
     yield f"{options.archive}"
     yield f"  {found.looked_at:9,} files looked at"
     yield f"  {found.removed:9,} removed, which held nothing else"
@@ -114,12 +116,14 @@ def _told(found: Forgotten, user_id: str, options: argparse.Namespace) -> Iterat
 
 
 def _run(options: argparse.Namespace) -> None:
-    archive = Archive(options.archive)
-    if not archive.everything():
+    if "://" not in options.archive and not Path(options.archive).is_dir():
         raise Failure(f"there is no archive at {options.archive}; nothing was changed")
-    found = forget(options.user, archive, options.warehouse, dry_run=options.dry_run)
+    found = forget(options.user, Archive(options.archive), options.warehouse, dry_run=options.dry_run)
     if found.is_nothing and not found.left:
-        report(f"There is nothing of {options.user} in {options.archive}, nor in {options.warehouse}")
+        report(
+            f"There is nothing of {options.user} in the {found.looked_at:,} files of {options.archive}, "
+            f"nor in {options.warehouse}"
+        )
         return
     sys.stdout.write("".join(f"{line}\n" for line in _told(found, options.user, options)))
     if found.left:
