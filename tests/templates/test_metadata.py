@@ -102,7 +102,7 @@ TAKEN = {
         "projects/example.com:my-app/subscriptions/a.B~1",
     ],
     "archive": ["gs://my-bucket/archive", "gs://my.bucket_1", "gs://b1/a b/ö"],
-    "warehouse": ["bigquery://my-project.heavy_rotation", "bigquery://example.com:my-app.d1"],
+    "warehouse": ["bigquery://my-project.heavy_rotation", "bigquery://my-app-123.d1"],
     "time_zone": sorted(available_timezones() - {"localtime"}),
     "refresh_seconds": ["1", "60", "86400"],
     "allowed_lateness_days": ["0", "0.5", "35", "35.25", "9999", "10000", "36499.9", "36500"],
