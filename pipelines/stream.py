@@ -95,7 +95,8 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
 
     Raises Failure, StorageError, WarehouseError.
     """
-    sink = sink_of(options.warehouse, options.calendar.time_zone)
+    local_run = beam_options.view_as(StandardOptions).runner == LOCAL_STREAM_RUNNER
+    sink = sink_of(options.warehouse, options.calendar.time_zone, options.bigquery_write_method, clock, local=local_run)
     Archive(options.archive).check_writable()
 
     def run(known: Checkpoint | None = None) -> None:
@@ -103,8 +104,9 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
         read = ReadFromPubSub(subscription=options.subscription, with_attributes=True)
         build(pipeline | "Read from Pub/Sub" >> read, options, sink, clock, known)
         run_or_submit(pipeline, beam_options)
+        sink.finish()
 
-    if beam_options.view_as(StandardOptions).runner != LOCAL_STREAM_RUNNER:
+    if not local_run:
         run()
         return
     _require_subscription(options.subscription)
