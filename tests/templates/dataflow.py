@@ -1,4 +1,7 @@
-"""As much of Dataflow's REST service as a launch asks for, over real HTTP; and the jobs that it was given."""
+"""As much of Dataflow's REST service as a launch asks for, over real HTTP; and the jobs that it was given.
+
+It answers for BigQuery too, where a launch looks whether the tables are as they have to be: they are.
+"""
 
 import json
 import re
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -15,8 +19,11 @@ from apache_beam.portability.api import beam_runner_api_pb2
 from google.cloud.dataflow_v1beta3 import Job
 from google.protobuf.json_format import MessageToDict, Parse
 
+from pipelines.tables import table_layout, table_schema
+
 JOB_ID = "2026-11-21_01_02_03-4567"
 Pipeline = beam_runner_api_pb2.Pipeline
+_TABLES = re.compile(r"/bigquery/v2/projects/(?P<project>[^/]+)/datasets/(?P<dataset>\w+)(?:/tables/(?P<table>\w+))?")
 _JOBS = re.compile(r"/v1b3/projects/([^/]+)/locations/([^/]+)/jobs")
 
 
@@ -40,6 +47,8 @@ class Dataflow:
         self._http.server_close()
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict[str, Any]]:
+        if found := _TABLES.fullmatch(path):
+            return 200, _as_wanted(**found.groupdict())
         self.asked.append(f"{method} {path}")
         if self.refusal:
             return self.refusal[0], {"error": {"code": self.refusal[0], "message": self.refusal[1]}}
@@ -81,6 +90,24 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+
+def _as_wanted(project: str, dataset: str, table: str | None) -> dict[str, Any]:
+    """What BigQuery says of a dataset, or of a table that Terraform made."""
+    reference = {"projectId": project, "datasetId": dataset}
+    if table is None:
+        return {"datasetReference": reference}
+    columns = {"schema": {"fields": table_schema(table)}}
+    return {"tableReference": reference | {"tableId": table}, **columns, **table_layout(table)}
+
+
+def credentials(folder: Path) -> Path:
+    """A file of credentials that need no renewal, and so no network."""
+    names = ("client_id", "client_secret", "refresh_token", "token")
+    about = {"type": "authorized_user", "expiry": "2099-01-01T00:00:00Z", "quota_project_id": "my-project"}
+    path = folder / "credentials.json"
+    path.write_text(json.dumps(about | dict.fromkeys(names, "none")))
+    return path
 
 
 def job_of(description: bytes) -> dict[str, Any]:

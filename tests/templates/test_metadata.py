@@ -76,6 +76,7 @@ def test_a_parameter_is_its_option(template: str, parameter: dict[str, Any]) -> 
     action = options(template)[parameter["name"]]
     assert parameter["isOptional"] != action.required
     told = re.sub(r" \(default: .*\)$", "", str(action.help))
+    told = re.sub(r"\. STORAGE_WRITE_API: .*$", "", told)  # It needs Java, and the image has none.
     assert parameter["helpText"] == f"{told[0].upper()}{told[1:]}."
     assert parameter["label"]
     assert "\n" not in parameter["helpText"]
@@ -94,8 +95,7 @@ def test_a_parameter_has_its_options_default(template: str, parameter: dict[str,
         assert convert(default) == wanted
 
 
-# What each pattern is tried with. The cloud's places are all that a job can reach: folders and tables on a worker
-# would be gone with it.
+# What each pattern is tried with.
 TAKEN = {
     "subscription": [
         "projects/my-project/subscriptions/plays-stream",
@@ -108,7 +108,8 @@ TAKEN = {
     "allowed_lateness_days": ["0", "0.5", "35", "35.25", "9999", "10000", "36499.9", "36500"],
     "archive_batch_plays": ["1", "10000"],
     "archive_batch_seconds": ["1", "30"],
-    "months": ["2026-11", "1970-01,2099-12", "2026-10,2026-11"],
+    "bigquery_write_method": ["STREAMING_INSERTS", "FILE_LOADS"],
+    "months": ["late", "2026-11", "1970-01,2099-12", "2026-10,2026-11"],
 }
 REFUSED = {
     "subscription": ["", "plays", "projects/p/subscriptions/s", "projects/my-project/topics/plays"],
@@ -117,11 +118,14 @@ REFUSED = {
     "allowed_lateness_days": ["", "-1", "36500.5", "36501", "40000", "100000", "nan", "inf"],
     "archive_batch_plays": ["", "0", "-1", "2.5"],
     "archive_batch_seconds": ["", "0", "-1", "2.5"],
-    "months": ["", "2026-13", "2026-1", "1969-12", "2100-01", "2026-10;2026-11", "2026-10,"],
+    "bigquery_write_method": ["", "streaming_inserts", "LOADS"],
+    "months": ["", "later", "late,2026-11", "2026-13", "2026-1", "1969-12", "2100-01", "2026-10;2026-11", "2026-10,"],
 }
+# What the commands take elsewhere. A job can reach what is in the cloud only, and its launcher has no Java.
 ELSEWHERE = {
     "archive": ["archive", "/data/archive", "gs://", "gs://Bucket/x", "s3://bucket/archive"],
     "warehouse": ["warehouse", "bigquery://my-project", "bigquery://my-project.d.t", "my-project.heavy_rotation"],
+    "bigquery_write_method": ["STORAGE_WRITE_API"],
 }
 
 

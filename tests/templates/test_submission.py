@@ -23,10 +23,12 @@ from gcp_storage_emulator.server import create_server
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
+from pipelines.archive import encode
 from pipelines.command import Failure
 from pipelines.submission import run_or_submit
+from tests.builders import play
 from tests.pubsub_hosts import free_port
-from tests.templates.dataflow import JOB_ID, Dataflow, Pipeline, job_of, steps
+from tests.templates.dataflow import JOB_ID, Dataflow, Pipeline, credentials, job_of, steps
 from tests.templates.image import Image, stages
 
 pytestmark = pytest.mark.xdist_group("image")
@@ -34,6 +36,7 @@ pytestmark = pytest.mark.xdist_group("image")
 GOLDEN = Path(__file__).parent / "golden"
 IMAGE = "europe-west1-docker.pkg.dev/my-project/heavy-rotation/pipelines:v1"
 JOB_OBJECT = "gs://bucket/staging/template_launches/2026-11-21/job_object"
+PLACES = ["--archive=gs://bucket/archive", "--warehouse=bigquery://my-project.heavy_rotation"]
 SUBSCRIPTION = "--subscription=projects/my-project/subscriptions/plays-stream"
 LAUNCHER_ACCOUNT = "heavy-rotation-stream@my-project.iam.gserviceaccount.com"
 # What the launcher of a Flex template passes on, from infra/stream.tf, in its order.
@@ -81,14 +84,10 @@ class Cloud:
 
     def __init__(self, image: Image, folder: Path, dataflow: Dataflow, bucket: Any, emulator: str) -> None:
         self.image = image
-        self.folder = folder
+        self.credentials = credentials(folder)
         self.dataflow = dataflow
         self.bucket = bucket
         self.emulator = emulator
-
-    @property
-    def stream_options(self) -> list[str]:
-        return [SUBSCRIPTION, "--archive=gs://bucket/archive", f"--warehouse={self.folder}/warehouse"]
 
     def launch(self, *arguments: str, name: str = "stream") -> Launched:
         """Launch as the template does, with ``--template_location``, or otherwise as from a terminal."""
@@ -102,7 +101,10 @@ class Cloud:
             "--no_auth",
             *arguments,
             STORAGE_EMULATOR_HOST=self.emulator,
+            BIGQUERY_EMULATOR_HOST=self.dataflow.url,
             NO_GCE_CHECK="true",
+            GOOGLE_CLOUD_PROJECT="my-project",
+            GOOGLE_APPLICATION_CREDENTIALS=str(self.credentials),
             HEAVY_ROTATION_IMAGE=IMAGE,
         )
         new = {blob.name: blob for blob in self.bucket.list_blobs() if blob.name not in before}
@@ -130,7 +132,14 @@ def cloud(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
 
 @pytest.fixture(scope="module")
 def stream(cloud: Cloud) -> Launched:
-    return cloud.launch(*cloud.stream_options, f"--template_location={JOB_OBJECT}")
+    return cloud.launch(SUBSCRIPTION, *PLACES, f"--template_location={JOB_OBJECT}")
+
+
+@pytest.fixture(scope="module")
+def rebuild(cloud: Cloud) -> Launched:
+    archived = cloud.bucket.blob("archive/plays/month=2026-11/plays-1.avro")
+    archived.upload_from_string(encode([play()]))
+    return cloud.launch(*PLACES, "--months=2026-11", f"--template_location={JOB_OBJECT}", name="rebuild")
 
 
 # The stream
@@ -196,7 +205,7 @@ def test_no_worker_needs_what_only_the_launcher_had(stream: Launched) -> None:
 
 
 def test_from_a_terminal_it_is_the_same_job(cloud: Cloud, stream: Launched) -> None:
-    ran = cloud.launch(*cloud.stream_options)
+    ran = cloud.launch(SUBSCRIPTION, *PLACES)
     assert ran.code == 0, ran.said
     address = f"https://console.cloud.google.com/dataflow/jobs/europe-west1/{JOB_ID}?project=my-project"
     assert ran.said == f"Dataflow has the job stream: {address}\n"
@@ -206,19 +215,39 @@ def test_from_a_terminal_it_is_the_same_job(cloud: Cloud, stream: Launched) -> N
     assert settled(ran.job) == settled(stream.job)
 
 
+# The rebuild
+
+
+def test_the_rebuild_is_a_job_that_ends(rebuild: Launched) -> None:
+    assert rebuild.code == 0, rebuild.said
+    assert rebuild.said.endswith("The job was made; it replaces the months when it runs\n")
+    assert rebuild.job["name"] == "rebuild"
+    assert rebuild.job["type"] == "JOB_TYPE_BATCH"
+    assert "use_runner_v2" in rebuild.environment["experiments"]
+    assert rebuild.workers["workerHarnessContainerImage"] == IMAGE
+    assert rebuild.workers["machineType"] == "e2-standard-2"
+    assert rebuild.workers["autoscalingSettings"] == {"maxNumWorkers": 3}
+
+
+def test_the_rebuild_replaces_months_by_itself(rebuild: Launched) -> None:
+    """Its launcher is gone by then."""
+    assert list(steps(rebuild.pipeline))[-1].startswith("Replace/Replace months")
+    assert "pipelines.transforms.replacing" in pickled_names(rebuild.pipeline)
+
+
 # Updates
 
 
 def test_an_update_takes_over_from_the_job_that_runs(cloud: Cloud) -> None:
     cloud.dataflow.running["stream"] = "2026-11-20_00_00_00-1"
     mapping = {"Archive plays/Write file": "Archive plays/Write the file"}
-    ran = cloud.launch(*cloud.stream_options, "--update", f"--transform_name_mapping={json.dumps(mapping)}")
+    ran = cloud.launch(SUBSCRIPTION, *PLACES, "--update", f"--transform_name_mapping={json.dumps(mapping)}")
     assert ran.code == 0, ran.said
     assert ran.job["replaceJobId"] == "2026-11-20_00_00_00-1"
     assert ran.job["transformNameMapping"] == mapping
 
 
-@pytest.mark.parametrize("name", ["stream"])
+@pytest.mark.parametrize("name", ["stream", "rebuild"])
 def test_the_steps_names(name: str, request: pytest.FixtureRequest) -> None:
     launched: Launched = request.getfixturevalue(name)
     found = list(steps(launched.pipeline))
