@@ -64,8 +64,8 @@ class RebuildOptions:
     lateness: timedelta = _LATENESS
 
 
-def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOptions]:
-    """The stream's options and Beam's. Exits with 2 and a message when they make no sense."""
+def stream_parser() -> argparse.ArgumentParser:
+    """What the stream takes beside Beam's options: the source for its template, and for who lists them."""
     parser = _parser(
         "python -m pipelines.stream",
         "Plays from Pub/Sub into the raw Avro archive, play_events and monthly top tens, until it is stopped.",
@@ -120,6 +120,12 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         "put right. STORAGE_WRITE_API: within seconds, for less; needs Java, and its libraries from the network, "
         "where the pipeline is launched, and no local runner (default: STREAMING_INSERTS)",
     )
+    return parser
+
+
+def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOptions]:
+    """The stream's options and Beam's. Exits with 2 and a message when they make no sense."""
+    parser = stream_parser()
     arguments, beam_arguments = parser.parse_known_args(argv)
     options = StreamOptions(
         subscription=arguments.subscription,
@@ -141,8 +147,8 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     return options, beam_options
 
 
-def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineOptions]:
-    """The rebuild's options and Beam's. Exits with 2 and a message when they make no sense."""
+def rebuild_parser() -> argparse.ArgumentParser:
+    """What the rebuild takes beside Beam's options."""
     parser = _parser(
         "python -m pipelines.rebuild",
         "Makes the tables again from the raw Avro archive, replacing the months it rebuilds whole.",
@@ -160,6 +166,12 @@ def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineO
     _add_lateness(
         parser, "how long after its end a month still takes plays from the stream, for --months=late (default: 35)"
     )
+    return parser
+
+
+def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineOptions]:
+    """The rebuild's options and Beam's. Exits with 2 and a message when they make no sense."""
+    parser = rebuild_parser()
     arguments, beam_arguments = parser.parse_known_args(argv)
     options = RebuildOptions(
         archive=arguments.archive,

@@ -26,6 +26,7 @@ from pipelines.domain.play import Play
 from pipelines.ledger import LEDGER
 from pipelines.local_pubsub import LocalPubSub
 from pipelines.options import LOCAL_STREAM_RUNNER, StreamOptions, parse_stream
+from pipelines.submission import run_or_submit
 from pipelines.transforms.archiving import ArchivePlays, ReplayOpenMonths, open_files
 from pipelines.transforms.counting import CountTopTens, DeduplicatePlays, SplitTooLate, digests
 from pipelines.transforms.parsing import ParseMessages
@@ -90,7 +91,10 @@ class _WritePlayEvents(beam.PTransform):
 
 
 def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
-    """Run until stopped, or until no message comes if so asked. Raises Failure, StorageError, WarehouseError."""
+    """Run until stopped, until no message comes if so asked, or submit to Dataflow.
+
+    Raises Failure, StorageError, WarehouseError.
+    """
     local_run = beam_options.view_as(StandardOptions).runner == LOCAL_STREAM_RUNNER
     sink = sink_of(options.warehouse, options.calendar.time_zone, options.bigquery_write_method, clock, local=local_run)
     Archive(options.archive).check_writable()
@@ -99,7 +103,7 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
         pipeline = beam.Pipeline(options=beam_options)
         read = ReadFromPubSub(subscription=options.subscription, with_attributes=True)
         build(pipeline | "Read from Pub/Sub" >> read, options, sink, clock, known)
-        pipeline.run().wait_until_finish()
+        run_or_submit(pipeline, beam_options)
         sink.finish()
 
     if not local_run:

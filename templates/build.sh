@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# Builds the image and the two Flex templates.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+usage: templates/build.sh --project=P --region=R --bucket=B [--tag=T] [--service-account=EMAIL] [--dry-run]
+
+Builds the image in Cloud Build, pushes it to Artifact Registry as
+  R-docker.pkg.dev/P/heavy-rotation/pipelines:T
+and writes the templates gs://B/templates/stream.json and gs://B/templates/rebuild.json, which name it.
+
+  --project=P              the Google Cloud project (or $PROJECT)
+  --region=R               where the repository heavy-rotation is, such as europe-west1 (or $REGION)
+  --bucket=B               the bucket's name, without gs:// (or $BUCKET)
+  --tag=T                  the image's tag (or $TAG; default: the commit, as git describes it)
+  --service-account=EMAIL  the account that Cloud Build builds as (default: the project's own choice)
+  --dry-run                print the commands, run none
+TEXT
+}
+
+fail() {
+  echo "templates/build.sh: $1; --help says how" >&2
+  exit 2
+}
+
+run() {
+  printf '%q ' "$@" | sed 's/ $//'
+  echo
+  if [[ -z "$dry_run" ]]; then "$@"; fi
+}
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+project=${PROJECT:-} region=${REGION:-} bucket=${BUCKET:-} tag=${TAG:-} account="" dry_run=""
+for argument in "$@"; do
+  value=${argument#*=}
+  case $argument in
+    --project=*) project=$value ;;
+    --region=*) region=$value ;;
+    --bucket=*) bucket=$value ;;
+    --tag=*) tag=$value ;;
+    --service-account=*) account=$value ;;
+    --dry-run) dry_run=yes ;;
+    --help | -h)
+      usage
+      exit
+      ;;
+    *) fail "unknown argument $argument" ;;
+  esac
+done
+[[ -n "$project" ]] || fail "the project is missing, --project=P"
+[[ -n "$region" ]] || fail "the region is missing, --region=R"
+[[ "$bucket" =~ ^[a-z0-9][a-z0-9._-]*[a-z0-9]$ ]] || fail "the bucket's name is missing or has a gs://, --bucket=B"
+: "${tag:=$(git describe --always --dirty)}"
+
+image=$region-docker.pkg.dev/$project/heavy-rotation/pipelines:$tag
+run gcloud builds submit . --project="$project" --config=templates/cloudbuild.yaml --substitutions="_IMAGE=$image" \
+  ${account:+--service-account="projects/$project/serviceAccounts/$account"}
+for template in stream rebuild; do
+  run gcloud dataflow flex-template build "gs://$bucket/templates/$template.json" --project="$project" \
+    --image="$image" --sdk-language=PYTHON --metadata-file="templates/${template}_metadata.json"
+done
+echo "# Built. What runs it: terraform -chdir=infra apply -var=image_tag=$tag"
