@@ -16,11 +16,12 @@ locals {
   # Whoever reads the subscription, in this size.
   reader = local.is_stream ? "stream" : "producer"
 
-  # role, member and folder of the bucket
+  # A file of plays is never replaced, so its writer may create and not delete; a checkpoint is.
   folder_roles = {
     producer_state  = { folder = "state", account = "producer", role = "roles/storage.objectUser" }
-    reader_writes   = { folder = "archive", account = local.reader, role = "roles/storage.objectCreator" } # never deletes
+    reader_writes   = { folder = "archive", account = local.reader, role = "roles/storage.objectCreator" }
     reader_replays  = { folder = "archive", account = local.reader, role = "roles/storage.objectViewer" }
+    reader_goes_on  = { folder = "archive/checkpoints", account = local.reader, role = "roles/storage.objectUser" }
     reader_temp     = { folder = "temp", account = local.reader, role = "roles/storage.objectUser" }
     reader_staging  = { folder = "staging", account = local.reader, role = "roles/storage.objectUser" }
     rebuild_archive = { folder = "archive", account = "rebuild", role = "roles/storage.objectViewer" }

@@ -45,7 +45,7 @@ resource "google_cloud_run_v2_job" "poll" {
 
       containers {
         image   = local.image
-        command = ["/bin/sh", "-c"]
+        command = ["as_listener", "/bin/sh", "-c"]
         # A poll that failed for one account has published the others' plays.
         args = [local.is_stream ? local.poll : "${local.poll}; polled=$?; ${local.bounded_stream} && exit $polled"]
 

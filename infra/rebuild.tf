@@ -28,7 +28,7 @@ resource "google_cloud_run_v2_job" "rebuild" {
 
       containers {
         image   = local.image
-        command = ["python", "-m", "pipelines.rebuild"]
+        command = ["as_listener", "python", "-m", "pipelines.rebuild"]
         args    = [for name, value in local.rebuild_options : "--${name}=${value}"]
 
         resources {

@@ -24,7 +24,12 @@ def main(argv: list[str]) -> int:
     folder, command, *options = argv
     with tempfile.TemporaryDirectory() as data, running(Path(folder)) as addresses:
         # Nothing of this machine's own settings, nothing in the folder, no question about newer versions.
-        own = {"TF_CLI_CONFIG_FILE": os.devnull, "TF_DATA_DIR": data, "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+        own = {
+            "TF_CLI_CONFIG_FILE": os.devnull,
+            "TF_DATA_DIR": data,
+            "TF_IN_AUTOMATION": "1",
+            "CHECKPOINT_DISABLE": "1",
+        }
         environment = os.environ | addresses | own
 
         def run(*arguments: str, is_quiet: bool = False) -> int:

@@ -23,16 +23,21 @@ from tf.gen import tfplugin_pb2_grpc as rpc
 
 PROVIDERS = ("google", "google-beta")
 _UNKNOWN = msgpack.ExtType(0, b"\x00")
-_DECLARED = re.compile(r'^\s*(resource|data)\s+"(google_\w+)"', re.MULTILINE)
+_DECLARED = re.compile(
+    r'^(?P<kind>resource|data)\s+"(?P<type>google_\w+)"\s+"\w+"\s*{\n(\s*#.*\n)*(\s*provider\s*=\s*(?P<provider>[\w-]+))?',
+    re.MULTILINE,
+)
 
 
 @contextmanager
 def running(folder: Path) -> Iterator[dict[str, str]]:
     """Run both for the Terraform files of a folder; gives the environment variable that leads Terraform to them."""
-    texts = [path.read_text() for path in sorted(folder.glob("*.tf"))]
-    declared = sorted({found for text in texts for found in _DECLARED.findall(text)})
+    declared: dict[str, set[tuple[str, str]]] = {name: set() for name in PROVIDERS}
+    for path in folder.glob("*.tf"):
+        for found in _DECLARED.finditer(path.read_text()):
+            declared.setdefault(found["provider"] or "google", set()).add((found["kind"], found["type"]))
     with ExitStack() as stack:
-        addresses = {name: stack.enter_context(_serving(name, declared)) for name in PROVIDERS}
+        addresses = {name: stack.enter_context(_serving(name, declared[name])) for name in PROVIDERS}
         yield {
             "TF_REATTACH_PROVIDERS": json.dumps(
                 {
@@ -50,7 +55,7 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
 
 
 @contextmanager
-def _serving(name: str, declared: list[tuple[str, str]]) -> Iterator[str]:
+def _serving(name: str, declared: set[tuple[str, str]]) -> Iterator[str]:
     server = grpc.server(ThreadPoolExecutor(), options=[("grpc.max_receive_message_length", -1)])
     rpc.add_ProviderServicer_to_server(_Provider(name, declared), server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -64,7 +69,7 @@ def _serving(name: str, declared: list[tuple[str, str]]) -> Iterator[str]:
 class _Provider(rpc.ProviderServicer):  # type: ignore[misc]
     """Only what validating and planning of new resources ask for."""
 
-    def __init__(self, name: str, declared: list[tuple[str, str]]) -> None:
+    def __init__(self, name: str, declared: set[tuple[str, str]]) -> None:
         self._provider = schema(name, "provider")
         self._resources: dict[str, Block] = {}
         self._data: dict[str, Block] = {}
