@@ -2,12 +2,8 @@ locals {
   tables_folder = "${path.module}/../pipelines/tables"
   warehouse     = "bigquery://${var.project_id}.${google_bigquery_dataset.this.dataset_id}"
 
-  # Columns come from pipelines/tables. A month is a partition, so that a rebuild replaces it with one load job.
-  tables = {
-    play_events       = { partition = "played_on", clustering = ["user_id"] }
-    top_ten_snapshots = { partition = "month", clustering = ["user_id", "kind"] }
-    rejected          = { partition = "rejected_at", clustering = null }
-  }
+  # Columns, partitions and clustering come from pipelines/tables, which the pipelines hold the tables to.
+  tables = jsondecode(file("${local.tables_folder}/layout.json"))
 
   views = {
     for file in fileset("${local.tables_folder}/views", "*.sql") : trimsuffix(file, ".sql") => templatefile(
@@ -44,12 +40,12 @@ resource "google_bigquery_table" "table" {
   dataset_id          = google_bigquery_dataset.this.dataset_id
   table_id            = each.key
   schema              = file("${local.tables_folder}/${each.key}.json")
-  clustering          = each.value.clustering
+  clustering          = try(each.value.clustering.fields, null)
   deletion_protection = var.deletion_protection
 
   time_partitioning {
-    type  = "MONTH"
-    field = each.value.partition
+    type  = each.value.timePartitioning.type
+    field = each.value.timePartitioning.field
   }
 
   dynamic "encryption_configuration" {

@@ -16,7 +16,7 @@ locals {
   # Whoever reads the subscription, in this size.
   reader = local.is_stream ? "stream" : "producer"
 
-  # A file of plays is never replaced, so its writer may create and not delete; a checkpoint is.
+  # A file of plays is never replaced, so its writer may create and not delete; checkpoints and notes are.
   folder_roles = {
     producer_state  = { folder = "state", account = "producer", role = "roles/storage.objectUser" }
     reader_writes   = { folder = "archive", account = local.reader, role = "roles/storage.objectCreator" }
@@ -24,6 +24,7 @@ locals {
     reader_goes_on  = { folder = "archive/checkpoints", account = local.reader, role = "roles/storage.objectUser" }
     reader_temp     = { folder = "temp", account = local.reader, role = "roles/storage.objectUser" }
     reader_staging  = { folder = "staging", account = local.reader, role = "roles/storage.objectUser" }
+    rebuild_notes   = { folder = "archive/rebuilt", account = "rebuild", role = "roles/storage.objectUser" }
     rebuild_archive = { folder = "archive", account = "rebuild", role = "roles/storage.objectViewer" }
     rebuild_temp    = { folder = "temp", account = "rebuild", role = "roles/storage.objectUser" }
   }

@@ -3,7 +3,7 @@ locals {
   archive = "gs://${google_storage_bucket.this.name}/archive"
 
   # Folders with rights of their own.
-  folders = toset(["archive", "archive/checkpoints", "state", "staging", "temp", "templates"])
+  folders = toset(["archive", "archive/checkpoints", "archive/rebuilt", "state", "staging", "temp", "templates"])
 }
 
 resource "google_storage_bucket" "this" {
