@@ -55,7 +55,7 @@ resource "google_cloud_run_v2_job" "poll" {
         }
 
         resources {
-          limits = { cpu = "1", memory = local.is_stream ? "512Mi" : "1Gi" }
+          limits = { cpu = "1", memory = local.is_stream ? "512Mi" : var.run_memory }
         }
       }
     }

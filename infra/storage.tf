@@ -35,6 +35,18 @@ resource "google_storage_bucket" "this" {
     }
   }
 
+  # These are replaced every few minutes; the last three are enough to take a mistake back.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      num_newer_versions = 3
+      matches_prefix     = ["state/", "archive/checkpoints/", "archive/rebuilt/"]
+      with_state         = "ARCHIVED"
+    }
+  }
+
   # What jobs that failed left behind.
   lifecycle_rule {
     action {

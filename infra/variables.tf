@@ -193,6 +193,18 @@ variable "kms_key_name" {
   }
 }
 
+variable "run_memory" {
+  description = "Size small: the memory of a run, which holds the plays of the open months. 1Gi is for some hundred listeners."
+  type        = string
+  default     = "1Gi"
+  nullable    = false
+
+  validation {
+    condition     = contains(["1Gi", "2Gi", "4Gi"], var.run_memory)
+    error_message = "One vCPU goes with 1Gi, 2Gi or 4Gi; whoever needs more is better off with the size stream."
+  }
+}
+
 variable "stream_machine_type" {
   description = "Size stream: the machine of a Dataflow worker."
   type        = string

@@ -14,6 +14,14 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 TOOLS = ROOT / ".tools" / "infra" / "bin" / "python"
 MINIMUM = {"project_id": "my-project", "alert_email": "me@example.com"}
+# All that there can be.
+EVERYTHING = {
+    "image_tag": "v1",
+    "slack": "true",
+    "raw_plays": "true",
+    "billing_account": "012345-6789AB-CDEF01",
+    "kms_key_name": "projects/my-project/locations/europe-west1/keyRings/r/cryptoKeys/k",
+}
 
 Plan = Callable[..., "Planned"]
 
@@ -56,4 +64,4 @@ def _planned(variables: frozenset[tuple[str, str]]) -> Planned:
 @pytest.fixture(scope="session")
 def plan() -> Plan:
     """Plans infra/ with variables, beside those that must be given: ``plan(size="stream", image_tag="v1")``."""
-    return lambda **variables: _planned(frozenset({**MINIMUM, **variables}.items()))
+    return lambda **variables: _planned(frozenset({**MINIMUM, "size": "small", **variables}.items()))

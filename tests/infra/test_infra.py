@@ -14,19 +14,12 @@ import yaml
 from pipelines import tables
 from pipelines.options import parse_rebuild, parse_stream
 from producer.__main__ import _parser as producer_parser
-from tests.infra.conftest import ROOT, Plan
+from tests.infra.conftest import EVERYTHING, MINIMUM, ROOT, Plan, run_check
 
 pytestmark = pytest.mark.xdist_group("infra")
 
 INFRA = ROOT / "infra"
 SIZES = ("small", "stream")
-EVERYTHING = {
-    "image_tag": "v1",
-    "slack": "true",
-    "raw_plays": "true",
-    "billing_account": "012345-6789AB-CDEF01",
-    "kms_key_name": "projects/my-project/locations/europe-west1/keyRings/r/cryptoKeys/k",
-}
 # Each is explained where it is given.
 PROJECT_ROLES = {
     "small": {
@@ -197,7 +190,7 @@ def _script(job: dict[str, Any]) -> str:
 def test_size_small_streams_whatever_became_of_the_poll(
     plan: Plan, tmp_path: Path, poll: int, stream: int, code: int
 ) -> None:
-    script = _script(plan(image_tag="v1").resources["google_cloud_run_v2_job.poll[0]"])
+    script = _script(plan(**EVERYTHING).resources["google_cloud_run_v2_job.poll[0]"])
     python = tmp_path / "python"
     python.write_text(
         f'#!/bin/sh\necho "$2" >> {tmp_path}/ran\ncase $2 in producer) exit {poll};; *) exit {stream};; esac\n'
@@ -301,8 +294,6 @@ def test_variables_say_what_they_are() -> None:
     ],
 )
 def test_a_wrong_value_is_refused(name: str, value: str, told: str) -> None:
-    from tests.infra.conftest import MINIMUM, run_check
-
     variables = [f"-var={key}={text}" for key, text in {**MINIMUM, name: value}.items()]
     done = run_check(INFRA, "plan", *variables)
     assert done.returncode == 1
