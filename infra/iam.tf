@@ -3,6 +3,7 @@
 locals {
   account_purposes = merge(
     {
+      builder   = "builds the image in Cloud Build"
       producer  = local.is_stream ? "polls Spotify" : "polls Spotify, and runs the stream for a while after each poll"
       rebuild   = "makes tables again from the archive"
       scheduler = "starts the Cloud Run jobs"
@@ -24,6 +25,7 @@ locals {
     reader_goes_on  = { folder = "archive/checkpoints", account = local.reader, role = "roles/storage.objectUser" }
     reader_temp     = { folder = "temp", account = local.reader, role = "roles/storage.objectUser" }
     reader_staging  = { folder = "staging", account = local.reader, role = "roles/storage.objectUser" }
+    builder_source  = { folder = "staging", account = "builder", role = "roles/storage.objectViewer" }
     rebuild_notes   = { folder = "archive/rebuilt", account = "rebuild", role = "roles/storage.objectUser" }
     rebuild_archive = { folder = "archive", account = "rebuild", role = "roles/storage.objectViewer" }
     rebuild_temp    = { folder = "temp", account = "rebuild", role = "roles/storage.objectUser" }
@@ -93,6 +95,13 @@ resource "google_secret_manager_secret_iam_member" "producer_knows_the_app" {
   member    = local.members["producer"]
 }
 
+resource "google_artifact_registry_repository_iam_member" "builder_pushes" {
+  repository = google_artifact_registry_repository.this.name
+  location   = var.region
+  role       = "roles/artifactregistry.writer"
+  member     = local.members["builder"]
+}
+
 resource "google_artifact_registry_repository_iam_member" "stream_pulls" {
   count = local.is_stream ? 1 : 0
 
@@ -112,6 +121,13 @@ resource "google_service_account_iam_member" "stream_is_itself" {
 }
 
 # --- For the whole project, since there is nothing narrower ---
+
+resource "google_project_iam_member" "builder_logs" {
+  # Logs are written to a project. A build says what it does nowhere else.
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = local.members["builder"]
+}
 
 resource "google_project_iam_member" "load_jobs" {
   # A load job belongs to the project, not to a dataset. This allows to run jobs, not to see data.

@@ -3,7 +3,7 @@ output "next_steps" {
   value = join("\n", concat(
     [
       "# 1. The image and the templates:",
-      "templates/build.sh --project=${var.project_id} --location=${var.region} --bucket=${google_storage_bucket.this.name} --tag=v1",
+      "templates/build.sh --project=${var.project_id} --region=${var.region} --bucket=${google_storage_bucket.this.name} --service-account=${local.emails["builder"]} --tag=v1",
       "# 2. The app at Spotify: type {\"client_id\": \"...\", \"client_secret\": \"...\"}, Enter, Ctrl-D:",
       "gcloud secrets versions add ${local.app_secret} --project=${var.project_id} --data-file=-",
     ],

@@ -23,6 +23,7 @@ SIZES = ("small", "stream")
 # Each is explained where it is given.
 PROJECT_ROLES = {
     "small": {
+        ("builder_logs", "roles/logging.logWriter"),
         ("load_jobs", "roles/bigquery.jobUser"),
         ("producer_lists_logins", None),  # a role of our own, with one permission
         ("producer_keeps_logins", "roles/secretmanager.secretAccessor"),
