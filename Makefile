@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+BQEMULATOR := .tools/bqemulator
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check format lock clean
+.PHONY: help setup demo test bench check format lock clean bqemulator
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -22,10 +23,18 @@ $(STAMP): requirements.txt requirements-dev.txt setup.py
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
+bqemulator: $(BQEMULATOR)/.installed ## make .tools/bqemulator, a BigQuery for tests; without it they skip
+
+$(BQEMULATOR)/.installed: requirements-bqemulator.txt
+	@test -x $(BQEMULATOR)/bin/python || $(PYTHON) -m venv $(BQEMULATOR)
+	@echo "Installing the BigQuery emulator into $(BQEMULATOR), a minute the first time"
+	@$(BQEMULATOR)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-bqemulator.txt
+	@touch $@
+
 demo: setup ## the whole thing on this machine, no account needed; EXPORT=path takes a real export for the past
 	@$(BIN)/python -m demo $(if $(EXPORT),--export "$(EXPORT)") $(if $(FOLDER),--folder "$(FOLDER)")
 
-test: setup ## every test
+test: setup bqemulator ## every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: setup ## what it can carry, in figures, a quarter of an hour; EVERY=2m polls more often, and ends sooner
@@ -47,6 +56,8 @@ lock: setup ## compile the pinned requirements again, for Python 3.11 to 3.13
 	  --extra all setup.py -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
+	  requirements-bqemulator.in -o requirements-bqemulator.txt
 
 clean: ## remove what the others made
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-data
+	rm -rf $(VENV) .tools build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-data

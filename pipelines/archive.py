@@ -45,13 +45,13 @@ class Archive:
 
     def months(self) -> list[date]:
         """The months that have a file, oldest first."""
-        return sorted({month for path in self.files() if (month := _month_of(path))})
+        return sorted({month for path in self.files() if (month := month_of(path))})
 
     def files(self, months: Iterable[date] | None = None) -> list[str]:
         """The paths of all files, or of those of some months. Raises StorageError."""
         folders = [f"{self.root}/plays"] if months is None else [self._folder(month) for month in months]
         paths = [path for folder in folders for path in self._storage.files(folder, ".avro")]
-        return [path for path in paths if _month_of(path)]
+        return [path for path in paths if month_of(path)]
 
     def read(self, path: str) -> Iterator[Play]:
         """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
@@ -181,7 +181,7 @@ def _unreadable(path: str, why: str) -> StorageError:
     return StorageError(f"{path} cannot be read ({why}); restore it from a copy, or move it out of the archive")
 
 
-def _month_of(path: str) -> date | None:
+def month_of(path: str) -> date | None:
     """The month of the folder that a file lies in; None for a folder that isn't one of ours."""
     with suppress(ValueError):
         return parse_month(path.rsplit("/", 2)[-2].removeprefix("month="))

@@ -17,14 +17,13 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from hashlib import blake2b
 from operator import attrgetter
-from pathlib import Path
 
 from pipelines.archive import Archive, decode, metadata_of
 from pipelines.domain.instants import parse, rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
-from pipelines.storage import StorageError, explained
-from pipelines.warehouse.local import MARKER
+from pipelines.storage import StorageError
+from pipelines.warehouse.identity import identity
 
 _ABOUT = "heavy_rotation.checkpoint"
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -54,7 +53,7 @@ class Checkpoints:
         self.archive = archive
         self.calendar = calendar
         self.lateness = lateness
-        key = f"{_identity(warehouse)}\n{calendar.time_zone}"
+        key = f"{identity(warehouse)}\n{calendar.time_zone}"
         self.path = f"{archive.checkpoints}/{blake2b(key.encode(), digest_size=16).hexdigest()}.avro"
 
     def load(self, now: datetime) -> Checkpoint:
@@ -91,10 +90,3 @@ class Checkpoints:
     def _open(self, plays: Iterable[Play], now: datetime) -> Iterator[Play]:
         closed = partial(self.calendar.is_closed, lateness=self.lateness, now=now)
         return (play for play in plays if not closed(self.calendar.month_of(play.played_at)))
-
-
-def _identity(warehouse: str) -> str:
-    """Tables that were removed and made again are other tables: they hold nothing."""
-    folder = Path(warehouse).resolve()
-    with explained(folder):
-        return f"{folder}\n{(folder / MARKER).stat().st_mtime_ns}"

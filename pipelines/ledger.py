@@ -41,6 +41,12 @@ class Ledger:
             if settled and file:
                 self.files.append(file)
 
+    def leave(self, message_ids: Iterable[str | None]) -> None:
+        """Nobody here will settle these: Pub/Sub delivers them again when their lease is over, and not for ever."""
+        with self._lock:
+            for message_id in message_ids:
+                self._taken.pop(message_id or "", None)
+
     def collect(self) -> list[str]:
         """The ack ids that have become due since the last call."""
         with self._lock:

@@ -11,15 +11,25 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from apache_beam.io.gcp.pubsub import parse_subscription
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions, _BeamArgumentParser
+from apache_beam.options.pipeline_options import (
+    GoogleCloudOptions,
+    PipelineOptions,
+    StandardOptions,
+    _BeamArgumentParser,
+)
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError, parse_month
+from pipelines.warehouse.bigquery import SCHEME, parse_address
+from pipelines.warehouse.local import WarehouseError
 
 # What DirectRunner would come to in the end. Asked for by that name, Beam first tries Prism, for which it
 # downloads a binary, and Prism refuses windows of one's own.
 LOCAL_STREAM_RUNNER = "BundleBasedDirectRunner"
 LOCAL_BATCH_RUNNER = "FnApiRunner"
 _MOST_DAYS = 36_500
+_LATENESS = timedelta(days=35)
+_LATE = "late"
+WRITE_METHODS = ("STREAMING_INSERTS", "FILE_LOADS", "STORAGE_WRITE_API")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +45,23 @@ class StreamOptions:
     archive_batch_plays: int
     archive_batch_seconds: int
     stop_when_idle_seconds: int | None = None
+    bigquery_write_method: str = WRITE_METHODS[0]
 
 
 @dataclass(frozen=True, slots=True)
 class RebuildOptions:
-    """What ``python -m pipelines.rebuild`` was asked for. ``months`` is None for all of them."""
+    """What ``python -m pipelines.rebuild`` was asked for.
+
+    ``months`` is None for all of them, or, with ``late``, for those that take no more plays (``lateness`` after their
+    end) and have files that their last rebuild did not see.
+    """
 
     archive: str
     warehouse: str
     calendar: Calendar
     months: tuple[date, ...] | None
+    late: bool = False
+    lateness: timedelta = _LATENESS
 
 
 def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOptions]:
@@ -69,12 +86,10 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         default=60,
         help="how long after a new play the top tens of its month are computed again (default: 60)",
     )
-    parser.add_argument(
-        "--allowed_lateness_days",
-        type=_days,
-        default=timedelta(days=35),
-        help="how long after its end a month still takes plays; later ones are stored, and the next rebuild "
-        "counts them (default: 35)",
+    _add_lateness(
+        parser,
+        "how long after its end a month still takes plays; later ones are stored, and the next "
+        "rebuild counts them (default: 35)",
     )
     parser.add_argument(
         "--archive_batch_plays",
@@ -95,6 +110,16 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         help="end well when no message has come for so long, for a scheduler; the local runner only "
         "(default: run until stopped)",
     )
+    parser.add_argument(
+        "--bigquery_write_method",
+        choices=WRITE_METHODS,
+        default=WRITE_METHODS[0],
+        help="how rows come into BigQuery. STREAMING_INSERTS: within seconds. FILE_LOADS: by load jobs, which are "
+        "free, every five minutes; needs --temp_location=gs://..., except on the local runner, where rows are loaded "
+        "when it ends; a load takes all its rows or none, so one that BigQuery refuses holds up the others until it is "
+        "put right. STORAGE_WRITE_API: within seconds, for less; needs Java, and its libraries from the network, "
+        "where the pipeline is launched, and no local runner (default: STREAMING_INSERTS)",
+    )
     arguments, beam_arguments = parser.parse_known_args(argv)
     options = StreamOptions(
         subscription=arguments.subscription,
@@ -106,10 +131,13 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         archive_batch_plays=arguments.archive_batch_plays,
         archive_batch_seconds=arguments.archive_batch_seconds,
         stop_when_idle_seconds=arguments.stop_when_idle_seconds,
+        bigquery_write_method=arguments.bigquery_write_method,
     )
     beam_options = _beam_options(parser, beam_arguments, LOCAL_STREAM_RUNNER, streaming=True)
     if options.stop_when_idle_seconds and beam_options.view_as(StandardOptions).runner != LOCAL_STREAM_RUNNER:
         parser.error("--stop_when_idle_seconds is for the local runner; a job elsewhere is drained")
+    _check_write_method(parser, options, beam_options)
+    _check_reachable(parser, options, beam_options)
     return options, beam_options
 
 
@@ -125,17 +153,25 @@ def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineO
     parser.add_argument(
         "--months",
         type=_months,
-        metavar="YYYY-MM,YYYY-MM",
-        help="rebuild only these months (default: every month that the archive has)",
+        metavar="YYYY-MM,YYYY-MM|late",
+        help="rebuild only these months; late: those that take no more plays from the stream and have files in the "
+        "archive that their last rebuild did not see (default: every month that the archive has)",
+    )
+    _add_lateness(
+        parser, "how long after its end a month still takes plays from the stream, for --months=late (default: 35)"
     )
     arguments, beam_arguments = parser.parse_known_args(argv)
     options = RebuildOptions(
         archive=arguments.archive,
         warehouse=arguments.warehouse,
         calendar=arguments.time_zone,
-        months=arguments.months,
+        months=None if arguments.months == _LATE else arguments.months,
+        late=arguments.months == _LATE,
+        lateness=arguments.allowed_lateness_days,
     )
-    return options, _beam_options(parser, beam_arguments, LOCAL_BATCH_RUNNER, streaming=False)
+    beam_options = _beam_options(parser, beam_arguments, LOCAL_BATCH_RUNNER, streaming=False)
+    _check_reachable(parser, options, beam_options)
+    return options, beam_options
 
 
 def _parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -158,6 +194,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--warehouse",
         required=True,
+        type=_warehouse,
         metavar="FOLDER|bigquery://PROJECT.DATASET",
         help="where the tables are",
     )
@@ -167,6 +204,43 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_TIME_ZONE,
         help="the time zone that months are counted in (default: Europe/Paris)",
     )
+
+
+def _add_lateness(parser: argparse.ArgumentParser, text: str) -> None:
+    parser.add_argument("--allowed_lateness_days", type=_days, default=_LATENESS, help=text)
+
+
+def _check_write_method(parser: argparse.ArgumentParser, options: StreamOptions, beam_options: PipelineOptions) -> None:
+    method, local = options.bigquery_write_method, _runner(beam_options) == LOCAL_STREAM_RUNNER
+    if method != WRITE_METHODS[0] and not options.warehouse.startswith(SCHEME):
+        parser.error(f"--bigquery_write_method={method} is for --warehouse=bigquery://PROJECT.DATASET")
+    if method == "STORAGE_WRITE_API" and local:
+        parser.error("the local runner cannot write by STORAGE_WRITE_API; it can by STREAMING_INSERTS and FILE_LOADS")
+    if method == "FILE_LOADS" and not local:
+        _require_bucket(parser, beam_options, "--bigquery_write_method=FILE_LOADS")
+
+
+def _check_reachable(
+    parser: argparse.ArgumentParser, options: StreamOptions | RebuildOptions, beam_options: PipelineOptions
+) -> None:
+    """Workers see no folder of the machine that launches them."""
+    if _runner(beam_options).lower() not in ("dataflow", "dataflowrunner"):
+        return
+    if not options.archive.startswith("gs://"):
+        parser.error("on Dataflow the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER")
+    if not options.warehouse.startswith(SCHEME):
+        parser.error("on Dataflow the warehouse has to be in BigQuery: --warehouse=bigquery://PROJECT.DATASET")
+    if isinstance(options, RebuildOptions):
+        _require_bucket(parser, beam_options, "a rebuild on Dataflow")
+
+
+def _require_bucket(parser: argparse.ArgumentParser, beam_options: PipelineOptions, what: str) -> None:
+    if not str(beam_options.view_as(GoogleCloudOptions).temp_location or "").startswith("gs://"):
+        parser.error(f"{what} needs --temp_location=gs://BUCKET/FOLDER, where files wait to be loaded")
+
+
+def _runner(beam_options: PipelineOptions) -> str:
+    return str(beam_options.view_as(StandardOptions).runner)
 
 
 def _beam_options(
@@ -195,11 +269,22 @@ def _calendar(text: str) -> Calendar:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _months(text: str) -> tuple[date, ...]:
+def _months(text: str) -> tuple[date, ...] | str:
+    if text == _LATE:
+        return text
     try:
         return tuple(sorted({parse_month(month.strip()) for month in text.split(",")}))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _warehouse(text: str) -> str:
+    if "://" in text:
+        try:
+            parse_address(text)
+        except WarehouseError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def _subscription(text: str) -> str:

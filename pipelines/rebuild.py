@@ -1,7 +1,7 @@
 """The rebuild: the tables made again from the raw Avro archive, month by month.
 
 ``python -m pipelines.rebuild --help`` lists its options. Everything is made in a staging folder first; only
-when all of it is there do its files take the places of the old ones. An interrupted rebuild changes nothing.
+when all of it is there does it take the place of the old rows. An interrupted rebuild changes nothing, or some months.
 """
 
 import fcntl
@@ -10,65 +10,64 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import IO, Any
+from uuid import uuid4
 
 import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from pipelines.archive import Archive
+from pipelines.archive import Archive, month_of
 from pipelines.clock import Clock, utc_now
 from pipelines.command import Failure, report, run_command
-from pipelines.domain.month import following, month_text, preceding
+from pipelines.domain.month import Calendar, following, month_text, preceding
 from pipelines.options import RebuildOptions, parse_rebuild
-from pipelines.storage import explained
-from pipelines.transforms.rebuilding import NAMESPACE, FinishParts, ReadParts
+from pipelines.rebuilt import Fingerprints, Rebuilt
+from pipelines.storage import StorageError, explained
+from pipelines.tables import REBUILT
+from pipelines.transforms.rebuilding import NAMESPACE, FinishParts, ReadParts, Staging
+from pipelines.transforms.replacing import LineStaging, ReplaceMonths, check_made, nothing_in
+from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.local import MARKER, LocalWarehouse
 
 _STAGING = ".rebuild-"
-_TABLES = ("play_events", "top_ten_snapshots")
 
 
 def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
     """Make the tables of the months asked for again. Raises Failure, StorageError, WarehouseError."""
-    archive, months = Archive(options.archive), options.months
-    if options.warehouse.startswith("bigquery://"):
-        raise Failure("rebuilding BigQuery is not there yet; give --warehouse a folder")
-    _files(archive, months)  # A mistyped archive must not make a warehouse.
+    archive = Archive(options.archive)
+    if not _around(options.months, archive.files()):  # A mistyped archive must not make a warehouse.
+        raise nothing_in(archive)
     # First what is to be replaced, then what replaces it: the stream archives a play before it writes rows of
     # it, so every row in a file listed here comes from a play in a file listed below.
-    warehouse = LocalWarehouse(options.warehouse, options.calendar.time_zone)
-    old = {
-        table: {month: warehouse.files(table, month) for month in months or warehouse.months(table)}
-        for table in _TABLES
-    }
-    paths = _files(archive, months)
-    began = time.monotonic()
+    tables = _tables(options)
+    listed, now, began = archive.files(), clock(), time.monotonic()
+    rebuilt = Rebuilt(archive, options.warehouse, options.calendar, options.lateness)
+    months = rebuilt.late(listed, now) if options.late else options.months
+    if options.late and not months:
+        report("No month is late: those that take no more plays were rebuilt from all the files they have")
+        return
+    paths = _around(months, listed)
+    work = _Work(
+        archive=archive,
+        calendar=options.calendar,
+        months=months,
+        asked=not options.late,
+        listed=listed,
+        paths=paths,
+        clock=clock,
+        rebuilt=rebuilt,
+        fingerprints=rebuilt.fingerprints(listed, months or _months_of(listed), now),
+    )
     report(f"Reading {len(paths):,} files of {options.archive}")
-    with _staging(warehouse) as staging:
-        pipeline = beam.Pipeline(options=beam_options)
-        (
-            pipeline
-            | "List files" >> beam.Create(paths)
-            | "Spread files" >> beam.Reshuffle()
-            | "Read parts" >> ReadParts(archive, options.calendar, months)
-            | "Finish parts" >> FinishParts(staging, options.calendar, clock())
-        )
-        result = pipeline.run()
-        result.wait_until_finish()
-        counters, unreadable = _metrics(result)
-        if unreadable:
-            raise Failure("\n".join([*sorted(unreadable), "nothing was replaced"]))
-        made = staging.months("play_events")
-        if not made and months is None:
-            raise _nothing_in(archive)
-        if missing := [month_text(month) for month in months or () if month not in made]:
-            raise Failure(f"the archive has no plays of {', '.join(missing)}; nothing was replaced")
-        for table in _TABLES:
-            warehouse.replace(table, old[table], staging)
+    made, counters = tables.rebuild(work, beam_options)
+    if not counters:
+        report("The job was made; it replaces the months when it runs")
+        return
     seconds = time.monotonic() - began
     read, distinct = counters.get("plays_read", 0), counters.get("plays_distinct", 0)
     report(
@@ -77,21 +76,112 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
     )
 
 
-def _files(archive: Archive, months: Iterable[date] | None) -> list[str]:
-    """Raises Failure where there is nothing to rebuild from."""
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is to be rebuilt, ``months`` or, if None, all; from ``paths``, some of all that were ``listed``."""
+
+    archive: Archive
+    calendar: Calendar
+    months: tuple[date, ...] | None
+    asked: bool
+    listed: list[str]
+    paths: list[str]
+    clock: Clock
+    rebuilt: Rebuilt
+    fingerprints: Fingerprints
+
+    def stage(self, pipeline: beam.Pipeline, staging: Staging) -> Any:
+        """The steps to what was made, and to what could not be read."""
+        parts, unreadable = (
+            pipeline
+            | "List files" >> beam.Create(self.paths)
+            | "Spread files" >> beam.Reshuffle()
+            | "Read parts" >> ReadParts(self.archive, self.calendar, self.months)
+        )
+        return parts | "Finish parts" >> FinishParts(staging, self.calendar, self.clock()), unreadable
+
+
+def _tables(options: RebuildOptions) -> "_Folder | _BigQuery":
+    if options.warehouse.startswith(SCHEME):
+        return _BigQuery(BigQueryWarehouse(options.warehouse))
+    return _Folder(LocalWarehouse(options.warehouse, options.calendar.time_zone), options.months)
+
+
+class _Folder:
+    """Tables in a folder: files are moved in, then those are removed that were there when it was made."""
+
+    def __init__(self, warehouse: LocalWarehouse, months: Iterable[date] | None) -> None:
+        self.warehouse = warehouse
+        self.old = {
+            table: {month: warehouse.files(table, month) for month in months or warehouse.months(table)}
+            for table in REBUILT
+        }
+
+    def rebuild(self, work: _Work, beam_options: PipelineOptions) -> tuple[list[date], dict[str, int]]:
+        """The months made, and the counters."""
+        with _staging(self.warehouse) as staging:
+            pipeline = beam.Pipeline(options=beam_options)
+            work.stage(pipeline, staging)
+            result = pipeline.run()
+            result.wait_until_finish()
+            counters, unreadable = _metrics(result)
+            if unreadable:
+                raise Failure("\n".join([*sorted(unreadable), "nothing was replaced"]))
+            made = staging.months("play_events")
+            check_made(work.archive, made, work.months, asked=work.asked)
+            for table in REBUILT:
+                old = {m: files for m, files in self.old[table].items() if work.months is None or m in work.months}
+                self.warehouse.replace(table, old, staging)
+        try:
+            work.rebuilt.note(work.fingerprints)
+        except StorageError as error:  # An archive that can only be read is enough for everything else.
+            report(f"what was rebuilt could not be noted, and --months=late rebuilds it again: {error}")
+        return made, counters
+
+
+class _BigQuery:
+    """Tables in BigQuery: the pipeline's last step loads what was staged."""
+
+    def __init__(self, warehouse: BigQueryWarehouse) -> None:
+        self.warehouse = warehouse
+        warehouse.check()
+
+    def rebuild(self, work: _Work, beam_options: PipelineOptions) -> tuple[list[date], dict[str, int]]:
+        """The months read, and the counters; none where a template was made."""
+        temporary = str(beam_options.view_as(GoogleCloudOptions).temp_location or "")
+        in_bucket = temporary.startswith("gs://")
+        with nullcontext(temporary.rstrip("/")) if in_bucket else tempfile.TemporaryDirectory() as root:
+            staging = LineStaging(f"{root}/rebuild-{uuid4().hex}")
+            pipeline = beam.Pipeline(options=beam_options)
+            work.stage(pipeline, staging) | "Replace" >> ReplaceMonths(
+                self.warehouse,
+                work.archive,
+                work.calendar,
+                work.months,
+                asked=work.asked,
+                listed=work.listed,
+                staging=staging,
+                rebuilt=work.rebuilt,
+                fingerprints=work.fingerprints,
+            )
+            result = pipeline.run()
+            result.wait_until_finish()
+        if not getattr(result, "has_job", True):
+            return [], {}
+        return sorted(work.months or _months_of(work.paths)), _metrics(result)[0]
+
+
+def _around(months: Iterable[date] | None, paths: list[str]) -> list[str]:
+    """The files that can have plays of the months: all for None."""
     if months is None:
-        paths = archive.files()
-    else:
-        # A writer in another time zone may have filed a month's first and last hours next door.
-        around = {near for month in months for near in (preceding(month), month, following(month))}
-        paths = archive.files(sorted(around))
-    if not paths:
-        raise _nothing_in(archive)
-    return paths
+        return paths
+    # A writer in another time zone may have filed a month's first and last hours next door.
+    around = {near for month in months for near in (preceding(month), month, following(month))}
+    return [path for path in paths if month_of(path) in around]
 
 
-def _nothing_in(archive: Archive) -> Failure:
-    return Failure(f"there are no plays in {archive.root}; `python -m producer import` puts some there")
+def _months_of(paths: Iterable[str]) -> set[date]:
+    return {month for path in paths if (month := month_of(path))}
 
 
 @contextmanager

@@ -91,7 +91,8 @@ class _WritePlayEvents(beam.PTransform):
 
 def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
     """Run until stopped, or until no message comes if so asked. Raises Failure, StorageError, WarehouseError."""
-    sink = sink_of(options.warehouse, options.calendar.time_zone)
+    local_run = beam_options.view_as(StandardOptions).runner == LOCAL_STREAM_RUNNER
+    sink = sink_of(options.warehouse, options.calendar.time_zone, options.bigquery_write_method, clock, local=local_run)
     Archive(options.archive).check_writable()
 
     def run(known: Checkpoint | None = None) -> None:
@@ -99,8 +100,9 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
         read = ReadFromPubSub(subscription=options.subscription, with_attributes=True)
         build(pipeline | "Read from Pub/Sub" >> read, options, sink, clock, known)
         pipeline.run().wait_until_finish()
+        sink.finish()
 
-    if beam_options.view_as(StandardOptions).runner != LOCAL_STREAM_RUNNER:
+    if not local_run:
         run()
         return
     _require_subscription(options.subscription)

@@ -1,7 +1,8 @@
 """The tables' shapes, each defined once in a file beside this one; Python and Terraform read the same files.
 
 ``play.avsc`` is the archive's schema and the shape of a message. ``play_events`` is derived from it, and
-``play_events.json`` is that derivation written out for Terraform (a test holds the two equal).
+``play_events.json`` is that derivation written out for Terraform (a test holds the two equal). ``layout.json`` has each
+table's partitions and clustering, in the terms of BigQuery's REST API.
 """
 
 import json
@@ -11,12 +12,11 @@ from string import Template
 from typing import Any
 
 TABLES = ("play_events", "top_ten_snapshots", "rejected")
+# Those that the archive has all of, in the order in which they are written: a play, then what counts it.
+REBUILT = ("play_events", "top_ten_snapshots")
 # In the order in which they can be created: a view comes after those it reads.
 VIEWS = ("plays", "fullest_snapshots", "monthly_top_tracks", "monthly_top_artists", "monthly_top_albums")
 DATASET = "heavy_rotation"
-
-# The column that tells a row's partition, and so its month.
-PARTITION_COLUMN = {"play_events": "played_on", "top_ten_snapshots": "month", "rejected": "rejected_at"}
 
 Field = dict[str, Any]
 _BIGQUERY_TYPES = {"string": "STRING", "long": "INTEGER", "boolean": "BOOLEAN"}
@@ -40,6 +40,16 @@ def table_schema(table: str) -> list[Field]:
     return schema
 
 
+@cache
+def table_layout(table: str) -> dict[str, Any]:
+    """A table's ``timePartitioning`` and ``clustering``, as BigQuery's REST API has them.
+
+    The partition column of the two tables that a rebuild replaces is ``month``, so that a month is one partition.
+    """
+    layouts: dict[str, dict[str, Any]] = json.loads(_text("layout.json"))
+    return layouts[table]
+
+
 def view_sql(view: str, dataset: str = DATASET) -> str:
     """A view's query in BigQuery SQL over the tables of ``dataset`` (``dataset`` or ``project.dataset``)."""
     return Template(_text(f"views/{view}.sql")).substitute(dataset=dataset)
@@ -48,9 +58,9 @@ def view_sql(view: str, dataset: str = DATASET) -> str:
 def play_events_schema() -> list[Field]:
     """What ``play_events.json`` has to hold: the play's fields, then the columns of its local time."""
     local = [
-        ("played_on", "DATE", "The day of played_at in the pipeline's time zone. Partition."),
+        ("played_on", "DATE", "The day of played_at in the pipeline's time zone."),
         ("played_at_local", "DATETIME", "played_at in the pipeline's time zone."),
-        ("month", "DATE", "First day of the month of played_at in the pipeline's time zone."),
+        ("month", "DATE", "First day of the month of played_at in the pipeline's time zone. Partition."),
     ]
     return _columns(play_schema()["fields"]) + [
         {"name": name, "type": kind, "mode": "REQUIRED", "description": description}

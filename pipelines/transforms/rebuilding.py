@@ -1,4 +1,4 @@
-"""The steps of the rebuild: archive files in, finished Parquet files in a staging warehouse out.
+"""The steps of the rebuild: archive files in, finished files in a staging warehouse out.
 
 Work goes by columns: a file is read whole, split by month and by user, and each part is finished at once. What
 crosses a shuffle is a part in Arrow's format, not a play.
@@ -7,17 +7,22 @@ crosses a shuffle is a part in Arrow's format, not a play.
 import io
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
 
 import apache_beam as beam
 import polars as pl
+import pyarrow as pa
 from apache_beam.metrics.metric import Metrics
-from apache_beam.pvalue import PCollection
+from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import MIN_TIMESTAMP
+from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines import columnar
 from pipelines.archive import Archive
 from pipelines.domain.month import Calendar, month_text
 from pipelines.storage import StorageError
-from pipelines.warehouse.local import LocalWarehouse
 
 NAMESPACE = "heavy_rotation"
 # A month of many users is too much for one worker's memory; all plays of one user have to meet in one part.
@@ -26,13 +31,23 @@ _PARTS = 16
 _TOGETHER = 200_000
 
 Part = tuple[str, int]
+# Table, month as 2026-11, path.
+Made = tuple[str, str, str]
+_UNREADABLE = "unreadable"
+
+
+class Staging(Protocol):
+    """Where finished files wait until all of them are there."""
+
+    def write(self, table: str, month: date, arrow_table: pa.Table) -> str | Path:
+        """A new file with rows of one month of a table; its path. Raises StorageError."""
 
 
 class ReadParts(beam.PTransform):
-    """Archive files to ``((month, part), plays)``, plays as an Arrow stream.
+    """Archive files to a pair: ``((month, part), plays)``, plays as an Arrow stream, and what could not be read.
 
-    A file with broken contents is named in the metric ``unreadable`` with the reason, and the others go on; it
-    is for the caller not to use what was made then.
+    Of a file with broken contents there is the reason, with its path, in the metric ``unreadable`` too, and the
+    others go on; it is for the caller not to use what was made then.
     """
 
     def __init__(self, archive: Archive, calendar: Calendar, months: tuple[date, ...] | None) -> None:
@@ -40,11 +55,12 @@ class ReadParts(beam.PTransform):
         self.calendar = calendar
         self.months = months
 
-    def expand(self, paths: PCollection[str]) -> PCollection[tuple[Part, bytes]]:
+    def expand(self, paths: PCollection[str]) -> Any:
         """Paths of archive files. Plays of other months than ``months`` are passed over."""
-        return paths | beam.ParDo(_ReadParts(self.archive, self.calendar, self.months)).with_output_types(
-            tuple[Part, bytes]
+        ways = paths | beam.ParDo(_ReadParts(self.archive, self.calendar, self.months)).with_outputs(
+            _UNREADABLE, main="parts"
         )
+        return ways.parts, ways[_UNREADABLE]
 
 
 class _ReadParts(beam.DoFn):
@@ -55,12 +71,13 @@ class _ReadParts(beam.DoFn):
         self.read = Metrics.counter(NAMESPACE, "plays_read")
         self.unreadable = Metrics.string_set(NAMESPACE, "unreadable")
 
-    def process(self, path: str) -> Iterator[tuple[Part, bytes]]:
+    def process(self, path: str) -> Iterator[Any]:
         data = self.archive.read_bytes(path)
         try:
             plays = columnar.read_plays(path, data)
         except StorageError as error:
             self.unreadable.add(str(error))
+            yield TaggedOutput(_UNREADABLE, str(error))
             return
         plays = columnar.with_local_time(plays, self.calendar)
         if self.months is not None:
@@ -74,24 +91,25 @@ class _ReadParts(beam.DoFn):
 class FinishParts(beam.PTransform):
     """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging warehouse."""
 
-    def __init__(self, staging: LocalWarehouse, calendar: Calendar, computed_at: datetime) -> None:
+    def __init__(self, staging: Staging, calendar: Calendar, computed_at: datetime) -> None:
         self.staging = staging
         self.calendar = calendar
         self.computed_at = computed_at
 
-    def expand(self, parts: PCollection[tuple[Part, bytes]]) -> PCollection[None]:
+    def expand(self, parts: PCollection[tuple[Part, bytes]]) -> PCollection[Made]:
         """In the global window of a bounded pipeline."""
         return (
             parts
             | "Collect parts" >> beam.GroupByKey()
-            | "Finish parts" >> beam.ParDo(_FinishParts(self.staging, self.calendar, self.computed_at))
+            | "Finish parts"
+            >> beam.ParDo(_FinishParts(self.staging, self.calendar, self.computed_at)).with_output_types(Made)
         )
 
 
 class _FinishParts(beam.DoFn):
     """Takes parts together, since a hundred small ones would cost a hundred times what one costs."""
 
-    def __init__(self, staging: LocalWarehouse, calendar: Calendar, computed_at: datetime) -> None:
+    def __init__(self, staging: Staging, calendar: Calendar, computed_at: datetime) -> None:
         self.staging = staging
         self.calendar = calendar
         self.computed_at = computed_at
@@ -101,25 +119,25 @@ class _FinishParts(beam.DoFn):
     def start_bundle(self) -> None:
         self.waiting = []
 
-    def process(self, element: tuple[Part, Iterable[bytes]]) -> Iterable[None]:
+    def process(self, element: tuple[Part, Iterable[bytes]]) -> Iterator[Made]:
         _, batches = element
         self.waiting += map(_from_bytes, batches)
         if sum(plays.height for plays in self.waiting) >= _TOGETHER:
-            self._finish()
-        return ()
+            yield from self._finish()
 
-    def finish_bundle(self) -> None:
+    def finish_bundle(self) -> Iterator[WindowedValue]:
         if self.waiting:
-            self._finish()
+            for made in self._finish():
+                yield WindowedValue(made, MIN_TIMESTAMP, (GlobalWindow(),))
 
-    def _finish(self) -> None:
+    def _finish(self) -> Iterator[Made]:
         plays = columnar.each_once(pl.concat(self.waiting))
         self.waiting = []
         self.distinct.inc(plays.height)
         snapshots = columnar.snapshots(plays, self.calendar, self.computed_at)
         for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
             for (month,), of_month in rows.partition_by("month", as_dict=True).items():
-                self.staging.write(table, month, of_month.to_arrow())
+                yield table, month_text(month), str(self.staging.write(table, month, of_month.to_arrow()))
 
 
 def _to_bytes(plays: pl.DataFrame) -> bytes:

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from pipelines.domain.month import Calendar, month_text, parse_month
 from pipelines.storage import StorageError, explained, whole_file, write_through
-from pipelines.tables import PARTITION_COLUMN
+from pipelines.tables import TABLES
 from pipelines.warehouse.arrow import arrow_schema
 
 VERSION = 1
@@ -120,7 +120,7 @@ class LocalWarehouse:
                 path.unlink(missing_ok=True)
 
     def _month_folder(self, table: str, month: date) -> Path:
-        if table not in PARTITION_COLUMN:
+        if table not in TABLES:
             raise ValueError(f"{table!r} is not a table")
         return self.folder / table / f"month={month_text(month)}"
 
