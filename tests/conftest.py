@@ -1,3 +1,3 @@
 """What every test may use."""
 
-pytest_plugins = ["tests.pubsub_hosts"]
+pytest_plugins = ["tests.pubsub_hosts", "tests.bigquery.cloud"]

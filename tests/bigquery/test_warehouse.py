@@ -1,0 +1,119 @@
+"""What has to be there in BigQuery, and what is said where it is not."""
+
+import re
+from collections.abc import Callable
+from datetime import date
+
+import pytest
+
+from pipelines.options import WRITE_METHODS
+from pipelines.tables import TABLES, table_layout, table_schema
+from pipelines.warehouse.bigquery import BigQueryWarehouse
+from pipelines.warehouse.bigquery_io import _HOW
+from pipelines.warehouse.json_rows import to_json, to_lines
+from pipelines.warehouse.local import WarehouseError
+from tests.bigquery.cloud import PROJECT, Cloud
+from tests.pubsub_hosts import free_port
+
+
+def test_tables_as_they_have_to_be(cloud: Cloud) -> None:
+    cloud.make_tables()
+    BigQueryWarehouse(cloud.address).check()
+
+
+def told(cloud: Cloud) -> str:
+    with pytest.raises(WarehouseError) as refused:
+        BigQueryWarehouse(cloud.address).check()
+    return str(refused.value)
+
+
+def test_a_missing_dataset_is_told(cloud: Cloud) -> None:
+    assert told(cloud) == (
+        f"there is no dataset {PROJECT}.{cloud.dataset} in BigQuery; `terraform apply` in infra makes it, with its tables"
+    )
+
+
+def test_every_difference_is_told_by_table(cloud: Cloud) -> None:
+    cloud.client.create_dataset(cloud.dataset)
+    fields = [dict(field) for field in table_schema("play_events") if field["name"] != "isrc"]
+    changed = {"explicit": {"type": "STRING"}, "user_id": {"mode": "NULLABLE"}}
+    fields = [field | changed.get(field["name"], {}) for field in fields]
+    artists = next(field for field in fields if field["name"] == "artists")
+    artists["fields"] = artists["fields"][:1]
+    more = [{"name": "new", "type": "STRING"}, {"name": "needed", "type": "STRING", "mode": "REQUIRED"}]
+    cloud.make_table(
+        "play_events",
+        schema={"fields": fields + more},
+        timePartitioning={"type": "DAY", "field": "played_on"},
+        clustering={"fields": ["track_id", "user_id"]},
+    )
+    cloud.make_table("rejected", timePartitioning=None)
+    assert told(cloud).splitlines() == [
+        f"the tables in {PROJECT}.{cloud.dataset} are not as this version needs them; "
+        "`terraform apply` in infra makes them so:",
+        "  play_events: column user_id is NULLABLE, not REQUIRED; column isrc is missing; "
+        "column explicit is STRING, not BOOLEAN; column artists.name is missing; "
+        "column needed is REQUIRED, and this version does not know it; "
+        "it is partitioned by DAY of played_on, not by MONTH of month; "
+        "it is clustered by track_id, user_id, not by user_id",
+        "  top_ten_snapshots: there is no such table",
+        "  rejected: it is partitioned by nothing, not by DAY of rejected_at",
+    ]
+
+
+def test_columns_that_may_be_null_can_be_more(cloud: Cloud) -> None:
+    cloud.client.create_dataset(cloud.dataset)
+    for table in TABLES:
+        cloud.make_table(table, schema={"fields": table_schema(table) + [{"name": "mood", "type": "STRING"}]})
+    BigQueryWarehouse(cloud.address).check()
+
+
+def test_no_network_is_told_in_one_line(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setattr("pipelines.warehouse.bigquery._ANSWERS_WITHIN_SECONDS", 1)
+    assert re.fullmatch(rf"BigQuery cannot be reached for {PROJECT}\.\w+; is there a network\? \(.+\)", told(cloud))
+
+
+def test_no_credentials_are_told_in_one_line(cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    assert told(cloud) == (
+        f"there are no credentials for {PROJECT}.{cloud.dataset} in BigQuery; run: gcloud auth application-default login"
+    )
+
+
+def test_credentials_that_do_not_work_are_told_in_one_line(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, tmp_path: object
+) -> None:
+    broken = f"{tmp_path}/credentials.json"
+    with open(broken, "w") as file:  # noqa: PTH123
+        file.write('{"type": "authorized_user"}')
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", broken)
+    assert "\n" not in told(cloud)
+
+
+@pytest.mark.parametrize("address", ["bigquery://", "bigquery://project", "bigquery://a/b", "gs://bucket/folder"])
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(WarehouseError, match=r"is neither a folder nor bigquery://project\.dataset$"):
+        BigQueryWarehouse(address)
+
+
+def test_a_load_that_is_refused_is_told_with_the_reason(cloud: Cloud, tmp_path: object) -> None:
+    cloud.make_tables()
+    path = f"{tmp_path}/a.json"
+    with open(path, "w") as file:  # noqa: PTH123
+        file.write('{"user_id": "me", "played_at": "no time"}\n')
+    with pytest.raises(WarehouseError, match=rf"^BigQuery refused {PROJECT}\.\w+\.play_events of 2026-11: .*no time"):
+        BigQueryWarehouse(cloud.address).load("play_events", [path], date(2026, 11, 1))
+    assert cloud.rows("play_events") == []
+
+
+def test_the_layouts_name_columns_that_there_are() -> None:
+    for table in TABLES:
+        columns = {field["name"] for field in table_schema(table)}
+        layout = table_layout(table)
+        assert {layout["timePartitioning"]["field"], *layout.get("clustering", {}).get("fields", ())} <= columns
+
+
+def test_every_method_is_known() -> None:
+    assert tuple(_HOW) == WRITE_METHODS
