@@ -61,9 +61,9 @@ class Cloud:
         for table in TABLES:
             self.make_table(table)
         for view in VIEWS:
-            made = bigquery.Table(self.name(view))
-            made.view_query = view_sql(view, f"{PROJECT}.{self.dataset}")
-            self.client.create_table(made)
+            # Made by the API as Terraform makes them, they would be empty tables to this emulator.
+            sql = view_sql(view, f"`{PROJECT}`.{self.dataset}")
+            self.client.query_and_wait(f"CREATE VIEW `{self.name(view)}` AS {sql}")
 
     def make_table(self, table: str, **other: Any) -> None:
         """A table as it should be but for what is given in the REST API's terms."""

@@ -34,6 +34,7 @@ def main(folder: Path) -> None:
         grpc_port=0,
         persistence_mode=PersistenceMode.EPHEMERAL,
         enable_format_extensions=False,
+        query_cache_ttl_seconds=0,  # it would not see what changes below a view
         gcs_local_root=folder / ".cloudstorage",
         upload_staging_dir=folder / "uploads",
         log_level=LogLevel.WARNING,

@@ -1,0 +1,313 @@
+"""Pub/Sub to archive and tables as on Google Cloud, over real HTTP: each command a process of its own."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.archive import Archive
+from pipelines.domain.month import Calendar
+from pipelines.domain.play import Play
+from pipelines.tables import TABLES, VIEWS, table_schema
+from tests import oracle
+from tests.bigquery.cloud import ROOT, Cloud
+from tests.builders import play, plays
+from tests.test_stream_live import Topic
+
+_PATIENCE = 60
+THIS_MONTH = datetime.now(UTC).strftime("%Y-%m")
+LONG_AGO = "2019-05-03T08:00:00Z"
+
+
+@pytest.fixture(params=["local", "emulator"])
+def either(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
+    """A topic of our local Pub/Sub, and of Google's emulator."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", request.getfixturevalue(f"{request.param}_pubsub_host"))
+    yield from a_topic()
+
+
+@pytest.fixture
+def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    yield from a_topic()
+
+
+def a_topic() -> Iterator[Topic]:
+    made = Topic()
+    yield made
+    made.publisher.stop()
+    made.publisher.transport.close()
+
+
+def places(cloud: Cloud) -> list[str]:
+    return [f"--archive={cloud.bucket}/archive", f"--warehouse={cloud.address}"]
+
+
+@contextmanager
+def streaming(topic: Topic, cloud: Cloud, *more: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pipelines.stream", f"--subscription={topic.subscription}", *places(cloud)),
+            *("--refresh_seconds=1", "--archive_batch_seconds=1", *more),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def stop(stream: subprocess.Popen[str]) -> str:
+    stream.send_signal(signal.SIGTERM)
+    said = stream.communicate(timeout=_PATIENCE)[1]
+    assert stream.returncode == 0, said
+    return said
+
+
+def rebuild(cloud: Cloud, *more: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "pipelines.rebuild", *places(cloud), *more],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+        cwd=ROOT,
+    )
+    assert "Traceback" not in done.stderr
+    return done.returncode, done.stderr
+
+
+def wait_for(cloud: Cloud, condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, {t: len(cloud.rows(t)) for t in TABLES} | {"counted": counted(cloud)}
+        time.sleep(0.3)
+
+
+def counted(cloud: Cloud) -> Any:
+    """The top tens of the fullest snapshots, as the oracle has them."""
+    return oracle.of_rows([_with_items(row) for row in cloud.rows("fullest_snapshots")])
+
+
+def _with_items(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"items": [dict(item) for item in row["items"]]}
+
+
+def ids(rows: list[dict[str, Any]]) -> list[str]:
+    return sorted(row["track_id"] for row in rows)
+
+
+def archived(cloud: Cloud, *some: Play) -> None:
+    archive = Archive(f"{cloud.bucket}/archive")
+    for month in {Calendar().month_of(p.played_at) for p in some}:
+        archive.write(month, [p for p in some if Calendar().month_of(p.played_at) == month])
+
+
+def test_from_pubsub_into_bigquery_and_again_by_a_rebuild(either: Topic, cloud: Cloud) -> None:
+    cloud.make_tables()
+    some = plays("abcabcabdd", start=f"{THIS_MONTH}-01T00:00:00Z")
+    late = play(LONG_AGO, "late", album_name=None, explicit=True, ms_played=31_000)
+    with streaming(either, cloud) as stream:
+        either.publish_raw((b"\x00 not a play", {"played_at": "never"}))
+        either.publish(*some, late)
+        wait_for(cloud, lambda: len(cloud.rows("play_events")) == 11 and counted(cloud) == oracle.top_tens(some))
+        either.publish(*some[:3])  # again: archived, and that is all
+        wait_for(cloud, lambda: sum(1 for _ in archive_of(cloud)) == 14)
+        stop(stream)
+    assert len(cloud.rows("play_events")) == 11
+    assert len(cloud.rows("plays")) == 11
+    assert counted(cloud) == oracle.top_tens(some)
+    (rejected,) = cloud.rows("rejected")
+    assert (rejected["payload"], rejected["origin"]) == (b"\x00 not a play", "pubsub")
+    assert json.loads(rejected["attributes"]) == {"played_at": "never"}
+    assert {view: len(cloud.rows(view)) > 0 for view in VIEWS} == dict.fromkeys(VIEWS, True)
+    streamed = {row["played_at"]: row for row in cloud.rows("play_events")}
+    assert streamed[late.played_at] == late.to_row(Calendar())
+    assert streamed[some[0].played_at] == some[0].to_row(Calendar())
+
+    code, said = rebuild(cloud)
+    assert code == 0, said
+    assert "Rebuilt 2 months, 2019-05" in said
+    assert ": 11 plays, each once, from 14 in the archive" in said
+    assert {row["played_at"]: row for row in cloud.rows("play_events")} == streamed
+    assert len(cloud.rows("play_events")) == 11
+    assert len(cloud.rows("top_ten_snapshots")) == 6
+    assert counted(cloud) == oracle.top_tens([*some, late])
+    assert len(cloud.rows("rejected")) == 1
+
+
+def archive_of(cloud: Cloud) -> Iterator[Play]:
+    archive = Archive(f"{cloud.bucket}/archive")
+    return (p for path in archive.files() for p in archive.read(path))
+
+
+def test_rows_that_bigquery_refuses_are_rejected_with_its_reason(topic: Topic, cloud: Cloud) -> None:
+    cloud.make_tables()
+    some = plays("ab", start=f"{THIS_MONTH}-01T00:00:00Z")
+    with streaming(topic, cloud) as stream:
+        assert stream.stderr is not None
+        while "Ctrl-C" not in stream.stderr.readline():
+            pass
+        # After the check at launch, someone changes the table.
+        cloud.client.delete_table(cloud.name("play_events"))
+        needed = {"name": "needed", "type": "STRING", "mode": "REQUIRED"}
+        cloud.make_table("play_events", schema={"fields": [*table_schema("play_events"), needed]})
+        topic.publish(*some)
+        wait_for(cloud, lambda: len(cloud.rows("rejected")) == 2)
+        stop(stream)
+    assert cloud.rows("play_events") == []
+    assert counted(cloud) == oracle.top_tens(some)
+    for row, p in zip(sorted(cloud.rows("rejected"), key=lambda row: row["payload"]), some, strict=True):
+        assert (row["origin"], row["message_id"], row["attributes"]) == ("bigquery", None, None)
+        assert row["reason"] == "play_events: invalid: Missing required field: needed. (in needed)"
+        payload = json.loads(row["payload"])
+        assert (payload["user_id"], payload["track_id"]) == ("me", p.track_id)
+        assert payload["month"] == f"{THIS_MONTH}-01"
+
+
+def test_a_table_that_is_gone_ends_the_stream_and_loses_nothing(topic: Topic, cloud: Cloud) -> None:
+    cloud.make_tables()
+    some = plays("abb", start=f"{THIS_MONTH}-01T00:00:00Z")
+    with streaming(topic, cloud) as stream:
+        assert stream.stderr is not None
+        while "Ctrl-C" not in stream.stderr.readline():
+            pass
+        for table in ("play_events", "rejected"):
+            cloud.client.delete_table(cloud.name(table))
+        topic.publish_raw((b"not a play", {}))
+        topic.publish(*some)
+        assert stream.wait(_PATIENCE) == 1
+        said = stream.stderr.read()
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].startswith("pipelines.stream: ")
+    with streaming(topic, cloud) as stream:
+        assert stream.wait(_PATIENCE) == 1
+        assert stream.stderr is not None
+        assert "  play_events: there is no such table\n  rejected: there is no such table" in stream.stderr.read()
+    for table in ("play_events", "rejected"):
+        cloud.make_table(table)
+    with streaming(topic, cloud) as stream:
+        # The message was not acknowledged before its row was there.
+        wait_for(cloud, lambda: len(cloud.rows("rejected")) == 1 and len(cloud.rows("plays")) == 3)
+        stop(stream)
+    assert counted(cloud) == oracle.top_tens(some)
+
+
+def test_load_jobs_at_the_end_of_a_local_run(topic: Topic, cloud: Cloud) -> None:
+    cloud.make_tables()
+    some = plays("abcabcabdd", start=f"{THIS_MONTH}-01T00:00:00Z")
+    topic.publish_raw((b"\x00 not a play", {}))
+    topic.publish(*some[:6], play(LONG_AGO, "late"))
+    run = ["--bigquery_write_method=FILE_LOADS", "--stop_when_idle_seconds=3"]
+    with streaming(topic, cloud, *run) as stream:
+        said = stream.communicate(timeout=_PATIENCE)[1]
+        assert stream.returncode == 0, said
+    assert ids(cloud.rows("play_events")) == [*"aabbcc", "late"]
+    assert counted(cloud) == oracle.top_tens(some[:6])
+    assert [row["payload"] for row in cloud.rows("rejected")] == [b"\x00 not a play"]
+    topic.publish(*some[3:])
+    with streaming(topic, cloud, *run) as stream:
+        said = stream.communicate(timeout=_PATIENCE)[1]
+        assert stream.returncode == 0, said
+    assert counted(cloud) == oracle.top_tens(some)
+    assert len(cloud.rows("plays")) == 11
+    assert len(cloud.rows("rejected")) == 1
+
+
+def test_late_months_are_rebuilt_and_no_others(cloud: Cloud) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"), *plays("cd", start="2019-07-05T00:00:00Z"))
+    archived(cloud, play(f"{THIS_MONTH}-01T00:00:00Z", "open"))
+    code, said = rebuild(cloud, "--months=late")
+    assert (code, "Rebuilt 2 months, 2019-01 to 2019-07: 4 plays" in said) == (0, True), said
+    assert ids(cloud.rows("play_events")) == [*"abcd"]
+    code, said = rebuild(cloud, "--months=late")
+    nothing = "No month is late: those that take no more plays were rebuilt from all the files they have"
+    assert (code, said.splitlines()[-1]) == (0, nothing)
+    archived(cloud, play("2019-07-06T00:00:00Z", "e"))
+    code, said = rebuild(cloud, "--months=late")
+    assert (code, "Rebuilt 1 months, 2019-07 to 2019-07: 3 plays" in said) == (0, True), said
+    assert ids(cloud.rows("play_events")) == [*"abcde"]
+    assert len(cloud.rows("top_ten_snapshots")) == 6
+
+
+def test_a_rebuild_takes_away_months_that_the_archive_no_longer_has(cloud: Cloud) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"), *plays("cd", start="2019-07-05T00:00:00Z"))
+    assert rebuild(cloud)[0] == 0
+    archive = Archive(f"{cloud.bucket}/archive")
+    for path in archive.files():
+        if "2019-01" in path:
+            archive.remove(path)
+    code, said = rebuild(cloud, f"--temp_location={cloud.bucket}/temp")  # by way of the bucket this time
+    assert code == 0, said
+    assert ids(cloud.rows("play_events")) == [*"cd"]
+    assert {str(row["month"]) for row in cloud.rows("top_ten_snapshots")} == {"2019-07-01"}
+    assert [p for p in Archive(cloud.bucket)._storage.files(f"{cloud.bucket}/temp", "")] == []
+
+
+def test_a_rebuild_that_cannot_read_a_file_replaces_nothing(cloud: Cloud) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"))
+    assert rebuild(cloud)[0] == 0
+    archived(cloud, play("2019-01-06T00:00:00Z", "c"))
+    broken = f"{cloud.bucket}/archive/plays/month=2019-01/plays-broken.avro"
+    Archive(cloud.bucket)._storage.write_new(broken, b"not Avro")
+    code, said = rebuild(cloud)
+    assert code == 1
+    assert f"pipelines.rebuild: {broken} cannot be read" in said
+    assert said.endswith("nothing was replaced\n")
+    assert ids(cloud.rows("play_events")) == [*"ab"]
+
+
+def test_a_rebuild_of_months_that_are_not_there(cloud: Cloud) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"))
+    code, said = rebuild(cloud, "--months=2019-02")
+    assert (code, said.splitlines()[-1]) == (
+        1,
+        "pipelines.rebuild: the archive has no plays of 2019-02; nothing was replaced",
+    )
+
+
+def test_queries_in_every_format(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"))
+    assert rebuild(cloud)[0] == 0
+    sql = "SELECT track_name, played_at, played_at_local, played_on FROM plays ORDER BY played_at"
+
+    def ask(*more: str) -> tuple[int, str, str]:
+        command = [sys.executable, "-m", "pipelines.query", f"--warehouse={cloud.address}", *more]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_PATIENCE, cwd=ROOT)
+        return done.returncode, done.stdout, done.stderr
+
+    rows = [
+        {
+            "track_name": f"Track {track}",
+            "played_at": f"2019-01-05T00:0{n}:00Z",
+            "played_at_local": f"2019-01-05T01:0{n}:00",
+            "played_on": "2019-01-05",
+        }
+        for n, track in enumerate("ab")
+    ]
+    code, out, err = ask("--format=json", sql)
+    assert (code, json.loads(out)) == (0, rows), err
+    lines = [",".join(row.values()) for row in rows]
+    assert ask("--format=csv", sql)[1].splitlines() == [",".join(rows[0]), *lines]
+    assert "Track b" in ask(sql)[1]
+    code, out, err = ask("SELECT nothing FROM plays")
+    assert (code, out) == (1, "")
+    assert "nothing" in err.splitlines()[-1]
+    assert "Traceback" not in err
