@@ -1,7 +1,6 @@
 """What has to be there in BigQuery, and what is said where it is not."""
 
 import re
-from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -10,7 +9,6 @@ from pipelines.options import WRITE_METHODS
 from pipelines.tables import TABLES, table_layout, table_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.bigquery_io import _HOW
-from pipelines.warehouse.json_rows import to_json, to_lines
 from pipelines.warehouse.local import WarehouseError
 from tests.bigquery.cloud import PROJECT, Cloud
 from tests.pubsub_hosts import free_port
