@@ -236,7 +236,7 @@ variable "bigquery_write_method" {
   nullable    = false
 
   validation {
-    condition     = contains(["STREAMING_INSERTS", "FILE_LOADS", "STORAGE_WRITE_API"], var.bigquery_write_method)
-    error_message = "BigQuery takes rows by STREAMING_INSERTS, FILE_LOADS or STORAGE_WRITE_API."
+    condition     = contains(["STREAMING_INSERTS", "FILE_LOADS"], var.bigquery_write_method)
+    error_message = "A template's job writes by STREAMING_INSERTS or FILE_LOADS; STORAGE_WRITE_API needs Java where it is launched."
   }
 }

@@ -6,7 +6,6 @@ code is 0, 1 where something of the user is left or the command failed, 2 for a 
 """
 
 import argparse
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,10 +16,10 @@ from pipelines.archive import Archive, without_user
 from pipelines.command import Failure, report, run_command
 from pipelines.storage import StorageError
 from pipelines.tables import TABLES
+from pipelines.warehouse.bigquery import SCHEME, parse_address
 from pipelines.warehouse.forgetting import forget_in_bigquery, forget_in_folder
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.warehouse.local import LocalWarehouse, WarehouseError
 
-_BIGQUERY = re.compile(r"bigquery://(?P<project>[^./]+)\.(?P<dataset>\w+)/?")
 _REMAINS = """\
 Not touched, and when it ends (docs/operations.md, "Forget a person"):
   the login and the producer's state: end them first, or the next poll brings plays again
@@ -49,12 +48,12 @@ class Forgotten:
 def forget(user_id: str, archive: Archive, warehouse: str, *, dry_run: bool) -> Forgotten:
     """Remove a user's plays and rows; with ``dry_run`` only look for them. Raises StorageError."""
     found = Forgotten()
-    local = None if warehouse.startswith("bigquery://") else LocalWarehouse.open(warehouse)
+    local = None if warehouse.startswith(SCHEME) else LocalWarehouse.open(warehouse)
     _forget_in_archive(found, user_id, archive, dry_run=dry_run)
     if local:
         found.rows = forget_in_folder(local, user_id, dry_run=dry_run)
-    elif remote := _BIGQUERY.fullmatch(warehouse):
-        found.rows, tables = forget_in_bigquery(remote["project"], remote["dataset"], user_id, dry_run=dry_run)
+    else:
+        found.rows, tables = forget_in_bigquery(warehouse, user_id, dry_run=dry_run)
         found.left += [
             f"{table} has rows of the last ninety minutes, which BigQuery cannot delete yet: "
             "run the same command again in two hours"
@@ -154,8 +153,11 @@ def _user(text: str) -> str:
 
 
 def _warehouse(text: str) -> str:
-    if "://" in text and not _BIGQUERY.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a folder nor bigquery://project.dataset")
+    try:
+        if "://" in text:
+            parse_address(text)
+    except WarehouseError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 

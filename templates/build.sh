@@ -56,7 +56,8 @@ done
 
 image=$region-docker.pkg.dev/$project/heavy-rotation/pipelines:$tag
 run gcloud builds submit . --project="$project" --config=templates/cloudbuild.yaml --substitutions="_IMAGE=$image" \
-  ${account:+--service-account="projects/$project/serviceAccounts/$account"}
+  ${account:+--service-account="projects/$project/serviceAccounts/$account"} \
+  ${account:+--gcs-source-staging-dir="gs://$bucket/staging/source"}
 for template in stream rebuild; do
   run gcloud dataflow flex-template build "gs://$bucket/templates/$template.json" --project="$project" \
     --image="$image" --sdk-language=PYTHON --metadata-file="templates/${template}_metadata.json"

@@ -12,6 +12,11 @@ from pipelines.domain.month import Calendar
 from pipelines.options import RebuildOptions, StreamOptions, parse_rebuild, parse_stream
 
 PLACES = ["--archive=archive", "--warehouse=warehouse"]
+IN_THE_CLOUD = [
+    "--archive=gs://bucket/archive",
+    "--warehouse=bigquery://a-project.music",
+    "--temp_location=gs://bucket/temp",
+]
 SUBSCRIPTION = "--subscription=projects/a-project/subscriptions/plays"
 
 
@@ -64,7 +69,7 @@ def test_the_direct_runner_is_asked_for_by_the_name_that_needs_no_network(name: 
 
 @pytest.mark.parametrize("name", ["DataflowRunner", "dataflow", "a.module.Runner"])
 def test_other_runners_and_beams_options_go_to_beam(name: str) -> None:
-    beam = parse_rebuild([*PLACES, f"--runner={name}", "--project=a-project", "--num_workers=3"])[1]
+    beam = parse_rebuild([*IN_THE_CLOUD, f"--runner={name}", "--project=a-project", "--num_workers=3"])[1]
     assert runner(beam) == name
     assert beam.get_all_options(drop_default=True)["num_workers"] == 3
 
@@ -72,7 +77,7 @@ def test_other_runners_and_beams_options_go_to_beam(name: str) -> None:
 @pytest.mark.parametrize(
     ("main", "options"),
     [
-        (rebuild.main, {"--archive", "--warehouse", "--time_zone", "--months", "--help"}),
+        (rebuild.main, {"--archive", "--warehouse", "--time_zone", "--months", "--allowed_lateness_days", "--help"}),
         (
             stream.main,
             {
@@ -85,6 +90,7 @@ def test_other_runners_and_beams_options_go_to_beam(name: str) -> None:
                 "--archive_batch_plays",
                 "--archive_batch_seconds",
                 "--stop_when_idle_seconds",
+                "--bigquery_write_method",
                 "--help",
             },
         ),

@@ -478,10 +478,6 @@ def test_a_warehouse_that_is_a_file(folder: Path, capsys: pytest.CaptureFixture[
     assert "warehouse is a file, and a folder is needed there" in fails(folder, capsys)
 
 
-def test_bigquery_is_not_there_yet(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "give --warehouse a folder" in fails(folder, capsys, "--warehouse=bigquery://a-project.a_dataset")
-
-
 def test_a_full_disk(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with small_disk(folder / "warehouse"):
         assert run(folder) == 0

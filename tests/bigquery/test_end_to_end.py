@@ -255,7 +255,7 @@ def test_a_rebuild_takes_away_months_that_the_archive_no_longer_has(cloud: Cloud
     assert code == 0, said
     assert ids(cloud.rows("play_events")) == [*"cd"]
     assert {str(row["month"]) for row in cloud.rows("top_ten_snapshots")} == {"2019-07-01"}
-    assert [p for p in Archive(cloud.bucket)._storage.files(f"{cloud.bucket}/temp", "")] == []
+    assert not list(Archive(cloud.bucket)._storage.files(f"{cloud.bucket}/temp", ""))
 
 
 def test_a_rebuild_that_cannot_read_a_file_replaces_nothing(cloud: Cloud) -> None:

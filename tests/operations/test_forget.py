@@ -19,9 +19,12 @@ from hypothesis import strategies as st
 from pipelines import forget, rebuild, storage
 from pipelines.archive import Archive, encode
 from pipelines.domain.month import Calendar
-from pipelines.tables import DATASET, play_schema
+from pipelines.tables import DATASET, REBUILT, play_schema
+from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.forgetting import forget_in_folder, statements
+from pipelines.warehouse.json_rows import to_json
 from pipelines.warehouse.local import LocalWarehouse
+from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play, plays
 from tests.operations.versioned_bucket import VersionedBucket
 from tests.streaming import rows
@@ -256,6 +259,35 @@ def test_google_s_own_analyser_accepts_the_statements_and_finds_the_same_rows(tm
         warehouse = LocalWarehouse(tmp_path / user, "Europe/Paris")
         warehouse.append("rejected", [rejected(*r) for r in REJECTED])
         assert forget_in_folder(warehouse, user, dry_run=False)["rejected"] == expected[2]
+
+
+def test_rows_in_bigquery(cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    cloud.make_tables()
+    archive = Archive(f"{cloud.bucket}/archive")
+    archive.write(NOVEMBER, [*MINE, *OTHERS])
+    places = [f"--archive={archive.root}", f"--warehouse={cloud.address}"]
+    assert rebuild.main([*places, f"--temp_location={cloud.bucket}/temp"]) == 0
+    warehouse = BigQueryWarehouse(cloud.address)
+    # The emulator fails at what is no JSON, where BigQuery, as the analyser below, finds nothing in it.
+    some = [(b'{"user_id": "me"}', None), (b"{}", '{"user_id": "me"}'), (b'{"user_id": "another"}', "{}")]
+    assert warehouse.insert("rejected", [to_json(rejected(*row)) for row in some]) == {}
+    theirs = [[row for row in cloud.rows(table) if row["user_id"] == "another"] for table in REBUILT]
+    capsys.readouterr()
+
+    assert forget.main(["--user=me", *places, "--dry_run"]) == 0
+    would = capsys.readouterr().out
+    assert (len(cloud.rows("play_events")), len(cloud.rows("rejected"))) == (12, 3)
+    assert forget.main(["--user=me", *places]) == 0
+    assert capsys.readouterr().out == would.replace("would be forgotten; nothing was changed", "forgotten")
+    assert [cloud.rows(table) for table in REBUILT] == theirs
+    assert [(row["payload"], row["attributes"]) for row in cloud.rows("rejected")] == some[2:]
+    assert forget.main(["--user=me", *places]) == 0
+    assert capsys.readouterr().err.startswith("There is nothing of me in the 1 files of ")
+
+
+def test_a_dataset_that_is_not_there(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
+    assert forget.main(["--user=me", f"--archive={cloud.bucket}", f"--warehouse={cloud.address}", "--dry_run"]) == 1
+    assert capsys.readouterr().err.startswith(f"pipelines.forget: there is no {PROJECT}.{cloud.dataset} in BigQuery (")
 
 
 def test_it_needs_no_beam() -> None:

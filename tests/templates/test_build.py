@@ -62,7 +62,7 @@ def test_the_environment_can_say_it_too() -> None:
 def test_the_account_that_builds_can_be_chosen() -> None:
     image, *_ = commands(*PLACES, "--tag=1.0", "--service-account=build@my-project.iam.gserviceaccount.com")
     account = "projects/my-project/serviceAccounts/build@my-project.iam.gserviceaccount.com"
-    assert image[-1] == f"--service-account={account}"
+    assert image[-2:] == [f"--service-account={account}", "--gcs-source-staging-dir=gs://my-bucket/staging/source"]
 
 
 @pytest.mark.parametrize(
