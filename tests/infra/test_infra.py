@@ -160,7 +160,15 @@ def test_commands_have_options_that_are_there(plan: Plan, size: str) -> None:
     if size == "stream":
         job = made.resources["google_dataflow_flex_template_job.stream[0]"]
         ran.add(_parse(["python", "-m", "pipelines.stream", *(f"--{k}={v}" for k, v in job["parameters"].items())]))
+        _assert_taken_by_the_template(job["parameters"])
     assert ran == {"poll", "doctor", "login", "pipelines.stream", "pipelines.rebuild"}
+
+
+def _assert_taken_by_the_template(parameters: dict[str, str]) -> None:
+    metadata = json.loads((ROOT / "templates/stream_metadata.json").read_text(encoding="utf-8"))
+    patterns = {each["name"]: each["regexes"] for each in metadata["parameters"]}
+    for name, value in parameters.items():
+        assert all(re.fullmatch(pattern, value) for pattern in patterns[name]), name
 
 
 def _parse(words: list[str]) -> str:
