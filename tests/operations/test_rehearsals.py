@@ -232,6 +232,8 @@ def test_rotate_secrets(tmp_path: Path) -> None:
         assert new != old
         poll = ("poll", "--once", f"--archive={tmp_path / 'archive'}", f"--state={tmp_path / 'state'}")
         assert run(*poll)[0] == 0
+        # Where "Forget a person" says that the producer's memory of an account is.
+        assert (tmp_path / "state" / "cursors" / f"{spotify.account_id}.json").exists()
         # The app's secret is another one from now on.
         accounts.client_secret = "rotated"
         code, said = run(*poll)
