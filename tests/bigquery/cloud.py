@@ -76,7 +76,7 @@ class Cloud:
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """What a query gives of a table or view."""
-        return [dict(row) for row in self.client.query_and_wait(f"SELECT * FROM `{self.name(table)}`")]
+        return [dict(row) for row in self.client.query_and_wait(f"SELECT * FROM `{self.name(table)}`")]  # noqa: S608
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,6 @@
 """What has to be there in BigQuery, and what is said where it is not."""
 
 import re
-from collections.abc import Callable
 from datetime import date
 
 import pytest
@@ -10,7 +9,6 @@ from pipelines.options import WRITE_METHODS
 from pipelines.tables import TABLES, table_layout, table_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.bigquery_io import _HOW
-from pipelines.warehouse.json_rows import to_json, to_lines
 from pipelines.warehouse.local import WarehouseError
 from tests.bigquery.cloud import PROJECT, Cloud
 from tests.pubsub_hosts import free_port
@@ -29,7 +27,8 @@ def told(cloud: Cloud) -> str:
 
 def test_a_missing_dataset_is_told(cloud: Cloud) -> None:
     assert told(cloud) == (
-        f"there is no dataset {PROJECT}.{cloud.dataset} in BigQuery; `terraform apply` in infra makes it, with its tables"
+        f"there is no dataset {PROJECT}.{cloud.dataset} in BigQuery; "
+        "`terraform apply` in infra makes it, with its tables"
     )
 
 
@@ -78,7 +77,8 @@ def test_no_credentials_are_told_in_one_line(cloud: Cloud, monkeypatch: pytest.M
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     assert told(cloud) == (
-        f"there are no credentials for {PROJECT}.{cloud.dataset} in BigQuery; run: gcloud auth application-default login"
+        f"there are no credentials for {PROJECT}.{cloud.dataset} in BigQuery; "
+        "run: gcloud auth application-default login"
     )
 
 
