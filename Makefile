@@ -3,13 +3,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# Tools whose requirements do not fit the project's, each in an environment of its own.
 BQEMULATOR := .tools/bqemulator
+INFRA := .tools/infra
+INFRA_STAMP := $(INFRA)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check format lock clean bqemulator
+.PHONY: help setup demo test bench check infra-check infra-tools bqemulator format lock clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
 setup: $(STAMP) ## make .venv with everything pinned; the others do it themselves
 
@@ -47,6 +50,22 @@ check: setup ## style, types and the lock file
 	@$(BIN)/mypy
 	@$(BIN)/python -m pip check
 
+infra-check: $(INFRA_STAMP) ## infra/: its form, every argument against the providers' schemas, and a policy scan
+	@command -v terraform >/dev/null || { echo "terraform is not installed, so infra/ was NOT checked" >&2; exit 1; }
+	@TF_CLI_CONFIG_FILE=/dev/null terraform fmt -check -diff -recursive infra
+	@$(INFRA)/bin/python infra/check infra validate
+	@$(INFRA)/bin/checkov --directory infra --framework terraform --var-file infra/check/everything.tfvars \
+	  --skip-download --compact --quiet
+
+infra-tools: $(INFRA_STAMP)
+
+$(INFRA_STAMP): infra/check/requirements.txt infra/check/schemas.txt
+	@test -x $(INFRA)/bin/python || { echo "Making $(INFRA)"; $(PYTHON) -m venv $(INFRA); }
+	@echo "Installing the tools for infra/ into $(INFRA), half a minute the first time"
+	@$(INFRA)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps \
+	  $(foreach file,$^,-r $(file))
+	@touch $(INFRA_STAMP)
+
 format: setup ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
@@ -58,6 +77,8 @@ lock: setup ## compile the pinned requirements again, for Python 3.11 to 3.13
 	  -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  requirements-bqemulator.in -o requirements-bqemulator.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
+	  infra/check/requirements.in -o infra/check/requirements.txt
 
 clean: ## remove what the others made
 	rm -rf $(VENV) .tools build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-data

@@ -6,20 +6,20 @@ code is 0, 1 where something of the user is left or the command failed, 2 for a 
 """
 
 import argparse
-import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pipelines.archive import Archive, without_user
 from pipelines.command import Failure, report, run_command
 from pipelines.storage import StorageError
 from pipelines.tables import TABLES
+from pipelines.warehouse.bigquery import SCHEME, parse_address
 from pipelines.warehouse.forgetting import forget_in_bigquery, forget_in_folder
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.warehouse.local import LocalWarehouse, WarehouseError
 
-_BIGQUERY = re.compile(r"bigquery://(?P<project>[^./]+)\.(?P<dataset>\w+)/?")
 _REMAINS = """\
 Not touched, and when it ends (docs/operations.md, "Forget a person"):
   the login and the producer's state: end them first, or the next poll brings plays again
@@ -48,12 +48,12 @@ class Forgotten:
 def forget(user_id: str, archive: Archive, warehouse: str, *, dry_run: bool) -> Forgotten:
     """Remove a user's plays and rows; with ``dry_run`` only look for them. Raises StorageError."""
     found = Forgotten()
-    local = None if warehouse.startswith("bigquery://") else LocalWarehouse.open(warehouse)
+    local = None if warehouse.startswith(SCHEME) else LocalWarehouse.open(warehouse)
     _forget_in_archive(found, user_id, archive, dry_run=dry_run)
     if local:
         found.rows = forget_in_folder(local, user_id, dry_run=dry_run)
-    elif remote := _BIGQUERY.fullmatch(warehouse):
-        found.rows, tables = forget_in_bigquery(remote["project"], remote["dataset"], user_id, dry_run=dry_run)
+    else:
+        found.rows, tables = forget_in_bigquery(warehouse, user_id, dry_run=dry_run)
         found.left += [
             f"{table} has rows of the last ninety minutes, which BigQuery cannot delete yet: "
             "run the same command again in two hours"
@@ -98,7 +98,8 @@ def _forget_in_archive(found: Forgotten, user_id: str, archive: Archive, *, dry_
 
 
 def _told(found: Forgotten, user_id: str, options: argparse.Namespace) -> Iterator[str]:
-    yield f"{user_id}: {'would be forgotten; nothing was changed' if options.dry_run else 'forgotten'}"
+    done = "would be forgotten; nothing was changed" if options.dry_run else "forgotten"
+    yield f"{user_id}: {done}{', but not everywhere' if found.left else ''}"
     yield f"{options.archive}"
     yield f"  {found.looked_at:9,} files looked at"
     yield f"  {found.removed:9,} removed, which held nothing else"
@@ -114,12 +115,14 @@ def _told(found: Forgotten, user_id: str, options: argparse.Namespace) -> Iterat
 
 
 def _run(options: argparse.Namespace) -> None:
-    archive = Archive(options.archive)
-    if not archive.everything():
+    if "://" not in options.archive and not Path(options.archive).is_dir():
         raise Failure(f"there is no archive at {options.archive}; nothing was changed")
-    found = forget(options.user, archive, options.warehouse, dry_run=options.dry_run)
+    found = forget(options.user, Archive(options.archive), options.warehouse, dry_run=options.dry_run)
     if found.is_nothing and not found.left:
-        report(f"There is nothing of {options.user} in {options.archive}, nor in {options.warehouse}")
+        report(
+            f"There is nothing of {options.user} in the {found.looked_at:,} files of {options.archive}, "
+            f"nor in {options.warehouse}"
+        )
         return
     sys.stdout.write("".join(f"{line}\n" for line in _told(found, options.user, options)))
     if found.left:
@@ -150,8 +153,11 @@ def _user(text: str) -> str:
 
 
 def _warehouse(text: str) -> str:
-    if "://" in text and not _BIGQUERY.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither a folder nor bigquery://project.dataset")
+    try:
+        if "://" in text:
+            parse_address(text)
+    except WarehouseError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 

@@ -54,10 +54,12 @@ def test_every_option_is_taken() -> None:
         "--allowed_lateness_days=0.5",
         "--archive_batch_plays=2",
         "--archive_batch_seconds=3",
+        "--stop_when_idle_seconds=10",
     ]
     streamed, _ = parse_stream([SUBSCRIPTION, *PLACES, *some])
     assert (streamed.refresh_seconds, streamed.lateness) == (5, timedelta(hours=12))
     assert (streamed.archive_batch_plays, streamed.archive_batch_seconds) == (2, 3)
+    assert streamed.stop_when_idle_seconds == 10
 
 
 @pytest.mark.parametrize("name", ["DirectRunner", "directrunner", "direct", "Direct"])
@@ -140,6 +142,7 @@ def test_what_the_rebuild_does_not_understand_ends_it_with_2(
         ("--refresh_seconds=0", "'0' is not a whole number from 1 on"),
         ("--archive_batch_plays=1.5", "'1.5' is not a whole number from 1 on"),
         ("--archive_batch_seconds=soon", "'soon' is not a whole number from 1 on"),
+        ("--stop_when_idle_seconds=0", "'0' is not a whole number from 1 on"),
         ("--allowed_lateness_days=-1", "'-1' is not a number of days from 0 to 36500"),
         ("--allowed_lateness_days=inf", "'inf' is not a number of days"),
         ("--allowed_lateness_days=nan", "'nan' is not a number of days"),
@@ -155,6 +158,15 @@ def test_what_the_stream_does_not_understand_ends_it_with_2(
         stream.main([SUBSCRIPTION, *PLACES, argument])
     assert ended.value.code == 2
     assert told in capsys.readouterr().err
+
+
+def test_only_the_local_runner_stops_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    bounded = [SUBSCRIPTION, *PLACES, "--stop_when_idle_seconds=10"]
+    assert runner(parse_stream([*bounded, "--runner=DirectRunner"])[1]) == "BundleBasedDirectRunner"
+    with pytest.raises(SystemExit) as ended:
+        stream.main([*bounded, "--runner=DataflowRunner"])
+    assert ended.value.code == 2
+    assert "--stop_when_idle_seconds is for the local runner" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("missing", ["--archive", "--warehouse"])

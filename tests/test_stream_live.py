@@ -24,16 +24,28 @@ _PATIENCE = 60
 
 
 class Topic:
-    """A topic with the stream's subscription."""
+    """A topic with the stream's subscription.
 
-    def __init__(self) -> None:
+    ``retained`` as in the cloud: one can seek back to acknowledged messages, and what was delivered five times goes
+    to ``dead_letters``, a subscription.
+    """
+
+    def __init__(self, *, retained: bool = False) -> None:
         name = f"plays-{uuid4().hex[:8]}"
         self.topic = f"projects/{_PROJECT}/topics/{name}"
         self.subscription = f"projects/{_PROJECT}/subscriptions/{name}"
+        self.dead_letters = f"{self.subscription}-dead-letter"
         self.publisher = PublisherClient()
         self.publisher.create_topic(name=self.topic)
+        request: dict[str, object] = {"name": self.subscription, "topic": self.topic}
         with SubscriberClient() as subscriber:
-            subscriber.create_subscription(name=self.subscription, topic=self.topic)
+            if retained:
+                dead = f"{self.topic}-dead-letter"
+                self.publisher.create_topic(name=dead)
+                subscriber.create_subscription(name=self.dead_letters, topic=dead)
+                request["retain_acked_messages"] = True
+                request["dead_letter_policy"] = {"dead_letter_topic": dead, "max_delivery_attempts": 5}
+            subscriber.create_subscription(request=request)
 
     def publish(self, *some: Play) -> None:
         """Publish plays and wait until Pub/Sub has them."""

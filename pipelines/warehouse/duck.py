@@ -91,8 +91,10 @@ def _create(table: str, files: list[Path]) -> str:
     if files:
         paths = ", ".join(_quoted(file.resolve()) for file in files)
         # The folders' names look like Hive's partitions, which would overwrite the column "month".
-        rows = f"read_parquet([{paths}], hive_partitioning = false)"
-        return f"CREATE VIEW {table} AS FROM {rows}"
+        rows = f"read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
+        # Files of before a column was added lack it; so it comes from here.
+        nothing = f"SELECT NULL::STRUCT({_columns(table_schema(table))}) AS row LIMIT 0"
+        return f"CREATE VIEW {table} AS SELECT row.* FROM ({nothing}) UNION ALL BY NAME FROM {rows}"  # noqa: S608
     return f"CREATE TABLE {table} ({_columns(table_schema(table))})"
 
 

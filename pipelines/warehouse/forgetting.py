@@ -5,8 +5,7 @@ In ``rejected`` a row is a user's if the message's attributes, or its payload as
 """
 
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from typing import Any
 
 import orjson
@@ -16,7 +15,9 @@ import pyarrow.parquet as pq
 from pipelines.storage import explained
 from pipelines.tables import TABLES
 from pipelines.warehouse.arrow import arrow_schema
-from pipelines.warehouse.local import LocalWarehouse, WarehouseError
+from pipelines.warehouse.bigquery import explained as bigquery_explained
+from pipelines.warehouse.bigquery import parse_address
+from pipelines.warehouse.local import LocalWarehouse
 
 _KEYS = {
     "play_events": ["user_id"],
@@ -88,19 +89,20 @@ def statements(verb: str, dataset: str) -> dict[str, str]:
     return {table: f"{verb} FROM `{dataset}.{table}` WHERE {of_user}" for table, of_user in _OF_USER.items()}
 
 
-def forget_in_bigquery(project: str, dataset: str, user_id: str, *, dry_run: bool) -> tuple[Counter[str], list[str]]:
+def forget_in_bigquery(address: str, user_id: str, *, dry_run: bool) -> tuple[Counter[str], list[str]]:
     """Delete a user's rows and return how many there were in each table, and the tables that still have some.
 
-    BigQuery deletes no rows that were streamed in lately, up to ninety minutes ago. Raises StorageError.
+    BigQuery deletes no rows that were streamed in lately, up to ninety minutes ago. Raises WarehouseError.
     """
     from google.api_core.exceptions import BadRequest
     from google.cloud import bigquery
 
+    project, dataset = parse_address(address)
     user = bigquery.ScalarQueryParameter("user_id", "STRING", user_id)
     verb = "SELECT COUNT(*)" if dry_run else "DELETE"
     rows: Counter[str] = Counter()
     refused = []
-    with _explained(f"{project}.{dataset}"), closing(bigquery.Client(project=project)) as client:
+    with bigquery_explained(f"{project}.{dataset}"), closing(bigquery.Client(project=project)) as client:
         for table, sql in statements(verb, f"{project}.{dataset}").items():
             job = client.query(sql, bigquery.QueryJobConfig(query_parameters=[user]))
             try:
@@ -112,16 +114,3 @@ def forget_in_bigquery(project: str, dataset: str, user_id: str, *, dry_run: boo
             else:
                 rows[table] = found[0][0] if dry_run else job.num_dml_affected_rows or 0
     return rows, refused
-
-
-@contextmanager
-def _explained(dataset: str) -> Iterator[None]:
-    from google.api_core.exceptions import GoogleAPICallError
-    from google.auth.exceptions import GoogleAuthError
-
-    try:
-        yield
-    except GoogleAPICallError as error:
-        raise WarehouseError(f"BigQuery refused bigquery://{dataset}: {error.message}") from error
-    except GoogleAuthError as error:
-        raise WarehouseError(f"{error} Or run: gcloud auth application-default login") from error

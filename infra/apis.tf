@@ -1,0 +1,33 @@
+locals {
+  is_stream = var.size == "stream"
+  # Before the image is built there is nothing to run, and nothing to watch.
+  has_image = var.image_tag != null
+  labels    = { application = "heavy-rotation", size = var.size }
+
+  apis = toset(concat(
+    [
+      "artifactregistry.googleapis.com",
+      "bigquery.googleapis.com",
+      "cloudbuild.googleapis.com",
+      "cloudscheduler.googleapis.com",
+      "iam.googleapis.com",
+      "logging.googleapis.com",
+      "monitoring.googleapis.com",
+      "pubsub.googleapis.com",
+      "run.googleapis.com",
+      "secretmanager.googleapis.com",
+      "storage.googleapis.com",
+    ],
+    local.is_stream ? ["compute.googleapis.com", "dataflow.googleapis.com"] : [],
+    var.slack ? ["eventarc.googleapis.com", "workflows.googleapis.com", "workflowexecutions.googleapis.com"] : [],
+    var.billing_account == null ? [] : ["billingbudgets.googleapis.com"],
+    var.kms_key_name == null ? [] : ["cloudkms.googleapis.com"],
+  ))
+}
+
+resource "google_project_service" "api" {
+  for_each = local.apis
+
+  service            = each.key
+  disable_on_destroy = false # Others in the project may use it.
+}

@@ -1,0 +1,184 @@
+"""What Heavy Rotation costs a month on Google Cloud, as arithmetic: ``python infra/cost.py`` prints the tables that
+docs/operations.md has under "What it costs"; a test holds the two equal.
+
+List prices in US dollars for us-central1, without taxes and discounts, as copies of Google's price pages had them in
+September 2026 (Cloud Run, Dataflow, Secret Manager, Logging, Storage, BigQuery, Pub/Sub) and before (the others).
+Nothing here was seen on a bill.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+DAYS = 30
+GIB, TIB = 2**30, 2**40
+
+# --- What a listener does ---
+PLAYS_A_DAY = 40  # the two real histories that tests use: 11 and 14
+POLLS_WITH_PLAYS_A_DAY = 14  # 40 plays are some two and a half hours
+MESSAGE = 824  # bytes, with attributes
+ROW, SNAPSHOT = 500, 1600  # bytes in BigQuery
+ARCHIVED, FILE = 250, 2300  # bytes of a play in a file of many, and of a file without a play: mostly the schema
+STATE = 2900  # bytes of an account's state
+LOG_LINE = 700  # bytes of a poll's line
+REQUEST = 1200  # bytes that go to Spotify for a poll
+OPEN_DAYS = 50  # of plays that a checkpoint has: a month takes plays until 35 days after its end
+
+# --- What alerts are made of; a test counts them in infra/ ---
+LOG_CONDITIONS = 4
+METRIC_CONDITIONS = {"small": 7, "stream": 8}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A size, and for how many. A run takes ``seconds``, 60 are paid for at least, in each of ``tasks`` containers."""
+
+    size: str
+    listeners: int
+    poll_minutes: int = 10
+    seconds: int = 60
+    gib: float = 1.0
+    tasks: int = 1
+    workers: int = 1
+
+    @property
+    def runs(self) -> int:
+        """Runs of the Cloud Run job in a month."""
+        return DAYS * 24 * 60 // self.poll_minutes
+
+    @property
+    def runs_with_plays(self) -> int:
+        """Of those, runs after which somebody has a new play."""
+        return self.runs if self.listeners > 10 else POLLS_WITH_PLAYS_A_DAY * DAYS * self.listeners
+
+    @property
+    def plays(self) -> int:
+        """Plays in a month."""
+        return PLAYS_A_DAY * DAYS * self.listeners
+
+    @property
+    def snapshots(self) -> int:
+        """Rows of top tens in a month: three kinds for each poll that found plays."""
+        return 3 * POLLS_WITH_PLAYS_A_DAY * DAYS * self.listeners
+
+    @property
+    def name(self) -> str:
+        """As a column's heading."""
+        often = "" if self.poll_minutes == 10 else f", every {self.poll_minutes} minutes"
+        return f"{self.size}, {self.listeners:,}{often}"
+
+
+SHAPES = (
+    Shape("small", 1),
+    Shape("small", 1, poll_minutes=15),
+    Shape("small", 1_000, seconds=300, gib=4),
+    Shape("stream", 1, gib=0.5),
+    Shape("stream", 1_000, gib=0.5),
+    Shape("stream", 1_000_000, gib=0.5, tasks=200, workers=3),
+)
+
+
+def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
+    """What is paid for: its name, how it is counted, dollars. With ``free=0`` the free tiers are used up by others."""
+
+    def paid(amount: float, free_amount: float, price: float) -> float:
+        return max(0.0, amount - free * free_amount) * price
+
+    seconds = shape.runs * shape.tasks * max(60, shape.seconds) + DAYS * 60
+    yield (
+        "Cloud Run jobs",
+        "runs × seconds, 60 at least; a vCPU-second $0.000018 (240,000 free), a GiB-second $0.000002 (450,000 free)",
+        paid(seconds, 240_000, 18e-6) + paid(seconds * shape.gib, 450_000, 2e-6),
+    )
+    yield "Cloud Scheduler", "2 jobs, $0.10 each (3 free)", paid(2, 3, 0.10)
+    # Dataflow's launcher runs for minutes, and only when something is deployed.
+    hours = shape.workers * DAYS * 24 if shape.size == "stream" else 0
+    shuffled = 10 * shape.plays * MESSAGE if shape.size == "stream" else 0
+    yield (
+        "Dataflow",
+        "workers × 720 hours × (2 vCPU × $0.069 + 8 GiB × $0.003557 + 30 GiB of disk × $0.000054), and $0.018 a GiB "
+        "through Streaming Engine, ten times each message",
+        hours * (2 * 0.069 + 8 * 0.003557 + 30 * 0.000054) + shuffled / GIB * 0.018,
+    )
+    delivered = shape.plays * MESSAGE * 2 + shape.runs * 20 * 1000
+    yield "Pub/Sub, through", "each message twice; $40 a TiB (10 GiB free)", paid(delivered / TIB, 10 / 1024, 40)
+    yield (
+        "Pub/Sub, kept",
+        "31 days in the topic, 7 in the subscription; $0.27 a GiB",
+        shape.plays * MESSAGE / GIB * (31 + 7) / DAYS * 0.27,
+    )
+    polls = shape.runs * shape.listeners
+    small = shape.size == "small"
+    files = shape.runs_with_plays if small else DAYS * 24 * 120  # Dataflow writes one every 30 seconds at most
+    files = min(files, shape.plays)
+    writes = polls + shape.runs * 4 + files + (shape.runs_with_plays * 8 if small else 0)
+    reads = 2 * polls + shape.runs * 2 + files
+    yield (
+        "Cloud Storage, requests",
+        "of each poll a write and two reads of state; of each run four lists, and with plays nine writes; "
+        "$0.005 a thousand writes and lists, $0.0004 a thousand reads",
+        writes / 1000 * 0.005 + reads / 1000 * 0.0004,
+    )
+    archive = 12 * (shape.plays * ARCHIVED + files * FILE)
+    checkpoints = OPEN_DAYS * PLAYS_A_DAY * shape.listeners * ARCHIVED * shape.runs_with_plays if small else 0
+    kept = archive + (polls * STATE + checkpoints) * 7 / DAYS
+    yield (
+        "Cloud Storage, bytes",
+        "the archive of a year, and seven days of replaced state and checkpoints; $0.02 a GiB",
+        kept / GIB * 0.02,
+    )
+    row_bytes = shape.plays * max(ROW, 1024) + shape.snapshots * SNAPSHOT
+    yield (
+        "BigQuery, rows in",
+        "small: load jobs, nothing; stream: $0.01 for 200 MiB, a row 1 KiB at least",
+        0 if small else row_bytes / (200 * 2**20) * 0.01,
+    )
+    stored = 12 * (shape.plays * ROW + shape.snapshots * SNAPSHOT)
+    yield "BigQuery, bytes", "the tables of a year; $0.023 a GiB (10 GiB free)", paid(stored / GIB, 10, 0.023)
+    yield (
+        "Secret Manager",
+        "a secret an account and one for the app, $0.06 each (6 free); both read at each poll, $0.03 for 10,000 "
+        "(10,000 free)",
+        paid(shape.listeners + 1, 6, 0.06) + paid(polls + shape.runs, 10_000, 3e-6),
+    )
+    yield "Logging", "a line a poll; $0.50 a GiB (50 GiB free)", paid(polls * LOG_LINE / GIB, 50, 0.50)
+    conditions = LOG_CONDITIONS + METRIC_CONDITIONS[shape.size]
+    yield (
+        "Alerts",
+        "$0.10 a condition; each on a metric asks 86,400 times for one series, $0.35 a million",
+        conditions * 0.10 + METRIC_CONDITIONS[shape.size] * 86_400 * 0.35e-6,
+    )
+    yield (
+        "Artifact Registry",
+        "three versions of an image, 1.5 GiB; $0.10 a GiB (0.5 free)",
+        paid(1.5, 0.5, 0.10),
+    )
+    yield "To Spotify", "requests that leave Google; $0.12 a GiB", polls * REQUEST / GIB * 0.12
+
+
+def report() -> str:
+    """Two Markdown tables: dollars a month, and how they are counted."""
+    columns = [list(lines(shape)) for shape in SHAPES]
+    rows = [["dollars a month", *(shape.name for shape in SHAPES)], ["---", *["---:"] * len(SHAPES)]]
+    rows += [[line[0][0], *(_dollars(dollars) for _, _, dollars in line)] for line in zip(*columns, strict=True)]
+    rows.append(["**together**", *(f"**{_dollars(_total(shape))}**" for shape in SHAPES)])
+    rows.append(["without free tiers", *(_dollars(_total(shape, free=0)) for shape in SHAPES)])
+    counted = [["", "how it is counted"], ["---", "---"], *([name, how] for name, how, _ in columns[0])]
+    return f"{_table(rows)}\n\n{_table(counted)}\n"
+
+
+def _total(shape: Shape, free: int = 1) -> float:
+    return sum(dollars for _, _, dollars in lines(shape, free))
+
+
+def _dollars(amount: float) -> str:
+    if amount == 0:
+        return "0"
+    return "< 0.01" if amount < 0.01 else f"{amount:.2f}" if amount < 100 else f"{amount:,.0f}"
+
+
+def _table(rows: list[list[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+if __name__ == "__main__":
+    print(report(), end="")

@@ -1,0 +1,206 @@
+# An account for each concern. Its rights are on single resources; the few that cannot be are at the end, with the reason.
+# Nobody gets a key. Templates are launched, and logins made, by the person or the pipeline that runs Terraform.
+locals {
+  account_purposes = merge(
+    {
+      builder   = "builds the image in Cloud Build"
+      producer  = local.is_stream ? "polls Spotify" : "polls Spotify, and runs the stream for a while after each poll"
+      rebuild   = "makes tables again from the archive"
+      scheduler = "starts the Cloud Run jobs"
+    },
+    local.is_stream ? { stream = "Dataflow's launcher and workers of the stream" } : {},
+    var.slack ? { slack = "sends alerts to Slack" } : {},
+  )
+  emails  = { for name, account in google_service_account.this : name => "${account.account_id}@${var.project_id}.iam.gserviceaccount.com" }
+  members = { for name, email in local.emails : name => "serviceAccount:${email}" }
+
+  # Whoever reads the subscription, in this size.
+  reader = local.is_stream ? "stream" : "producer"
+
+  # A file of plays is never replaced, so its writer may create and not delete; checkpoints and notes are.
+  folder_roles = {
+    producer_state  = { folder = "state", account = "producer", role = "roles/storage.objectUser" }
+    reader_writes   = { folder = "archive", account = local.reader, role = "roles/storage.objectCreator" }
+    reader_replays  = { folder = "archive", account = local.reader, role = "roles/storage.objectViewer" }
+    reader_goes_on  = { folder = "archive/checkpoints", account = local.reader, role = "roles/storage.objectUser" }
+    reader_temp     = { folder = "temp", account = local.reader, role = "roles/storage.objectUser" }
+    reader_staging  = { folder = "staging", account = local.reader, role = "roles/storage.objectUser" }
+    builder_source  = { folder = "staging", account = "builder", role = "roles/storage.objectViewer" }
+    rebuild_notes   = { folder = "archive/rebuilt", account = "rebuild", role = "roles/storage.objectUser" }
+    rebuild_archive = { folder = "archive", account = "rebuild", role = "roles/storage.objectViewer" }
+    rebuild_temp    = { folder = "temp", account = "rebuild", role = "roles/storage.objectUser" }
+  }
+
+  pubsub_agent     = "serviceAccount:service-${local.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
+  monitoring_agent = "serviceAccount:service-${local.project_number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
+}
+
+resource "google_service_account" "this" {
+  for_each = local.account_purposes
+
+  account_id   = "heavy-rotation-${each.key}"
+  display_name = "Heavy Rotation: ${each.value}"
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_pubsub_topic_iam_member" "producer_publishes" {
+  topic  = google_pubsub_topic.plays.id
+  role   = "roles/pubsub.publisher"
+  member = local.members["producer"]
+}
+
+resource "google_pubsub_subscription_iam_member" "reader" {
+  # The viewer's role is for asking whether the subscription is there, which the subscriber's does not allow.
+  for_each = toset(["roles/pubsub.subscriber", "roles/pubsub.viewer"])
+
+  subscription = google_pubsub_subscription.stream.id
+  role         = each.key
+  member       = local.members[local.reader]
+}
+
+# Pub/Sub itself moves dead letters.
+resource "google_pubsub_topic_iam_member" "dead_letters_in" {
+  topic  = google_pubsub_topic.dead_letter.id
+  role   = "roles/pubsub.publisher"
+  member = local.pubsub_agent
+}
+
+resource "google_pubsub_subscription_iam_member" "dead_letters_out" {
+  subscription = google_pubsub_subscription.stream.id
+  role         = "roles/pubsub.subscriber"
+  member       = local.pubsub_agent
+}
+
+resource "google_storage_managed_folder_iam_member" "this" {
+  for_each = local.folder_roles
+
+  bucket         = google_storage_bucket.this.name
+  managed_folder = google_storage_managed_folder.this[each.value.folder].name
+  role           = each.value.role
+  member         = local.members[each.value.account]
+}
+
+resource "google_bigquery_dataset_iam_member" "writers" {
+  for_each = toset([local.reader, "rebuild"])
+
+  dataset_id = google_bigquery_dataset.this.dataset_id
+  role       = "roles/bigquery.dataEditor"
+  member     = local.members[each.key]
+}
+
+resource "google_secret_manager_secret_iam_member" "producer_knows_the_app" {
+  secret_id = google_secret_manager_secret.this[local.app_secret].id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = local.members["producer"]
+}
+
+resource "google_artifact_registry_repository_iam_member" "builder_pushes" {
+  repository = google_artifact_registry_repository.this.name
+  location   = var.region
+  role       = "roles/artifactregistry.writer"
+  member     = local.members["builder"]
+}
+
+resource "google_artifact_registry_repository_iam_member" "stream_pulls" {
+  count = local.is_stream ? 1 : 0
+
+  repository = google_artifact_registry_repository.this.name
+  location   = var.region
+  role       = "roles/artifactregistry.reader"
+  member     = local.members["stream"]
+}
+
+# The launcher of a flex template runs as this account, and starts workers as this account.
+resource "google_service_account_iam_member" "stream_is_itself" {
+  count = local.is_stream ? 1 : 0
+
+  service_account_id = google_service_account.this["stream"].name
+  role               = "roles/iam.serviceAccountUser"
+  member             = local.members["stream"]
+}
+
+# --- For the whole project, since there is nothing narrower ---
+
+resource "google_project_iam_member" "builder_logs" {
+  # Logs are written to a project. A build says what it does nowhere else.
+  project = var.project_id
+  role    = "roles/logging.logWriter"
+  member  = local.members["builder"]
+}
+
+resource "google_project_iam_member" "load_jobs" {
+  # A load job belongs to the project, not to a dataset. This allows to run jobs, not to see data.
+  for_each = toset(concat(["rebuild"], !local.is_stream || var.bigquery_write_method == "FILE_LOADS" ? [local.reader] : []))
+
+  project = var.project_id
+  role    = "roles/bigquery.jobUser"
+  member  = local.members[each.key]
+}
+
+# Dataflow's jobs belong to the project. The launcher of a template creates the job; the role that Google has for that
+# may drain and cancel every job of the project too, so this one has only what launching takes.
+resource "google_project_iam_custom_role" "launches" {
+  count = local.is_stream ? 1 : 0
+
+  role_id     = "heavyRotationLaunches"
+  title       = "Heavy Rotation: launches the stream"
+  description = "To create a Dataflow job, or to replace the one of the same name."
+  permissions = [
+    "dataflow.jobs.create",
+    "dataflow.jobs.get",
+    "dataflow.jobs.list",
+    "dataflow.jobs.updateContents",
+    "dataflow.messages.list",
+    "dataflow.metrics.get",
+  ]
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_project_iam_member" "stream_launches" {
+  count = local.is_stream ? 1 : 0
+
+  project = var.project_id
+  role    = google_project_iam_custom_role.launches[0].id
+  member  = local.members["stream"]
+}
+
+resource "google_project_iam_member" "stream_works" {
+  count = local.is_stream ? 1 : 0
+
+  project = var.project_id
+  role    = "roles/dataflow.worker"
+  member  = local.members["stream"]
+}
+
+# Which accounts have logged in, the producer learns by listing secrets, which is asked of a project; so this role
+# has nothing but that.
+resource "google_project_iam_custom_role" "lists_secrets" {
+  role_id     = "heavyRotationListsSecrets"
+  title       = "Heavy Rotation: lists secrets"
+  description = "To see the names of secrets, and not what is in them."
+  permissions = ["secretmanager.secrets.list"]
+
+  depends_on = [google_project_service.api]
+}
+
+resource "google_project_iam_member" "producer_lists_logins" {
+  project = var.project_id
+  role    = google_project_iam_custom_role.lists_secrets.id
+  member  = local.members["producer"]
+}
+
+resource "google_project_iam_member" "producer_keeps_logins" {
+  # Logins come into being when people log in, so they have no resource here; the condition narrows it to their names.
+  for_each = toset(["roles/secretmanager.secretAccessor", "roles/secretmanager.secretVersionManager"])
+
+  project = var.project_id
+  role    = each.key
+  member  = local.members["producer"]
+
+  condition {
+    title      = "logins"
+    expression = "resource.name.startsWith(\"projects/${local.project_number}/secrets/${local.logins_prefix}\")"
+  }
+}

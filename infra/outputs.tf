@@ -1,0 +1,82 @@
+output "next_steps" {
+  description = "The commands from an empty project to a running system, in their order."
+  value = join("\n", concat(
+    [
+      "# 1. The image and the templates:",
+      "templates/build.sh --project=${var.project_id} --region=${var.region} --bucket=${google_storage_bucket.this.name} --service-account=${local.emails["builder"]} --tag=v1",
+      "# 2. The app at Spotify: type {\"client_id\": \"...\", \"client_secret\": \"...\"}, Enter, Ctrl-D:",
+      "gcloud secrets versions add ${local.app_secret} --project=${var.project_id} --data-file=-",
+    ],
+    var.slack ? [
+      "# Slack's webhook: paste its address, Enter, Ctrl-D:",
+      "gcloud secrets versions add ${local.slack_secret} --project=${var.project_id} --data-file=-",
+    ] : [],
+    [
+      "# 3. A login for each account:",
+      local.login,
+      "# 4. What runs it:",
+      "terraform -chdir=infra apply -var=image_tag=v1",
+    ],
+  ))
+}
+
+locals {
+  login = "SPOTIFY_CLIENT_SECRET_NAME=projects/${var.project_id}/secrets/${local.app_secret} python -m producer login --logins=${local.logins}"
+}
+
+output "login" {
+  description = "Logs an account in to Spotify, and keeps its token in Secret Manager."
+  value       = local.login
+}
+
+output "poll_now" {
+  description = "Runs a poll now, and waits for its end."
+  value       = "gcloud run jobs execute poll --project=${var.project_id} --region=${var.region} --wait"
+}
+
+output "doctor" {
+  description = "Says what is wrong with polling, and what to do."
+  value = join(" ", [
+    "SPOTIFY_CLIENT_SECRET_NAME=projects/${var.project_id}/secrets/${local.app_secret}",
+    "python -m producer doctor --logins=${local.logins} --state=gs://${google_storage_bucket.this.name}/state",
+    "--topic=${local.topic}",
+  ])
+}
+
+output "launch_stream" {
+  description = "Launches the stream on Dataflow by hand, as size stream does; with --update it takes over from the one that runs."
+  value = join(" ", concat(
+    [
+      "gcloud dataflow flex-template run stream --project=${var.project_id} --region=${var.region}",
+      "--template-file-gcs-location=gs://${google_storage_bucket.this.name}/templates/stream.json",
+      "--service-account-email=heavy-rotation-stream@${var.project_id}.iam.gserviceaccount.com",
+      "--subnetwork=regions/${var.region}/subnetworks/heavy-rotation --disable-public-ips --enable-streaming-engine",
+      "--worker-machine-type=${var.stream_machine_type} --num-workers=1 --max-workers=${var.stream_max_workers}",
+      "--additional-experiments=use_runner_v2",
+      "--staging-location=gs://${google_storage_bucket.this.name}/staging --temp-location=gs://${google_storage_bucket.this.name}/temp",
+    ],
+    [for name, value in merge(local.stream_options, { bigquery_write_method = var.bigquery_write_method }) : "--parameters=${name}=${value}"],
+  ))
+}
+
+output "rebuild_now" {
+  description = "Makes the tables of months that got late plays again now, and waits for the end."
+  value       = "gcloud run jobs execute rebuild --project=${var.project_id} --region=${var.region} --wait"
+}
+
+output "query" {
+  description = "Asks for the top ten tracks of this month."
+  value       = "bq query --project_id=${var.project_id} --use_legacy_sql=false 'SELECT rank, track_name, artist_name, plays FROM ${var.dataset}.monthly_top_tracks WHERE month = DATE_TRUNC(CURRENT_DATE(\"${var.time_zone}\"), MONTH) ORDER BY user_id, rank'"
+}
+
+output "places" {
+  description = "Where everything is."
+  value = {
+    archive      = local.archive
+    state        = "gs://${google_storage_bucket.this.name}/state"
+    warehouse    = local.warehouse
+    topic        = local.topic
+    subscription = local.subscription
+    image        = local.image
+  }
+}

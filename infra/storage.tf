@@ -1,0 +1,89 @@
+locals {
+  bucket  = coalesce(var.bucket, "${var.project_id}-heavy-rotation")
+  archive = "gs://${google_storage_bucket.this.name}/archive"
+
+  # Folders with rights of their own.
+  folders = toset(["archive", "archive/checkpoints", "archive/rebuilt", "state", "staging", "temp", "templates"])
+}
+
+resource "google_storage_bucket" "this" {
+  #checkov:skip=CKV_GCP_62:Access logs would need a second bucket and tell little: who may reach this one is a few accounts in iam.tf, and Cloud Audit Logs can be switched on for it.
+  name     = local.bucket
+  location = var.region
+
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  # With a bucket that is not empty, the destruction of everything stops here.
+  force_destroy = !var.deletion_protection
+
+  versioning {
+    enabled = true
+  }
+
+  soft_delete_policy {
+    retention_duration_seconds = 604800
+  }
+
+  # Of the archive only what was deleted or replaced ever goes, and nothing replaces its files.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = var.noncurrent_days
+      with_state                 = "ARCHIVED"
+    }
+  }
+
+  # These are replaced every few minutes; the last three are enough to take a mistake back.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      num_newer_versions = 3
+      matches_prefix     = ["state/", "archive/checkpoints/", "archive/rebuilt/"]
+      with_state         = "ARCHIVED"
+    }
+  }
+
+  # What jobs that failed left behind.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 14
+      matches_prefix = ["temp/", "staging/"]
+      with_state     = "LIVE"
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "AbortIncompleteMultipartUpload"
+    }
+    condition {
+      age = 7
+    }
+  }
+
+  dynamic "encryption" {
+    for_each = var.kms_key_name[*]
+
+    content {
+      default_kms_key_name = encryption.value
+    }
+  }
+
+  depends_on = [google_project_service.api, google_kms_crypto_key_iam_member.service]
+}
+
+# Rights on a folder, listing included, that conditions on names in the bucket's policy could not give.
+resource "google_storage_managed_folder" "this" {
+  for_each = local.folders
+
+  bucket        = google_storage_bucket.this.name
+  name          = "${each.key}/"
+  force_destroy = !var.deletion_protection
+}

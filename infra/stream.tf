@@ -1,0 +1,45 @@
+# Size stream: the streaming pipeline on Dataflow, around the clock.
+resource "google_dataflow_flex_template_job" "stream" {
+  provider = google-beta
+  count    = local.is_stream && local.has_image ? 1 : 0
+
+  name                    = "stream"
+  region                  = var.region
+  container_spec_gcs_path = "gs://${google_storage_bucket.this.name}/templates/stream.json"
+  sdk_container_image     = local.image
+
+  parameters = merge(local.stream_options, { bigquery_write_method = var.bigquery_write_method })
+
+  enable_streaming_engine = true
+  additional_experiments  = ["use_runner_v2"]
+  machine_type            = var.stream_machine_type
+  launcher_machine_type   = "e2-medium"
+  autoscaling_algorithm   = "THROUGHPUT_BASED"
+  num_workers             = 1
+  max_workers             = var.stream_max_workers
+
+  service_account_email = local.emails["stream"]
+  subnetwork            = "regions/${var.region}/subnetworks/${google_compute_subnetwork.stream[0].name}"
+  ip_configuration      = "WORKER_IP_PRIVATE"
+  kms_key_name          = var.kms_key_name
+  staging_location      = "gs://${google_storage_bucket.this.name}/staging"
+  temp_location         = "gs://${google_storage_bucket.this.name}/temp"
+
+  # What was read is finished. The next job takes the months up from the archive.
+  on_delete = "drain"
+  labels    = local.labels
+
+  depends_on = [
+    google_artifact_registry_repository_iam_member.stream_pulls,
+    google_bigquery_dataset_iam_member.writers,
+    google_bigquery_table.table,
+    google_compute_firewall.workers,
+    google_kms_crypto_key_iam_member.service,
+    google_project_iam_member.load_jobs,
+    google_project_iam_member.stream_launches,
+    google_project_iam_member.stream_works,
+    google_pubsub_subscription_iam_member.reader,
+    google_service_account_iam_member.stream_is_itself,
+    google_storage_managed_folder_iam_member.this,
+  ]
+}

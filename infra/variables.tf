@@ -1,0 +1,242 @@
+variable "project_id" {
+  description = "The Google Cloud project that everything is in; it exists and has a billing account."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "A project's id has 6 to 30 lower-case letters, digits and hyphens, and begins with a letter."
+  }
+}
+
+variable "region" {
+  description = "Where all of it is and runs: bucket, tables, messages and jobs."
+  type        = string
+  default     = "europe-west1"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "Name a region, such as europe-west1 or us-central1, not a zone or a continent."
+  }
+}
+
+variable "size" {
+  description = "small: Cloud Run jobs every few minutes. stream: Dataflow around the clock. docs/operations.md says what each costs."
+  type        = string
+  default     = "small"
+  nullable    = false
+
+  validation {
+    condition     = contains(["small", "stream"], var.size)
+    error_message = "There are the sizes small and stream."
+  }
+}
+
+variable "image_tag" {
+  description = "The tag of the image that templates/build.sh made. Null, before there is one, leaves out what runs it."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.image_tag == null || can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag))
+    error_message = "A tag has letters, digits, underscores, full stops and hyphens, 128 at most."
+  }
+}
+
+variable "time_zone" {
+  description = "The time zone that months are counted in, as the IANA database names it."
+  type        = string
+  default     = "Europe/Paris"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^(UTC|[A-Z][A-Za-z_]+(/[A-Z][A-Za-z_+-]+){1,2})$", var.time_zone))
+    error_message = "Name a time zone as the IANA database does, such as Europe/Paris."
+  }
+}
+
+variable "poll_minutes" {
+  description = "Minutes between polls. Spotify lists the last 50 plays, which take 25 minutes at least: 20 is the longest that is safe."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = contains([5, 10, 15, 20], var.poll_minutes)
+    error_message = "Poll every 5, 10, 15 or 20 minutes; more rarely, plays are missed."
+  }
+}
+
+variable "alert_email" {
+  description = "The address that alerts go to."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.alert_email))
+    error_message = "Alerts need an e-mail address."
+  }
+}
+
+variable "slack" {
+  description = "Whether alerts go to Slack too; the webhook is then added to Secret Manager by the command in the output next_steps."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "runbook" {
+  description = "Where docs/operations.md is found; each alert names a section of it."
+  type        = string
+  default     = "docs/operations.md"
+  nullable    = false
+
+  validation {
+    condition     = endswith(var.runbook, "docs/operations.md")
+    error_message = "This is the path or the address of docs/operations.md."
+  }
+}
+
+variable "billing_account" {
+  description = "The billing account, 012345-6789AB-CDEF01, for a budget. Null makes no budget; making one needs the role Billing Account Costs Manager."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.billing_account == null || can(regex("^[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}$", var.billing_account))
+    error_message = "A billing account's id is three groups of six hexadecimal digits: 012345-6789AB-CDEF01."
+  }
+}
+
+variable "monthly_budget" {
+  description = "What a month may cost before an alert, in whole units of the billing account's currency. A budget stops nothing."
+  type        = number
+  default     = 10
+  nullable    = false
+
+  validation {
+    condition     = var.monthly_budget >= 1 && floor(var.monthly_budget) == var.monthly_budget
+    error_message = "A budget is a whole number from 1 on."
+  }
+}
+
+variable "bucket" {
+  description = "The name of the bucket for archive, state and templates. Null names it PROJECT-heavy-rotation."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.bucket == null || can(regex("^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$", var.bucket))
+    error_message = "A bucket's name has 3 to 63 lower-case letters, digits, hyphens and underscores."
+  }
+}
+
+variable "dataset" {
+  description = "The BigQuery dataset of the tables and views."
+  type        = string
+  default     = "heavy_rotation"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[A-Za-z_][A-Za-z0-9_]*$", var.dataset))
+    error_message = "A dataset's name has letters, digits and underscores."
+  }
+}
+
+variable "raw_plays" {
+  description = "Whether there is the external table raw_plays over the archive. BigQuery reads its columns from a file, so the archive must have one."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "delivery_attempts" {
+  description = "How often a message is delivered, without being acknowledged, before it goes to the dead-letter topic."
+  type        = number
+  default     = 20
+  nullable    = false
+
+  validation {
+    condition     = var.delivery_attempts >= 5 && var.delivery_attempts <= 100
+    error_message = "Pub/Sub allows 5 to 100 attempts."
+  }
+}
+
+variable "noncurrent_days" {
+  description = "How long the bucket keeps what was deleted or replaced: so long can a mistake be taken back, and so long does what was forgotten linger."
+  type        = number
+  default     = 30
+  nullable    = false
+
+  validation {
+    condition     = var.noncurrent_days >= 7 && var.noncurrent_days <= 90
+    error_message = "Keep what was replaced for 7 to 90 days."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether Terraform refuses to delete tables, and a bucket that is not empty. To tear everything down, apply false first."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "kms_key_name" {
+  description = "A Cloud KMS key in the region, projects/P/locations/L/keyRings/R/cryptoKeys/K, for all that is stored. Null leaves keys to Google. Secrets that `login` makes keep Google's keys."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_name == null || can(regex("^projects/[^/]+/locations/[^/]+/keyRings/[^/]+/cryptoKeys/[^/]+$", var.kms_key_name))
+    error_message = "Name the key as projects/P/locations/L/keyRings/R/cryptoKeys/K."
+  }
+}
+
+variable "run_memory" {
+  description = "Size small: the memory of a run, which holds the plays of the open months. 1Gi is for some hundred listeners."
+  type        = string
+  default     = "1Gi"
+  nullable    = false
+
+  validation {
+    condition     = contains(["1Gi", "2Gi", "4Gi"], var.run_memory)
+    error_message = "One vCPU goes with 1Gi, 2Gi or 4Gi; whoever needs more is better off with the size stream."
+  }
+}
+
+variable "stream_machine_type" {
+  description = "Size stream: the machine of a Dataflow worker."
+  type        = string
+  default     = "e2-standard-2"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]*-[a-z0-9-]+$", var.stream_machine_type))
+    error_message = "Name a machine type, such as e2-standard-2."
+  }
+}
+
+variable "stream_max_workers" {
+  description = "Size stream: how many workers Dataflow may start when messages wait."
+  type        = number
+  default     = 3
+  nullable    = false
+
+  validation {
+    condition     = var.stream_max_workers >= 1 && var.stream_max_workers <= 100
+    error_message = "From 1 to 100 workers."
+  }
+}
+
+variable "bigquery_write_method" {
+  description = "Size stream: how rows reach BigQuery, as the stream's option of that name. Size small always uses FILE_LOADS, which costs nothing."
+  type        = string
+  default     = "STREAMING_INSERTS"
+  nullable    = false
+
+  validation {
+    condition     = contains(["STREAMING_INSERTS", "FILE_LOADS", "STORAGE_WRITE_API"], var.bigquery_write_method)
+    error_message = "BigQuery takes rows by STREAMING_INSERTS, FILE_LOADS or STORAGE_WRITE_API."
+  }
+}

@@ -1,0 +1,119 @@
+"""The stream that a scheduler runs: everything that waits, and then it ends."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from pipelines.archive import Archive
+from pipelines.checkpoint import Checkpoint, Checkpoints
+from pipelines.domain.instants import parse
+from pipelines.domain.month import Calendar
+from pipelines.warehouse.local import LocalWarehouse
+from tests import oracle
+from tests.builders import play, plays
+from tests.operations.runs import PATIENCE, bounded, process, wait_for, waiting
+from tests.streaming import outcome
+from tests.test_stream_live import Topic
+
+SOME = plays("abcabcabddef")
+
+
+@pytest.fixture
+def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    made = Topic()
+    yield made
+    made.publisher.stop()
+    made.publisher.transport.close()
+
+
+def test_each_run_counts_on_from_the_last_one_and_writes_only_what_is_new(
+    topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    topic.publish(*SOME, *SOME[:5])
+    first = bounded(topic, tmp_path)
+    assert waiting(topic) == 0
+    assert oracle.of_rows(first.snapshots) == oracle.top_tens(SOME)
+    assert len(first.play_events) == len(SOME)
+
+    assert bounded(topic, tmp_path) == first
+    assert capsys.readouterr().err.endswith("Nothing new\n")
+
+    late, too_late = plays("xyx", start="2026-10-30T08:00:00Z", user_id="another"), play("2024-05-05T08:00:00Z")
+    topic.publish(*late, too_late)
+    seen = bounded(topic, tmp_path)
+    assert oracle.of_rows(seen.snapshots) == oracle.top_tens([*SOME, *late])
+    assert len(seen.play_events) == len(SOME) + 4
+    assert len(seen.snapshots) == len(first.snapshots) + 3
+    assert waiting(topic) == 0
+
+
+def test_tables_that_were_made_anew_are_filled_again(topic: Topic, tmp_path: Path) -> None:
+    topic.publish(*SOME)
+    bounded(topic, tmp_path)
+    shutil.rmtree(tmp_path / "warehouse")
+    again = bounded(topic, tmp_path)
+    assert oracle.of_rows(again.snapshots) == oracle.top_tens(SOME)
+    assert len(again.play_events) == len(SOME)
+
+
+def test_two_at_once_and_one_that_is_killed_lose_nothing(topic: Topic, tmp_path: Path) -> None:
+    files = tmp_path / "archive" / "plays"
+    topic.publish(*SOME[:6])
+    # The first is killed when its plays are in the archive and, with a long refresh, in no top ten yet.
+    with process(topic, tmp_path, "--stop_when_idle_seconds=60", "--refresh_seconds=60") as killed:
+        wait_for(lambda: files.exists() and len(outcome(tmp_path).archived) == 6)
+        assert not outcome(tmp_path).snapshots
+        killed.kill()
+        killed.wait()
+    with (
+        process(topic, tmp_path, "--stop_when_idle_seconds=2") as one,
+        process(topic, tmp_path, "--stop_when_idle_seconds=2") as other,
+    ):
+        for n in range(6, 12):
+            topic.publish(SOME[n])
+        assert (one.wait(PATIENCE), other.wait(PATIENCE)) == (0, 0)
+    last = bounded(topic, tmp_path)
+    assert oracle.of_rows(last.snapshots) == oracle.top_tens(SOME)
+    assert {p.played_at for p in last.archived} == {p.played_at for p in SOME}
+    assert bounded(topic, tmp_path) == last
+    assert waiting(topic) == 0
+
+
+def test_a_month_that_has_ended_is_counted_once_more_to_be_final(tmp_path: Path) -> None:
+    archive, calendar = Archive(str(tmp_path / "archive")), Calendar()
+    LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
+    november, december, january = (parse(f"{day}T12:00:00Z") for day in ("2026-11-30", "2026-12-01", "2027-01-10"))
+    path = archive.write(calendar.month_of(november), SOME)
+    checkpoints.save(Checkpoint(), november, [path])
+    known = checkpoints.load(november)
+    assert (known.files, sorted(known.plays, key=lambda p: p.played_at)) == (frozenset([path]), SOME)
+    assert known.covers([path], calendar, november)
+    assert not known.covers([path], calendar, december)
+    assert not known.covers([path, "another"], calendar, november)
+    assert checkpoints.load(january).plays == ()  # closed: nobody counts it any more
+
+
+@pytest.mark.parametrize("length", [0, 10, 200, -20])
+def test_a_damaged_checkpoint_is_none(tmp_path: Path, length: int) -> None:
+    archive, calendar, now = Archive(str(tmp_path / "archive")), Calendar(), parse("2026-11-21T12:00:00Z")
+    LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
+    checkpoints.save(Checkpoint(), now, [archive.write(calendar.month_of(now), SOME)])
+    path = Path(checkpoints.path)
+    path.write_bytes(path.read_bytes()[:length])
+    assert checkpoints.load(now) == Checkpoint()
+
+
+def test_a_checkpoint_is_not_written_over_files_that_were_removed_meanwhile(tmp_path: Path) -> None:
+    archive, calendar, now = Archive(str(tmp_path / "archive")), Calendar(), parse("2026-11-21T12:00:00Z")
+    LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
+    path = archive.write(calendar.month_of(now), SOME)
+    archive.remove(path)
+    checkpoints.save(Checkpoint(), now, [path])
+    assert checkpoints.load(now) == Checkpoint()

@@ -1,0 +1,125 @@
+"""As much of Cloud Storage over real HTTP as forgetting needs, with older versions, which the emulator has not."""
+
+import email
+import json
+import re
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+
+class VersionedBucket:
+    """``gs://bucket`` at ``url``; ``versions`` are (name, generation) to (bytes, whether it is the live one)."""
+
+    def __init__(self) -> None:
+        self.versions: dict[tuple[str, int], tuple[bytes, bool]] = {}
+        self._generation = 1_700_000_000_000_000
+        self._lock = threading.Lock()
+        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+
+    def live(self) -> list[str]:
+        """The names that a listing shows."""
+        return sorted(name for (name, _), (_, is_live) in self.versions.items() if is_live)
+
+    def put(self, name: str, data: bytes) -> dict[str, Any]:
+        """A new live version; what was there becomes an older one."""
+        with self._lock:
+            self._retire(name)
+            self._generation += 1
+            self.versions[name, self._generation] = data, True
+        return self.metadata(name, self._generation)
+
+    def delete(self, name: str, generation: int | None) -> bool:
+        """Without a generation the live version becomes an older one; with it, that version is gone for good."""
+        with self._lock:
+            if generation is None:
+                return self._retire(name)
+            return self.versions.pop((name, generation), None) is not None
+
+    def find(self, name: str, generation: int | None) -> tuple[int, bytes] | None:
+        """A version, by default the live one."""
+        for (other, number), (data, is_live) in self.versions.items():
+            if other == name and (number == generation if generation else is_live):
+                return number, data
+        return None
+
+    def metadata(self, name: str, generation: int) -> dict[str, Any]:
+        """The object's resource; only an older version has a timeDeleted."""
+        deleted = {} if self.versions[name, generation][1] else {"timeDeleted": "2026-11-21T09:00:00Z"}
+        return {"name": name, "bucket": "bucket", "generation": str(generation), **deleted}
+
+    def _retire(self, name: str) -> bool:
+        for key, (data, is_live) in self.versions.items():
+            if key[0] == name and is_live:
+                self.versions[key] = data, False
+                return True
+        return False
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
+        self._http.shutdown()
+        self._http.server_close()
+
+
+def _handler(bucket: VersionedBucket) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_GET(self) -> None:
+            name, generation, query = self._asked()
+            if name is None:
+                prefix, with_older = query.get("prefix", [""])[0], query.get("versions", [""])[0].lower() == "true"
+                listed = [
+                    bucket.metadata(*key)
+                    for key, (_, is_live) in sorted(bucket.versions.items())
+                    if key[0].startswith(prefix) and (is_live or with_older)
+                ]
+                return self._json(200, {"items": listed})
+            found = bucket.find(name, generation)
+            if found is None:
+                return self._json(404, {"error": {"code": 404, "message": f"No such object: {name}"}})
+            if query.get("alt") == ["media"]:
+                return self._send(200, found[1])
+            return self._json(200, bucket.metadata(name, found[0]))
+
+        def do_DELETE(self) -> None:
+            name, generation, _ = self._asked()
+            assert name is not None
+            self._send(204 if bucket.delete(name, generation) else 404, b"")
+
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            whole = email.message_from_bytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body)
+            about, data = (part.get_payload(decode=True) for part in whole.walk() if not part.is_multipart())
+            assert isinstance(about, bytes)
+            assert isinstance(data, bytes)
+            self._json(200, bucket.put(json.loads(about)["name"], data))
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+            """Say nothing."""
+
+        def _asked(self) -> tuple[str | None, int | None, dict[str, list[str]]]:
+            parts = urlsplit(self.path)
+            query = parse_qs(parts.query)
+            found = re.fullmatch(r"/(?:download/)?storage/v1/b/bucket/o/(.+)", parts.path)
+            generation = int(query["generation"][0]) if "generation" in query else None
+            return (unquote(found[1]) if found else None), generation, query
+
+        def _json(self, status: int, value: object) -> None:
+            self._send(status, json.dumps(value).encode())
+
+        def _send(self, status: int, body: bytes) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler
