@@ -6,7 +6,6 @@ fails, 2 for a wrong command line.
 
 import argparse
 import os
-import re
 import sys
 from collections.abc import Sequence
 from typing import cast
@@ -18,12 +17,12 @@ from sqlglot.errors import SqlglotError
 from pipelines.storage import StorageError
 from pipelines.tables import TABLES, VIEWS
 from pipelines.warehouse import duck
+from pipelines.warehouse.bigquery import briefly, explained, parse_address
 from pipelines.warehouse.bigquery_sql import NotASelectError
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.warehouse.local import LocalWarehouse, WarehouseError
 from pipelines.warehouse.messages import explain
 from pipelines.warehouse.show import FORMATS, Format, show
 
-_BIGQUERY = re.compile(r"bigquery://(?P<project>[^./]+)\.(?P<dataset>\w+)/?")
 _EXAMPLE = """\
 SELECT rank, track_name, artist_name, plays
 FROM heavy_rotation.monthly_top_tracks
@@ -39,9 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Parse, ask, print. Returns the exit code."""
     parser = _parser()
     options = parser.parse_args(argv)
-    remote = _BIGQUERY.fullmatch(options.warehouse)
-    if "://" in options.warehouse and not remote:
-        parser.error("--warehouse is a folder or bigquery://project.dataset")
+    try:
+        remote = parse_address(options.warehouse) if "://" in options.warehouse else None
+    except WarehouseError as error:
+        parser.error(str(error))
     if remote and options.dialect == "duckdb":
         parser.error("BigQuery speaks BigQuery SQL: leave --dialect out")
     sql = sys.stdin.read() if options.sql == "-" else options.sql
@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             _write(_overview())
             return 0
         if remote:
-            table = _ask_bigquery(remote["project"], remote["dataset"], sql)
+            table = _ask_bigquery(*remote, sql)
         else:
             table = _ask_folder(options.warehouse, sql, native=options.dialect == "duckdb")
         _write(*show(table, cast("Format", options.format)))
@@ -97,21 +97,17 @@ def _ask_folder(folder: str, sql: str, *, native: bool) -> pa.Table:
 
 def _ask_bigquery(project: str, dataset: str, sql: str) -> pa.Table:
     try:
-        from google.api_core.exceptions import GoogleAPICallError
-        from google.auth.exceptions import GoogleAuthError
+        from google.api_core.exceptions import BadRequest, NotFound
         from google.cloud import bigquery
     except ImportError:
         raise QueryError("BigQuery's client is missing: pip install 'heavy-rotation[pipelines]'.") from None
-    try:
-        client = bigquery.Client(
-            project=project,
-            default_query_job_config=bigquery.QueryJobConfig(default_dataset=f"{project}.{dataset}"),
-        )
-        return client.query_and_wait(sql).to_arrow(create_bqstorage_client=False)
-    except GoogleAPICallError as error:
-        raise QueryError(error.message) from None
-    except GoogleAuthError as error:
-        raise QueryError(f"{error} Or run: gcloud auth application-default login") from None
+    config = bigquery.QueryJobConfig(default_dataset=f"{project}.{dataset}")
+    with explained(f"{project}.{dataset}"), bigquery.Client(project=project) as client:
+        try:
+            table: pa.Table = client.query(sql, config, **briefly()).result().to_arrow(create_bqstorage_client=False)
+            return table
+        except (BadRequest, NotFound) as error:  # it is the query's fault, or nearly always
+            raise QueryError(error.message) from None
 
 
 def _overview() -> str:

@@ -26,7 +26,9 @@ def runner(options: PipelineOptions) -> str:
 
 def test_the_defaults() -> None:
     options, beam = parse_rebuild(PLACES)
-    assert options == RebuildOptions("archive", "warehouse", Calendar("Europe/Paris"), None)
+    assert options == RebuildOptions(
+        "archive", "warehouse", Calendar("Europe/Paris"), None, late=False, lateness=timedelta(days=35)
+    )
     assert runner(beam) == "FnApiRunner"
     streamed, beam = parse_stream([SUBSCRIPTION, *PLACES])
     assert streamed == StreamOptions(
@@ -39,6 +41,7 @@ def test_the_defaults() -> None:
         archive_batch_plays=10_000,
         archive_batch_seconds=30,
         stop_when_idle_seconds=None,
+        bigquery_write_method="STREAMING_INSERTS",
     )
     assert runner(beam) == "BundleBasedDirectRunner"
     assert beam.view_as(StandardOptions).streaming
@@ -48,6 +51,8 @@ def test_every_option_is_taken() -> None:
     options, _ = parse_rebuild([*PLACES, "--months=2026-11,2026-10, 2026-11", "--time_zone=Asia/Kolkata"])
     assert options.months == (date(2026, 10, 1), date(2026, 11, 1))
     assert options.calendar == Calendar("Asia/Kolkata")
+    late, _ = parse_rebuild([*PLACES, "--months=late", "--allowed_lateness_days=10"])
+    assert (late.months, late.late, late.lateness) == (None, True, timedelta(days=10))
     some = [
         "--refresh_seconds=5",
         "--allowed_lateness_days=0.5",
@@ -115,6 +120,10 @@ def test_help_has_every_option_with_a_text(
         ("--months=2026-13", "'2026-13' is not a month; write it as 2026-11"),
         ("--months=", "'' is not a month"),
         ("--months=November", "'November' is not a month"),
+        ("--months=late,2026-11", "'late' is not a month"),
+        ("--warehouse=gs://bucket", "'gs://bucket' is neither a folder nor bigquery://project.dataset"),
+        ("--warehouse=bigquery://project", "'bigquery://project' is neither a folder nor bigquery://project.dataset"),
+        ("--runner=DataflowRunner", "on Dataflow the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER"),
         ("--time_zone=Europe/Nowhere", "'Europe/Nowhere' is not a time zone"),
         ("--runner=NoRunner", "unknown runner NoRunner; there are DataflowRunner, "),
         ("--num_workers=many", "invalid int value: 'many'"),
@@ -142,6 +151,8 @@ def test_what_the_rebuild_does_not_understand_ends_it_with_2(
         ("--allowed_lateness_days=inf", "'inf' is not a number of days"),
         ("--allowed_lateness_days=nan", "'nan' is not a number of days"),
         ("--allowed_lateness_days=month", "'month' is not a number of days"),
+        ("--bigquery_write_method=SLOWLY", "invalid choice: 'SLOWLY'"),
+        ("--bigquery_write_method=FILE_LOADS", "FILE_LOADS is for --warehouse=bigquery://PROJECT.DATASET"),
     ],
 )
 def test_what_the_stream_does_not_understand_ends_it_with_2(
@@ -168,3 +179,33 @@ def test_an_option_that_is_missing_is_named(missing: str, capsys: pytest.Capture
         rebuild.main([place for place in PLACES if not place.startswith(missing)])
     assert ended.value.code == 2
     assert f"the following arguments are required: {missing}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (
+            ["--bigquery_write_method=STORAGE_WRITE_API"],
+            "the local runner cannot write by STORAGE_WRITE_API; it can by",
+        ),
+        (["--runner=DataflowRunner", "--bigquery_write_method=FILE_LOADS"], "FILE_LOADS needs --temp_location=gs://"),
+        (["--runner=DataflowRunner", "--warehouse=folder"], "on Dataflow the warehouse has to be in BigQuery"),
+    ],
+)
+def test_what_makes_no_sense_together(arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parse_stream([SUBSCRIPTION, *IN_THE_CLOUD[:2], *arguments])
+    assert ended.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["STREAMING_INSERTS", "FILE_LOADS", "STORAGE_WRITE_API"])
+def test_every_write_method_has_a_place(method: str) -> None:
+    options, _ = parse_stream([SUBSCRIPTION, *IN_THE_CLOUD, "--runner=DataflowRunner", f"--bigquery_write_method={method}"])
+    assert options.bigquery_write_method == method
+
+
+def test_a_rebuild_on_dataflow_needs_a_place_for_files(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse_rebuild([*IN_THE_CLOUD[:2], "--runner=DataflowRunner"])
+    assert "a rebuild on Dataflow needs --temp_location=gs://BUCKET/FOLDER" in capsys.readouterr().err

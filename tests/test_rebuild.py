@@ -4,6 +4,7 @@ import fcntl
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -80,6 +81,63 @@ def view(folder: Path, sql: str) -> list[dict[str, Any]]:
 
 def leftovers(folder: Path) -> list[str]:
     return sorted(p.name for p in (folder / "warehouse").iterdir() if p.name not in ("warehouse.json", *TABLES))
+
+
+# Months that are late
+
+
+def test_late_months_are_those_whose_files_their_last_rebuild_did_not_see(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = archive(tmp_path, plays("ab", start="2019-01-05T10:00:00Z"), plays("cd", start="2019-07-05T10:00:00Z"))
+    recent = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT10:00:00Z")
+    archive(tmp_path, [play(recent, "open")])
+    assert run(tmp_path, "--months=late") == 0
+    assert tracks(tmp_path) == [*"abcd"]
+    before = contents(tmp_path)
+
+    def late() -> str:
+        capsys.readouterr()
+        assert run(tmp_path, "--months=late") == 0
+        return capsys.readouterr().err
+
+    nothing = "No month is late: those that take no more plays were rebuilt from all the files they have\n"
+    assert (late(), contents(tmp_path)) == (nothing, before)
+    archive(tmp_path, [play("2019-07-06T10:00:00Z", "e")])
+    assert "Rebuilt 1 months, 2019-07 to 2019-07: 3 plays" in late()
+    assert (late(), tracks(tmp_path)) == (nothing, [*"abcde"])
+    # A file that is gone, as when someone was forgotten, is another archive too.
+    made.remove(made.files([date(2019, 1, 1)])[0])
+    archive(tmp_path, [play("2019-01-07T10:00:00Z", "f")])
+    assert "Rebuilt 1 months, 2019-01 to 2019-01: 1 plays" in late()
+    assert tracks(tmp_path) == [*"fcde"]
+    # Every rebuild is noted.
+    archive(tmp_path, [play("2019-01-08T10:00:00Z", "g")])
+    assert run(tmp_path, "--months=2019-01") == 0
+    assert late() == nothing
+    # Other tables have not seen anything.
+    shutil.rmtree(tmp_path / "warehouse")
+    assert "Rebuilt 2 months" in late()
+
+
+def test_a_month_with_the_first_hours_of_the_next_is_late_with_its_neighbour(tmp_path: Path) -> None:
+    archive(tmp_path, plays("a", start="2019-01-05T10:00:00Z"))
+    assert run(tmp_path, "--months=late") == 0
+    # At midnight in Paris it is still January in New York, whose writer files it there.
+    made = archive(tmp_path, [play("2019-02-01T00:30:00Z", "b")], zone="America/New_York")
+    assert [path.split("/")[-2] for path in made.files()] == ["month=2019-01"] * 2
+    archive(tmp_path, plays("c", start="2019-02-05T10:00:00Z"))
+    assert run(tmp_path, "--months=late") == 0
+    archive(tmp_path, [play("2019-01-31T23:45:00Z", "d")], zone="America/New_York")
+    assert run(tmp_path, "--months=late") == 0
+    assert tracks(tmp_path) == [*"adbc"]
+
+
+def test_a_note_that_cannot_be_written_is_told_and_no_more(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "archive" / "rebuilt").write_text("in the way")
+    assert run(folder) == 0
+    assert "what was rebuilt could not be noted" in capsys.readouterr().err
+    assert tracks(folder) == ["october", "a", "b", "c"]
 
 
 # What it makes

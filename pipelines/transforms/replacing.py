@@ -6,6 +6,7 @@ It is a step of the pipeline, not of the command that launches it: a template's 
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import date
+from typing import Any
 from uuid import uuid4
 
 import apache_beam as beam
@@ -76,7 +77,7 @@ class ReplaceMonths(beam.PTransform):
         self.rebuilt = rebuilt
         self.fingerprints = fingerprints
 
-    def expand(self, ways: tuple[PCollection[Made], PCollection[str]]) -> PCollection[None]:
+    def expand(self, ways: Any) -> PCollection[None]:
         """What was made, and what could not be read."""
         made, unreadable = ways
         return (

@@ -44,7 +44,7 @@ class BigQueryWarehouse:
 
         with explained(f"{self.project}.{self.dataset}"):
             try:
-                self._client.get_dataset(self.dataset, **self._briefly)
+                self._client.get_dataset(self.dataset, **briefly())
             except NotFound:
                 raise WarehouseError(
                     f"there is no dataset {self.project}.{self.dataset} in BigQuery; "
@@ -61,7 +61,7 @@ class BigQueryWarehouse:
     def created(self) -> str:
         """When the tables were made, as a text: tables that were made again are other tables."""
         with explained(self.address):
-            return " ".join(f"{self._client.get_table(self.name(table), **self._briefly).created}" for table in TABLES)
+            return " ".join(f"{self._client.get_table(self.name(table), **briefly()).created}" for table in TABLES)
 
     def months(self, table: str) -> list[date]:
         """The months that a table with a column ``month`` has rows of."""
@@ -121,7 +121,7 @@ class BigQueryWarehouse:
 
         with explained(self.name(table)):
             try:
-                found = self._client.get_table(self.name(table), **self._briefly).to_api_repr()
+                found = self._client.get_table(self.name(table), **briefly()).to_api_repr()
             except NotFound:
                 yield "there is no such table"
                 return
@@ -134,15 +134,15 @@ class BigQueryWarehouse:
 
         return bigquery.Client(project=self.project)
 
-    @property
-    def _briefly(self) -> dict[str, Any]:
-        """Every command begins with this, and without a network it should not take minutes to say so."""
-        from google.cloud.bigquery.retry import DEFAULT_RETRY
-
-        return {"retry": DEFAULT_RETRY.with_timeout(_ANSWERS_WITHIN_SECONDS), "timeout": _ANSWERS_WITHIN_SECONDS}
-
     def __reduce__(self) -> tuple[type["BigQueryWarehouse"], tuple[str]]:
         return type(self), (self.address,)
+
+
+def briefly() -> dict[str, Any]:
+    """For a command's first call: without a network it should not take minutes to say so."""
+    from google.cloud.bigquery.retry import DEFAULT_RETRY
+
+    return {"retry": DEFAULT_RETRY.with_timeout(_ANSWERS_WITHIN_SECONDS), "timeout": _ANSWERS_WITHIN_SECONDS}
 
 
 def reason_of(errors: Sequence[dict[str, str]] | str) -> str:
