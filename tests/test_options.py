@@ -201,7 +201,9 @@ def test_what_makes_no_sense_together(arguments: list[str], told: str, capsys: p
 
 @pytest.mark.parametrize("method", ["STREAMING_INSERTS", "FILE_LOADS", "STORAGE_WRITE_API"])
 def test_every_write_method_has_a_place(method: str) -> None:
-    options, _ = parse_stream([SUBSCRIPTION, *IN_THE_CLOUD, "--runner=DataflowRunner", f"--bigquery_write_method={method}"])
+    options, _ = parse_stream(
+        [SUBSCRIPTION, *IN_THE_CLOUD, "--runner=DataflowRunner", f"--bigquery_write_method={method}"]
+    )
     assert options.bigquery_write_method == method
 
 
