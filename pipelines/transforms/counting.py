@@ -42,7 +42,7 @@ class SplitTooLate(beam.PTransform):
 
     def expand(self, plays: PCollection[Play]) -> Any:
         """Any window."""
-        split = plays | beam.ParDo(_SplitTooLate(self.calendar, self.lateness, self.clock)).with_outputs(
+        split = plays | "Split" >> beam.ParDo(_SplitTooLate(self.calendar, self.lateness, self.clock)).with_outputs(
             _TOO_LATE, main="in_time"
         )
         return split.in_time, split[_TOO_LATE]

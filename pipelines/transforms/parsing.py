@@ -27,7 +27,7 @@ class ParseMessages(beam.PTransform):
 
     def expand(self, messages: PCollection[PubsubMessage]) -> Any:
         """Any window."""
-        ways = messages | beam.ParDo(_Parse(self.clock)).with_outputs(_REJECTED, main="plays")
+        ways = messages | "Parse" >> beam.ParDo(_Parse(self.clock)).with_outputs(_REJECTED, main="plays")
         return ways.plays, ways[_REJECTED]
 
 

@@ -57,7 +57,7 @@ class ReadParts(beam.PTransform):
 
     def expand(self, paths: PCollection[str]) -> Any:
         """Paths of archive files. Plays of other months than ``months`` are passed over."""
-        ways = paths | beam.ParDo(_ReadParts(self.archive, self.calendar, self.months)).with_outputs(
+        ways = paths | "Read files" >> beam.ParDo(_ReadParts(self.archive, self.calendar, self.months)).with_outputs(
             _UNREADABLE, main="parts"
         )
         return ways.parts, ways[_UNREADABLE]

@@ -81,7 +81,7 @@ class WriteRejected(beam.PTransform):
 
     def expand(self, rows: PCollection[Row]) -> PCollection[None]:
         """Any window."""
-        return rows | beam.ParDo(_InsertRejected(self.warehouse))
+        return rows | "Insert rows" >> beam.ParDo(_InsertRejected(self.warehouse))
 
 
 class _InsertRejected(beam.DoFn):

@@ -152,7 +152,7 @@ class WriteToFolder(beam.PTransform):
 
     def expand(self, rows: PCollection[Row]) -> PCollection[None]:
         """Any window."""
-        return rows | beam.ParDo(_Append(self.warehouse, self.table))
+        return rows | "Append rows" >> beam.ParDo(_Append(self.warehouse, self.table))
 
 
 class _Append(beam.DoFn):

