@@ -1,7 +1,6 @@
 """The stream that a scheduler runs: everything that waits, and then it ends."""
 
 import shutil
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,15 +18,6 @@ from tests.streaming import outcome
 from tests.test_stream_live import Topic
 
 SOME = plays("abcabcabddef")
-
-
-@pytest.fixture
-def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    made = Topic()
-    yield made
-    made.publisher.stop()
-    made.publisher.transport.close()
 
 
 def test_each_run_counts_on_from_the_last_one_and_writes_only_what_is_new(
