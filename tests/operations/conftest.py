@@ -9,7 +9,7 @@ import pytest
 
 from pipelines import storage
 from producer.logins.secret_manager import client_of
-from tests.operations.runbook import commands, section
+from tests.operations.runbook import commands
 from tests.operations.runs import Person
 from tests.operations.versioned_bucket import VersionedBucket
 from tests.producer import browser
@@ -72,10 +72,13 @@ def spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
 
 @pytest.fixture
 def app(spotify: Person, secrets: SecretManager, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Adds a version to the secret of Deploy, with the app's id and this secret: it is known from there alone."""
+    """Adds a version to the secret that the runbook names, with the app's id and this secret of it.
+
+    The app is known from there alone.
+    """
     monkeypatch.delenv("SPOTIFY_CLIENT_ID")
     monkeypatch.delenv("SPOTIFY_CLIENT_SECRET")
-    export = next(line for line in commands(section("Deploy")) if line.startswith("export SPOTIFY_"))
+    export = next(line for line in commands() if line.startswith("export SPOTIFY_"))
     name, _, secret = export.removeprefix("export ").partition("=")
     monkeypatch.setenv(name, secret)
     secrets.secrets[secret], secrets.versions[secret] = {}, []

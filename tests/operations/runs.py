@@ -27,14 +27,18 @@ ROOT = Path(__file__).parents[2]
 
 
 class Person(SpotifyServer):
-    """A listener with an account at Spotify; ``ahead`` are her clock and Spotify's clock for tokens of the real one."""
+    """A listener with an account at Spotify, at one moment: when the test began.
+
+    ``ahead`` of that is what has been heard; ``tokens_ahead`` of the real clock is the one that tokens live by.
+    """
 
     def __init__(self) -> None:
+        self._began = datetime.now(UTC)
         self.ahead = self.tokens_ahead = timedelta()
         super().__init__(Listener(1).listens, clock=self.now, token_clock=lambda: datetime.now(UTC) + self.tokens_ahead)
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + self.ahead
+        return self._began + self.ahead
 
     def listed(self) -> list[datetime]:
         """When the plays ended that Spotify lists now, newest first."""

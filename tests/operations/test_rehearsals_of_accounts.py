@@ -133,16 +133,11 @@ def test_data_is_old(
     doctor, last = told("Data is old", "producer", where), told("Data is old", "pipelines.query", where)
     poll = ["poll", "--once", *doctor[1:]]
 
-    def files() -> int:
-        """In the month's folder, as Google's command lists them."""
-        listed = gcloud("Data is old", "gcloud storage ls", where, os.environ["STORAGE_EMULATOR_HOST"], tmp_path)
-        return listed.count(".avro\n")
-
     # The doctor is fine, and no file is new: nobody reads.
-    spotify.ahead = older - utc_now()
+    spotify.ahead = older - spotify.now()
     assert run(*poll).code == 0
     assert run(*doctor).code == 0
-    assert (files(), ask(capsys, last)) == (1, [{"played": None, "ingested": None}])
+    assert (len(archive.files()), ask(capsys, last)) == (1, [{"played": None, "ingested": None}])
 
     with process(topic, tmp_path, f"--archive={archive.root}", f"--warehouse={cloud.address}"):
         wait_for(lambda: len(cloud.rows("play_events")) == 1 + 50)
@@ -153,7 +148,8 @@ def test_data_is_old(
         spotify.ahead = timedelta()
         assert run(*poll).code == 0
         wait_for(lambda: len(cloud.rows("rejected")) == 20)
-    assert files() > 1
+    listed = gcloud("Data is old", "gcloud storage ls", where, os.environ["STORAGE_EMULATOR_HOST"], tmp_path)
+    assert listed.count(".avro\n") > 1
     assert ask(capsys, last) == [{"played": None, "ingested": None}]
     [row] = ask(capsys, told("Rejects", "pipelines.query", where))
     assert (row["origin"], row["messages"], "needed" in row["reason"]) == ("bigquery", 20, True)
