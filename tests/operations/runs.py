@@ -15,7 +15,10 @@ from demo.listener import Listener
 from demo.spotify import SpotifyServer
 from demo.spotify_feed import last_plays
 from pipelines import stream
+from pipelines.clock import utc_now
 from pipelines.ledger import LEDGER
+from producer.logins.grants import Grant
+from producer.logins.stores import store_of
 from tests.pubsub_hosts import free_port
 from tests.streaming import Outcome, outcome
 from tests.test_stream_live import Topic
@@ -43,6 +46,11 @@ class Person(SpotifyServer):
     def listed(self) -> list[datetime]:
         """When the plays ended that Spotify lists now, newest first."""
         return [listen.ended_at for listen in last_plays(self.history, self.now())]
+
+
+def keep_login(spotify: Person, logins: str, age: timedelta = timedelta()) -> None:
+    """As if the account had logged in before."""
+    store_of(logins).save(Grant(spotify.account_id, spotify.accounts.refresh_token, utc_now() - age))
 
 
 def log_in(arguments: list[str]) -> str:

@@ -24,14 +24,12 @@ from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar, month_text
 from pipelines.storage import client
 from pipelines.tables import table_schema
-from producer.logins.grants import Grant
-from producer.logins.stores import store_of
 from producer.state.cursor import Cursors
 from tests import oracle
 from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play
 from tests.operations.runbook import gcloud, ours, section, told
-from tests.operations.runs import PATIENCE, ROOT, Person, log_in, process, run_bounded, wait_for
+from tests.operations.runs import PATIENCE, ROOT, Person, keep_login, log_in, process, run_bounded, wait_for
 from tests.producer.bucket import Bucket
 from tests.producer.conftest import Run
 from tests.producer.exports import plays_in
@@ -71,11 +69,6 @@ def in_folder(folder: Path) -> dict[str, str]:
         "$WAREHOUSE": str(folder / "warehouse"),
         "$LOGINS": "secretmanager://my-project",
     }
-
-
-def keep_login(spotify: Person, logins: str, age: timedelta = timedelta()) -> None:
-    """As if the account had logged in before."""
-    store_of(logins).save(Grant(spotify.account_id, spotify.accounts.refresh_token, utc_now() - age))
 
 
 def ask(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import io
 import os
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,10 @@ from tests import oracle
 from tests.bigquery.cloud import Cloud
 from tests.builders import plays
 from tests.operations.runbook import gcloud, ours, section, told
-from tests.operations.runs import MONTH_BEGAN, bounded
+from tests.operations.runs import MONTH_BEGAN, Person, bounded, keep_login
 from tests.operations.versioned_bucket import VersionedBucket
+from tests.producer.conftest import Run
+from tests.producer.secret_manager import SecretManager
 from tests.streaming import Outcome, outcome, rows
 from tests.test_stream_live import Topic
 
@@ -66,39 +68,52 @@ def test_a_schema_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def in_bucket(folder: Path) -> dict[str, str]:
     """What the runbook's names stand for: the bucket with versions, and tables in a folder."""
-    return {"$BUCKET": "bucket", "$ARCHIVE": "gs://bucket/archive", "$WAREHOUSE": str(folder / "warehouse")}
+    return {"gs://$BUCKET": "gs://bucket", "$ARCHIVE": "gs://bucket/archive", "$WAREHOUSE": str(folder / "warehouse")}
 
 
 def test_forget_a_person(
-    topic: Topic, bucket: VersionedBucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    mine, hers = plays("abcabcabddefghij", start=MONTH_BEGAN), plays("xyzzy", user_id="another", start=MONTH_BEGAN)
-    where = in_bucket(tmp_path) | {"USER": "another"}
+    topic: Topic, bucket: VersionedBucket, spotify: Person, secrets: SecretManager, run: Run, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    mine, her = plays("abcabcabddefghij", start=MONTH_BEGAN), spotify.account_id
+    where = in_bucket(tmp_path) | {"$LOGINS": "secretmanager://my-project", "USER": her}
     archived = f"--archive={where['$ARCHIVE']}"
-    bucket.put("state/cursors/another.json", b"{}")
-    bucket.put("state/cursors/another.json", b"{another}")
-    # Two runs: of the first one's checkpoint the bucket keeps an older version.
-    topic.publish(*mine[:8], *hers[:3])
-    bounded(topic, tmp_path, archived)
-    topic.publish(*mine[8:], *hers[3:])
-    bounded(topic, tmp_path, archived)
+    poll = ["poll", "--once", f"--topic={topic.topic}", "--state=gs://bucket/state", f"--logins={where['$LOGINS']}"]
+    keep_login(spotify, where["$LOGINS"])
+    # Two runs: of the first one's checkpoint the bucket keeps an older version, as of the state of two polls.
+    topic.publish(*mine[:8])
+    for hours_ago in (24, 0):
+        spotify.ahead = timedelta(hours=-hours_ago)
+        assert run(*poll).code == 0
+        bounded(topic, tmp_path, archived)
+        topic.publish(*mine[8:])
 
-    gcloud("Forget a person", "gcloud storage rm", where, bucket.url, tmp_path)
-    dry_run, forgetting = ours("pipelines.forget", section("Forget a person"), where)
-    assert "--dry_run" in dry_run
+    text = section("Forget a person")
+    dry_logout, logout = ours("producer", text, where)
+    before = dict(bucket.versions)
+    assert "removed" in run(*dry_logout).out
+    assert (bucket.versions, len(secrets.secrets)) == (before, 1)
+    assert run(*logout).code == 0
+    assert secrets.secrets == {}
+
+    dry_run, forgetting = ours("pipelines.forget", text, where)
     before = dict(bucket.versions)
     assert forget.main(dry_run) == 0
     assert bucket.versions == before
     assert forget.main(forgetting) == 0
+    assert "no account has logged in" in run(*poll).err
     seen = bounded(topic, tmp_path, archived)
     assert oracle.of_rows(seen.snapshots) == oracle.top_tens(mine)
     assert {row["user_id"] for row in seen.play_events} == {"me"}
-    assert [name for name in bucket.live() if not name.startswith("archive/")] == []
-    kept = [r for data, _ in bucket.versions.values() for r in fastavro.reader(io.BytesIO(data))]
-    assert {record["user_id"] for record in kept} == {"me"}
+    for (name, _), (data, _) in bucket.versions.items():
+        if name.endswith(".avro"):
+            assert {record["user_id"] for record in fastavro.reader(io.BytesIO(data))} == {"me"}
+        assert her not in name
+        assert her.encode() not in data
+    assert f"there is nothing of {her} in " in run(*dry_logout).out
     capsys.readouterr()
     assert forget.main(dry_run) == 0
-    assert capsys.readouterr().err.startswith("There is nothing of another in ")
+    assert capsys.readouterr().err.startswith(f"There is nothing of {her} in ")
 
 
 def test_restore_a_month(bucket: VersionedBucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
