@@ -1,4 +1,4 @@
-"""Runs of the stream as the runbook has them: bounded ones in this process, and real processes to be killed."""
+"""Who and what runs in a rehearsal: a listener, her login, and the stream, bounded or in a process to be killed."""
 
 import signal
 import subprocess
@@ -6,16 +6,59 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from apache_beam.runners.direct.transform_evaluator import TransformEvaluatorRegistry
 
+from demo.listener import Listener
+from demo.spotify import SpotifyServer
+from demo.spotify_feed import last_plays
 from pipelines import stream
+from pipelines.clock import utc_now
 from pipelines.ledger import LEDGER
+from producer.logins.grants import Grant
+from producer.logins.stores import store_of
+from tests.pubsub_hosts import free_port
 from tests.streaming import Outcome, outcome
 from tests.test_stream_live import Topic
 
 PATIENCE = 90
+# Plays of this month: the stream's clock is the real one, and it counts no others for ever.
+MONTH_BEGAN = datetime.now(UTC).strftime("%Y-%m-01T00:00:00Z")
+ROOT = Path(__file__).parents[2]
+
+
+class Person(SpotifyServer):
+    """A listener with an account at Spotify, at one moment: when the test began.
+
+    ``ahead`` of that is what has been heard; ``tokens_ahead`` of the real clock is the one that tokens live by.
+    """
+
+    def __init__(self) -> None:
+        self._began = datetime.now(UTC)
+        self.ahead = self.tokens_ahead = timedelta()
+        super().__init__(Listener(1).listens, clock=self.now, token_clock=lambda: datetime.now(UTC) + self.tokens_ahead)
+
+    def now(self) -> datetime:
+        return self._began + self.ahead
+
+    def listed(self) -> list[datetime]:
+        """When the plays ended that Spotify lists now, newest first."""
+        return [listen.ended_at for listen in last_plays(self.history, self.now())]
+
+
+def keep_login(spotify: Person, logins: str, age: timedelta = timedelta()) -> None:
+    """As if the account had logged in before."""
+    store_of(logins).save(Grant(spotify.account_id, spotify.accounts.refresh_token, utc_now() - age))
+
+
+def log_in(arguments: list[str]) -> str:
+    """``python -m producer login``, with the browser of the environment; what it printed."""
+    command = [sys.executable, "-m", "producer", *arguments, f"--port={free_port()}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def arguments(topic: Topic, folder: Path, *more: str) -> list[str]:
@@ -31,18 +74,23 @@ def arguments(topic: Topic, folder: Path, *more: str) -> list[str]:
 
 
 def bounded(topic: Topic, folder: Path, *more: str) -> Outcome:
-    """Run until nothing has come for a second, as a scheduler does; what is there then."""
+    """Run until nothing has come for a second, as a scheduler does; what is in the folder then."""
+    assert run_bounded(arguments(topic, folder, *more)) == 0
+    return outcome(folder)
+
+
+def run_bounded(arguments: list[str]) -> int:
+    """Run until nothing has come for a second, in this process; the exit code."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     readers = dict(TransformEvaluatorRegistry._test_evaluators_overrides)
     try:
-        assert stream.main(arguments(topic, folder, "--stop_when_idle_seconds=1", *more)) == 0
+        return stream.main([*arguments, "--stop_when_idle_seconds=1"])
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         TransformEvaluatorRegistry._test_evaluators_overrides = readers
         LEDGER.give_up()
         LEDGER.files.clear()
-    return outcome(folder)
 
 
 @contextmanager

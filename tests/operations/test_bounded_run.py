@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -13,26 +12,19 @@ import pytest
 
 from pipelines.archive import Archive
 from pipelines.checkpoint import Checkpoint, Checkpoints
-from pipelines.domain.instants import parse
+from pipelines.domain.instants import parse, rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.local_pubsub import LocalPubSub
 from pipelines.warehouse.local import LocalWarehouse
 from tests import oracle
 from tests.builders import play, plays
-from tests.operations.runs import PATIENCE, bounded, process, wait_for, waiting
+from tests.operations.runs import MONTH_BEGAN, PATIENCE, bounded, process, wait_for, waiting
 from tests.streaming import outcome
 from tests.test_stream_live import Topic
 
-SOME = plays("abcabcabddef")
-
-
-@pytest.fixture
-def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    made = Topic()
-    yield made
-    made.publisher.stop()
-    made.publisher.transport.close()
+SOME = plays("abcabcabddef", start=MONTH_BEGAN)
+# For tests with a clock of their own.
+IN_NOVEMBER = plays("abcabcabddef", start="2026-11-02T08:00:00Z")
 
 
 def test_each_run_counts_on_from_the_last_one_and_writes_only_what_is_new(
@@ -47,7 +39,8 @@ def test_each_run_counts_on_from_the_last_one_and_writes_only_what_is_new(
     assert bounded(topic, tmp_path) == first
     assert capsys.readouterr().err.endswith("Nothing new\n")
 
-    late, too_late = plays("xyx", start="2026-10-30T08:00:00Z", user_id="another"), play("2024-05-05T08:00:00Z")
+    before = rfc3339(parse(MONTH_BEGAN) - timedelta(days=1))
+    late, too_late = plays("xyx", start=before, user_id="another"), play("2019-05-05T08:00:00Z")
     topic.publish(*late, too_late)
     seen = bounded(topic, tmp_path)
     assert oracle.of_rows(seen.snapshots) == oracle.top_tens([*SOME, *late])
@@ -115,10 +108,10 @@ def test_a_month_that_has_ended_is_counted_once_more_to_be_final(tmp_path: Path)
     LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
     checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
     november, december, january = (parse(f"{day}T12:00:00Z") for day in ("2026-11-30", "2026-12-01", "2027-01-10"))
-    path = archive.write(calendar.month_of(november), SOME)
+    path = archive.write(calendar.month_of(november), IN_NOVEMBER)
     checkpoints.save(Checkpoint(), november, [path])
     known = checkpoints.load(november, [path])
-    assert (known.files, sorted(known.plays, key=lambda p: p.played_at)) == (frozenset([path]), SOME)
+    assert (known.files, sorted(known.plays, key=lambda p: p.played_at)) == (frozenset([path]), IN_NOVEMBER)
     assert known.covers([path], calendar, november)
     assert not known.covers([path], calendar, december)
     assert not known.covers([path, "another"], calendar, november)
@@ -130,7 +123,7 @@ def test_a_damaged_checkpoint_is_none(tmp_path: Path, length: int) -> None:
     archive, calendar, now = Archive(str(tmp_path / "archive")), Calendar(), parse("2026-11-21T12:00:00Z")
     LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
     checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
-    file = archive.write(calendar.month_of(now), SOME)
+    file = archive.write(calendar.month_of(now), IN_NOVEMBER)
     checkpoints.save(Checkpoint(), now, [file])
     path = Path(checkpoints.path)
     path.write_bytes(path.read_bytes()[:length])
@@ -141,7 +134,7 @@ def test_a_checkpoint_is_not_written_over_files_that_were_removed_meanwhile(tmp_
     archive, calendar, now = Archive(str(tmp_path / "archive")), Calendar(), parse("2026-11-21T12:00:00Z")
     LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
     checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
-    path = archive.write(calendar.month_of(now), SOME)
+    path = archive.write(calendar.month_of(now), IN_NOVEMBER)
     archive.remove(path)
     checkpoints.save(Checkpoint(), now, [path])
     assert checkpoints.load(now, []) == Checkpoint()

@@ -5,7 +5,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines import forget, rebuild, storage
+from pipelines import forget, rebuild
 from pipelines.archive import Archive, encode
 from pipelines.domain.month import Calendar
 from pipelines.tables import DATASET, REBUILT, play_schema
@@ -159,17 +158,6 @@ def test_killed_at_any_moment_it_can_be_run_again(tmp_path: Path) -> None:
     for left in (records(archive), list(rows(tmp_path, "play_events"))):
         assert {row["user_id"] for row in left} == {"another"}
         assert len({row["played_at"] for row in left}) == 150
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[VersionedBucket]:
-    storage.client.cache_clear()
-    with VersionedBucket() as made:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", made.url)
-        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "heavy-rotation-test")
-        yield made
-        storage.client().close()
-        storage.client.cache_clear()
 
 
 def test_a_bucket_keeps_no_version(bucket: VersionedBucket, tmp_path: Path) -> None:

@@ -1,62 +1,48 @@
-"""The runbook's procedures, rehearsed. Each test is named after its section of docs/operations.md."""
+"""The runbook's procedures for whoever reads the subscription, rehearsed. Each test is named after its section."""
 
-import io
 import json
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread, Timer
 
-import fastavro
-import pyarrow.parquet as pq
 import pytest
-import requests
 from google.api_core.exceptions import DeadlineExceeded
 from google.cloud.pubsub_v1 import SubscriberClient
 
-from demo.listener import Listener
-from demo.spotify import SpotifyServer
-from pipelines import forget, query, rebuild
-from pipelines.archive import Archive
-from pipelines.tables import play_schema
-from pipelines.warehouse.local import LocalWarehouse
-from producer.logins.grants import Grant
-from producer.logins.stores import FileStore
+from pipelines import query
+from pipelines.domain.instants import parse
+from pipelines.domain.play import Play
 from tests import oracle
-from tests.builders import plays
-from tests.operations.runs import PATIENCE, bounded, process, wait_for, waiting
-from tests.streaming import outcome, rows
+from tests.builders import play, plays
+from tests.operations.runbook import told
+from tests.operations.runs import MONTH_BEGAN, PATIENCE, arguments, bounded, process, run_bounded, wait_for, waiting
+from tests.streaming import outcome
 from tests.test_stream_live import Topic
 
-SOME = plays("abcabcabddefghij")
-NOVEMBER = date(2026, 11, 1)
+SOME = plays("abcabcabddefghij", start=MONTH_BEGAN)
 
 
-def places(folder: Path) -> list[str]:
-    return [f"--archive={folder / 'archive'}", f"--warehouse={folder / 'warehouse'}"]
+@contextmanager
+def coming(topic: Topic) -> Iterator[tuple[list[Play], Event]]:
+    """Plays that go on coming, many a second, until the event; those that came."""
+    came: list[Play] = []
+    enough = Event()
 
+    def publish() -> None:
+        while not enough.wait(0.05):
+            came.append(play(parse(MONTH_BEGAN) + timedelta(seconds=31 * len(came)), "abc"[len(came) % 3]))
+            topic.publish(came[-1])
 
-def closing(made: Topic) -> Iterator[Topic]:
-    yield made
-    made.publisher.stop()
-    made.publisher.transport.close()
-
-
-@pytest.fixture
-def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    yield from closing(Topic())
-
-
-@pytest.fixture
-def google_topic(emulator_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    """In Google's emulator, with what infra/pubsub.tf gives topic and subscription."""
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator_pubsub_host)
-    yield from closing(Topic(retained=True))
+    thread = Thread(target=publish)
+    thread.start()
+    try:
+        yield came, enough
+    finally:
+        enough.set()
+        thread.join()
 
 
 def seek(subscription: str, time: datetime) -> None:
@@ -77,6 +63,28 @@ def take(subscription: str, *, acknowledge: bool) -> list[bytes]:
         elif ids:
             client.modify_ack_deadline(subscription=subscription, ack_ids=ids, ack_deadline_seconds=0)
         return [message.message.data for message in got]
+
+
+def test_update(topic: Topic, tmp_path: Path) -> None:
+    """As on a laptop, where one version ends and the next one begins, while messages go on coming.
+
+    What Dataflow is asked for with --update, tests/templates/test_submission.py says.
+    """
+    with coming(topic) as (came, enough):
+        with process(topic, tmp_path) as old:
+            wait_for(lambda: (tmp_path / "archive" / "plays").exists())
+            old.send_signal(signal.SIGTERM)
+            assert old.wait(PATIENCE) == 0
+        by_then = len(came)
+        Timer(1, enough.set).start()
+
+        def new_has_counted_all() -> bool:
+            snapshots = bounded(topic, tmp_path).snapshots
+            return oracle.of_rows(snapshots) == oracle.top_tens(came)
+
+        wait_for(new_has_counted_all)
+    assert len(came) > by_then
+    assert {row["played_at"] for row in outcome(tmp_path).play_events} == {p.played_at for p in came}
 
 
 def test_drain(topic: Topic, tmp_path: Path) -> None:
@@ -122,7 +130,7 @@ def test_a_poisoned_message(google_topic: Topic, tmp_path: Path) -> None:
     assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
 
     # One that no run survives: each takes it, and ends before it is settled.
-    later = plays("z", start="2026-11-20T08:00:00Z")
+    later = [play(parse(MONTH_BEGAN) + timedelta(hours=5), "z")]
     topic.publish(*later)
     given_up: list[bytes] = []
 
@@ -156,146 +164,34 @@ def test_move_between_sizes(topic: Topic, tmp_path: Path) -> None:
     assert bounded(topic, tmp_path) == seen
 
 
+def test_backlog(google_topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    topic, before = google_topic, datetime.now(UTC) - timedelta(seconds=1)
+    topic.publish(*SOME)
+    # Runs fail, and take nothing: here the place of the archive.
+    (tmp_path / "archive").touch()
+    assert run_bounded(arguments(topic, tmp_path)) == 1
+    assert f"{tmp_path / 'archive'} is a file, and a folder is needed there" in capsys.readouterr().err
+    assert waiting(topic) == len(SOME)
+    (tmp_path / "archive").unlink()
+    seen = bounded(topic, tmp_path)
+    assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
+    assert waiting(topic) == 0
+    # After a seek it is meant to be so, and goes.
+    seek(topic.subscription, before)
+    assert waiting(topic) == len(SOME)
+    assert oracle.of_rows(bounded(topic, tmp_path).snapshots) == oracle.top_tens(SOME)
+    assert waiting(topic) == 0
+
+
 def test_rejects(topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    play = json.loads(SOME[0].to_message()[0])
-    topic.publish_raw((json.dumps(play | {"played_at": "yesterday"}).encode(), {}))
+    good = json.loads(SOME[0].to_message()[0])
+    topic.publish_raw((json.dumps(good | {"played_at": "yesterday"}).encode(), {}))
     bounded(topic, tmp_path)
-    asked = "SELECT reason, payload FROM heavy_rotation.rejected"
     capsys.readouterr()
-    assert query.main([places(tmp_path)[1], asked, "--format=json"]) == 0
+    where = {"$WAREHOUSE": str(tmp_path / "warehouse")}
+    assert query.main([*told("Rejects", "pipelines.query", where), "--format=json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
+    assert (row["origin"], row["messages"]) == ("pubsub", 1)
     assert row["reason"] == "played_at is not an RFC 3339 time with an offset"
-    topic.publish_raw((json.dumps(play).encode(), {}))  # repaired; without attributes
+    topic.publish_raw((json.dumps(good).encode(), {}))  # repaired; without attributes
     assert oracle.of_rows(bounded(topic, tmp_path).snapshots) == oracle.top_tens(SOME[:1])
-
-
-def test_a_schema_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    archive, fields = Archive(str(tmp_path / "archive")), play_schema()["fields"]
-    added = {"name": "mood", "type": ["null", "string"], "default": None}
-    # reason_end and isrc stand for fields that were added since the first file was written.
-    older = [field for field in fields if field["name"] not in ("reason_end", "isrc")]
-    for n, version in enumerate((older, fields, [*fields, added])):
-        file = io.BytesIO()
-        names = {field["name"] for field in version}
-        written: list[dict[str, Any]] = [
-            {name: value for name, value in (p.to_record() | {"mood": "calm"}).items() if name in names}
-            for p in SOME[n * 5 : n * 5 + 5]
-        ]
-        fastavro.writer(file, play_schema() | {"fields": version}, written, codec="deflate")
-        path = tmp_path / "archive" / "plays" / "month=2026-11" / f"plays-{n}.avro"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(file.getvalue())
-    assert [p for path in archive.files() for p in archive.read(path)] == SOME[:15]
-    assert rebuild.main(places(tmp_path)) == 0
-    assert oracle.of_rows(outcome(tmp_path).snapshots) == oracle.top_tens(SOME[:15])
-
-    # Tables too have files of before.
-    warehouse = LocalWarehouse.open(tmp_path / "warehouse")
-    (path,) = warehouse.files("play_events", NOVEMBER)
-    table = pq.read_table(path, partitioning=None)
-    pq.write_table(table.drop_columns(["isrc", "reason_end"]), path.with_name("older.parquet"))
-    capsys.readouterr()
-    asked = "SELECT COUNT(*) AS plays, COUNT(isrc) AS known FROM heavy_rotation.plays"
-    assert query.main([places(tmp_path)[1], asked, "--format=csv"]) == 0
-    assert capsys.readouterr().out == "plays,known\r\n15,0\r\n"
-    assert forget.main(["--user=me", *places(tmp_path)]) == 0
-    assert outcome(tmp_path).play_events == []
-
-
-def test_rotate_secrets(tmp_path: Path) -> None:
-    def run(*arguments: str) -> tuple[int, str]:
-        command = [sys.executable, "-u", "-m", "producer", *arguments, f"--logins={tmp_path / 'logins'}"]
-        with subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-        ) as started:
-            assert started.stdout is not None
-            if "login" in arguments:
-                page = next(line.strip() for line in started.stdout if line.strip().startswith("http"))
-                requests.get(page, timeout=30).raise_for_status()
-            said = started.communicate(timeout=PATIENCE)[0]
-            return started.returncode, said
-
-    def tokens() -> list[str]:
-        return [json.loads(path.read_text())["refresh_token"] for path in (tmp_path / "logins").glob("*.json")]
-
-    app = tmp_path / "app.json"
-    with SpotifyServer(Listener(7).listens) as spotify:
-        accounts = spotify.accounts
-        environment = os.environ | {
-            "SPOTIFY_CLIENT_FILE": str(app), "SPOTIFY_API_URL": spotify.url, "SPOTIFY_ACCOUNTS_URL": spotify.url,
-            "BROWSER": "true",
-        }  # fmt: skip
-        app.write_text(json.dumps({"client_id": accounts.client_id, "client_secret": accounts.client_secret}))
-        app.chmod(0o600)
-        assert run("login")[0] == 0
-        (old,) = tokens()
-        assert run("login")[0] == 0
-        (new,) = tokens()
-        assert new != old
-        poll = ("poll", "--once", f"--archive={tmp_path / 'archive'}", f"--state={tmp_path / 'state'}")
-        assert run(*poll)[0] == 0
-        # The app's secret is another one from now on.
-        accounts.client_secret = "rotated"
-        code, said = run(*poll)
-        assert (code, new in said) == (1, False)
-        app.write_text(json.dumps({"client_id": accounts.client_id, "client_secret": "rotated"}))
-        assert run(*poll)[0] == 0
-
-
-def test_forget_a_person(topic: Topic, tmp_path: Path) -> None:
-    def run(*arguments: str) -> tuple[int, str]:
-        kept = [f"--logins={tmp_path / 'logins'}", f"--state={tmp_path / 'state'}"]
-        command = [sys.executable, "-m", "producer", *arguments, *kept]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE, check=False)
-        return done.returncode, done.stdout + done.stderr
-
-    poll = ["poll", "--once", f"--topic={topic.topic}"]
-    with SpotifyServer(Listener(7).listens) as spotify:
-        accounts, her = spotify.accounts, spotify.account_id
-        environment = os.environ | {
-            "SPOTIFY_CLIENT_ID": accounts.client_id, "SPOTIFY_CLIENT_SECRET": accounts.client_secret,
-            "SPOTIFY_API_URL": spotify.url, "SPOTIFY_ACCOUNTS_URL": spotify.url,
-        }  # fmt: skip
-        FileStore(tmp_path / "logins").save(Grant(her, accounts.refresh_token, datetime.now(UTC)))
-        assert run(*poll)[0] == 0
-        topic.publish(*SOME)
-        assert her in {p.user_id for p in bounded(topic, tmp_path).archived}
-
-        logout = ["logout", f"--account={her}"]
-        assert "removed" in run(*logout, "--dry-run")[1]
-        assert run(*logout)[0] == 0
-        forgetting = [f"--user={her}", *places(tmp_path)]
-        assert forget.main([*forgetting, "--dry_run"]) == 0
-        assert forget.main(forgetting) == 0
-        for _ in range(2):
-            assert "no account has logged in" in run(*poll)[1]
-            seen = bounded(topic, tmp_path)
-            assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
-            assert {row["user_id"] for row in seen.play_events} == {"me"} == {p.user_id for p in seen.archived}
-        assert f"there is nothing of {her} in " in run(*logout)[1]
-    for path in tmp_path.rglob("*"):
-        assert her not in path.name
-        assert path.is_dir() or her.encode() not in path.read_bytes()
-
-
-def test_restore_a_month(tmp_path: Path) -> None:
-    archive = Archive(str(tmp_path / "archive"))
-    october = plays("pqrpq", start="2026-10-02T08:00:00Z")
-    for month, some in ((NOVEMBER, SOME[8:]), (date(2026, 10, 1), october)):
-        archive.write(month, some)
-    path = Path(archive.write(NOVEMBER, SOME[:8]))
-    assert rebuild.main(places(tmp_path)) == 0
-    warehouse = LocalWarehouse.open(tmp_path / "warehouse")
-    good, kept = outcome(tmp_path), path.read_bytes()
-    # The file is cut short, then gone; the tables of its month are gone.
-    path.write_bytes(kept[:100])
-    assert rebuild.main([*places(tmp_path), "--months=2026-11"]) == 1
-    for table, was in (("play_events", good.play_events), ("top_ten_snapshots", good.snapshots)):
-        assert list(rows(tmp_path, table)) == was
-        warehouse.remove(warehouse.files(table, NOVEMBER))
-    path.write_bytes(kept)  # copied back
-    assert rebuild.main([*places(tmp_path), "--months=2026-11"]) == 0
-    again = outcome(tmp_path)
-    assert oracle.of_rows(again.snapshots) == oracle.top_tens([*SOME, *october])
-    assert oracle.of_rows(again.snapshots) == oracle.of_rows(good.snapshots)
-    assert len(again.play_events) == len(good.play_events)

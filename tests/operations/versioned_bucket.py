@@ -1,4 +1,6 @@
-"""As much of Cloud Storage over real HTTP as forgetting needs, with older versions, which the emulator has not."""
+"""As much of Cloud Storage over real HTTP as forgetting and restoring need, with older versions, which the emulator
+has not: for Google's client, and for ``gcloud storage``.
+"""
 
 import email
 import json
@@ -8,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
+
+_COPY = re.compile(r"/storage/v1/b/bucket/o/([^/]+)/rewriteTo/b/bucket/o/([^/]+)")
+_SOME_TIME = "2026-11-21T09:00:00Z"
 
 
 class VersionedBucket:
@@ -48,8 +53,29 @@ class VersionedBucket:
 
     def metadata(self, name: str, generation: int) -> dict[str, Any]:
         """The object's resource; only an older version has a timeDeleted."""
-        deleted = {} if self.versions[name, generation][1] else {"timeDeleted": "2026-11-21T09:00:00Z"}
-        return {"name": name, "bucket": "bucket", "generation": str(generation), **deleted}
+        data, is_live = self.versions[name, generation]
+        deleted = {} if is_live else {"timeDeleted": _SOME_TIME}
+        about = {
+            "size": str(len(data)),
+            "timeCreated": _SOME_TIME,
+            "updated": _SOME_TIME,
+            "metageneration": "1",
+            "etag": str(generation),
+        }
+        return {"name": name, "bucket": "bucket", "generation": str(generation), **about, **deleted}
+
+    def list(self, prefix: str, delimiter: str, *, with_older: bool) -> dict[str, Any]:
+        """What begins so; what goes on after a delimiter is told as a prefix only."""
+        found: dict[str, Any] = {"items": [], "prefixes": []}
+        for (name, generation), (_, is_live) in sorted(self.versions.items()):
+            if not name.startswith(prefix) or not (is_live or with_older):
+                continue
+            head, cut, _ = name.removeprefix(prefix).partition(delimiter or "\0")
+            if not cut:
+                found["items"].append(self.metadata(name, generation))
+            elif (folder := prefix + head + cut) not in found["prefixes"]:
+                found["prefixes"].append(folder)
+        return found
 
     def _retire(self, name: str) -> bool:
         for key, (data, is_live) in self.versions.items():
@@ -67,6 +93,10 @@ class VersionedBucket:
         self._http.server_close()
 
 
+def _copied_bytes(data: bytes) -> dict[str, str]:
+    return dict.fromkeys(("objectSize", "totalBytesRewritten"), str(len(data)))
+
+
 def _handler(bucket: VersionedBucket) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -75,13 +105,9 @@ def _handler(bucket: VersionedBucket) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             name, generation, query = self._asked()
             if name is None:
-                prefix, with_older = query.get("prefix", [""])[0], query.get("versions", [""])[0].lower() == "true"
-                listed = [
-                    bucket.metadata(*key)
-                    for key, (_, is_live) in sorted(bucket.versions.items())
-                    if key[0].startswith(prefix) and (is_live or with_older)
-                ]
-                return self._json(200, {"items": listed})
+                prefix, delimiter = (query.get(name, [""])[0] for name in ("prefix", "delimiter"))
+                with_older = query.get("versions", [""])[0].lower() == "true"
+                return self._json(200, bucket.list(prefix, delimiter, with_older=with_older))
             found = bucket.find(name, generation)
             if found is None:
                 return self._json(404, {"error": {"code": 404, "message": f"No such object: {name}"}})
@@ -96,11 +122,17 @@ def _handler(bucket: VersionedBucket) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if found := _COPY.fullmatch(urlsplit(self.path).path):
+                source = parse_qs(urlsplit(self.path).query).get("sourceGeneration", ["0"])[0]
+                version = bucket.find(unquote(found[1]), int(source))
+                assert version
+                copied = bucket.put(unquote(found[2]), version[1])
+                return self._json(200, {"done": True, "resource": copied, **_copied_bytes(version[1])})
             whole = email.message_from_bytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body)
             about, data = (part.get_payload(decode=True) for part in whole.walk() if not part.is_multipart())
             assert isinstance(about, bytes)
             assert isinstance(data, bytes)
-            self._json(200, bucket.put(json.loads(about)["name"], data))
+            return self._json(200, bucket.put(json.loads(about)["name"], data))
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Say nothing."""

@@ -1,0 +1,90 @@
+"""What rehearsals share: a topic, a listener, and stand-ins for Google's services."""
+
+import json
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pipelines import storage
+from producer.logins.secret_manager import client_of
+from tests.operations.runbook import commands
+from tests.operations.runs import Person
+from tests.operations.versioned_bucket import VersionedBucket
+from tests.producer import browser
+from tests.producer.conftest import own_settings, run
+from tests.producer.secret_manager import SecretManager
+from tests.test_stream_live import Topic
+
+__all__ = ["own_settings", "run"]
+
+
+def closing(made: Topic) -> Iterator[Topic]:
+    yield made
+    made.publisher.stop()
+    made.publisher.transport.close()
+
+
+@pytest.fixture
+def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    yield from closing(Topic())
+
+
+@pytest.fixture
+def google_topic(emulator_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
+    """In Google's emulator, with what infra/pubsub.tf gives topic and subscription."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator_pubsub_host)
+    yield from closing(Topic(retained=True))
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[VersionedBucket]:
+    storage.client.cache_clear()
+    with VersionedBucket() as made:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", made.url)
+        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "heavy-rotation-test")
+        yield made
+        storage.client().close()
+        storage.client.cache_clear()
+
+
+@pytest.fixture
+def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
+    with SecretManager() as service:
+        monkeypatch.setenv("SECRET_MANAGER_EMULATOR_HOST", service.address)
+        yield service
+        client_of(service.address).transport.close()
+
+
+@pytest.fixture
+def spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    """Somebody listens; nobody has logged in yet, and a browser is there that agrees to everything."""
+    with Person() as person:
+        monkeypatch.setenv("SPOTIFY_API_URL", person.url)
+        monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", person.url)
+        monkeypatch.setenv("SPOTIFY_CLIENT_ID", person.accounts.client_id)
+        monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", person.accounts.client_secret)
+        monkeypatch.setenv("BROWSER", f"{shlex.quote(sys.executable)} {shlex.quote(browser.__file__)} %s")
+        yield person
+
+
+@pytest.fixture
+def app(spotify: Person, secrets: SecretManager, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Adds a version to the secret that the runbook names, with the app's id and this secret of it.
+
+    The app is known from there alone.
+    """
+    monkeypatch.delenv("SPOTIFY_CLIENT_ID")
+    monkeypatch.delenv("SPOTIFY_CLIENT_SECRET")
+    export = next(line for line in commands() if line.startswith("export SPOTIFY_"))
+    name, _, secret = export.removeprefix("export ").partition("=")
+    monkeypatch.setenv(name, secret)
+    secrets.secrets[secret], secrets.versions[secret] = {}, []
+
+    def add(client_secret: str) -> None:
+        known = {"client_id": spotify.accounts.client_id, "client_secret": client_secret}
+        secrets.versions[secret].append(json.dumps(known).encode())
+
+    return add
