@@ -84,7 +84,7 @@ def _poll(archive: Archive, listens: Iterator[Listen]) -> None:
 
 
 def _table(all_figures: Sequence[Figures]) -> str:
-    head = ("archive", "rows", "written", "seconds", "rows/s", "CPU seconds", "peak MB")
+    head = ("archive", "rows", "written", "seconds", "rows/s", "CPU seconds", "rows/CPU s", "peak MB")
     return table(
         head,
         [
@@ -95,6 +95,7 @@ def _table(all_figures: Sequence[Figures]) -> str:
                 f"{each.used.seconds:.1f}",
                 f"{each.rows / each.used.seconds:,.0f}",
                 f"{each.used.cpu_seconds:.1f}",
+                f"{each.rows / each.used.cpu_seconds:,.0f}",
                 f"{each.used.peak_mb:,.0f}",
             )
             for each in all_figures
