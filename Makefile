@@ -41,6 +41,7 @@ test: setup bqemulator ## every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 bench: setup ## what it can carry, in figures, a quarter of an hour; EVERY=2m polls more often, and ends sooner
+	@$(BIN)/python -m benchmarks.importing
 	@$(BIN)/python -m benchmarks.rebuild
 	@$(BIN)/python -m benchmarks.many_accounts $(if $(EVERY),--every "$(EVERY)")
 

@@ -5,10 +5,8 @@ or the benchmark fails. The rebuild does more: it reads Avro, keeps each play on
 """
 
 import argparse
-import os
 import random
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +19,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from benchmarks.process import keep_to_two_cores, peak_mb
+from benchmarks.process import BenchmarkError, Used, run_python
 from benchmarks.tables import table
 from demo.catalogue import Track, invent_catalogue
 from pipelines.archive import Archive
@@ -63,10 +61,6 @@ _COUNTED = """
 _REBUILT = "SELECT user_id, month, rank, track_id, plays FROM monthly_top_tracks"
 
 
-class BenchmarkError(Exception):
-    """There is no figure to show. The text says why."""
-
-
 @dataclass(frozen=True, slots=True)
 class Listening:
     """Who listened for how long: ``plays`` are all users' together."""
@@ -82,13 +76,11 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Seconds, of the whole command and of DuckDB's answer; ``peak_mb`` is the command's memory (RSS) at most."""
+    """What the whole command used, and the seconds of DuckDB's answer."""
 
     listening: Listening
     files: int
-    seconds: float
-    cpu_seconds: float
-    peak_mb: float
+    used: Used
     yardstick_seconds: float
 
 
@@ -103,12 +95,12 @@ def measure(listening: Listening, calendar: Calendar, seed: int) -> Figures:
             for plays in _batches(in_month)
         ]
         _write_parquet(archive, paths, folder / "parquet")
-        seconds, cpu_seconds, peak_mb = _rebuild(archive, folder / "warehouse", calendar)
+        used = _rebuild(archive, folder / "warehouse", calendar)
         yardstick, tracks = _ask_duckdb(folder / "parquet", calendar)
         rebuilt = query(LocalWarehouse.open(folder / "warehouse"), _REBUILT)
         if {tuple(row.values()) for row in rebuilt.to_pylist()} != set(tracks):
             raise BenchmarkError("the rebuild and DuckDB disagree on the top ten tracks")
-    return Figures(listening, len(paths), seconds, cpu_seconds, peak_mb, yardstick)
+    return Figures(listening, len(paths), used, yardstick)
 
 
 def _invent(listening: Listening, calendar: Calendar, seed: int) -> Iterator[tuple[date, list[Play]]]:
@@ -166,34 +158,10 @@ def _write_parquet(archive: Archive, paths: Sequence[str], folder: Path) -> None
         read_plays(path, archive.read_bytes(path)).write_parquet(folder / f"{number:04}.parquet")
 
 
-def _rebuild(archive: Archive, warehouse: Path, calendar: Calendar) -> tuple[float, float, float]:
-    """Seconds, CPU seconds and the peak of memory of the command as a process of its own."""
+def _rebuild(archive: Archive, warehouse: Path, calendar: Calendar) -> Used:
+    """What the command takes, as a process of its own."""
     options = ["--archive", archive.root, "--warehouse", str(warehouse), "--time_zone", calendar.time_zone]
-    log = warehouse.with_suffix(".log")
-    began = time.monotonic()
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines.rebuild", *options], stdout=output, stderr=subprocess.STDOUT
-        )
-    try:
-        keep_to_two_cores(process.pid)
-        peak = 0.0
-        while not (ended := os.wait4(process.pid, os.WNOHANG))[0]:
-            # Not the usage that the kernel gives at the end: what this process holds is counted in there.
-            peak = max(peak, peak_mb(process.pid))
-            if time.monotonic() > began + _LONGEST_REBUILD_SECONDS:
-                raise BenchmarkError(f"the rebuild did not end within {_LONGEST_REBUILD_SECONDS} s")
-            time.sleep(0.02)
-        _, status, usage = ended
-        process.returncode = os.waitstatus_to_exitcode(status)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            process.wait()
-    seconds = time.monotonic() - began
-    if process.returncode:
-        raise BenchmarkError(f"the rebuild failed:\n{log.read_text()}")
-    return seconds, usage.ru_utime + usage.ru_stime, peak
+    return run_python(["-m", "pipelines.rebuild", *options], warehouse.with_suffix(".log"), _LONGEST_REBUILD_SECONDS)
 
 
 def _ask_duckdb(folder: Path, calendar: Calendar) -> tuple[float, list[tuple[object, ...]]]:
@@ -220,13 +188,13 @@ def _table(all_figures: Sequence[Figures]) -> str:
             (
                 str(each.listening),
                 f"{each.files:,}",
-                f"{each.seconds:.1f}",
-                f"{each.listening.plays / each.seconds:,.0f}",
-                f"{each.cpu_seconds:.1f}",
-                f"{each.peak_mb:,.0f}",
+                f"{each.used.seconds:.1f}",
+                f"{each.listening.plays / each.used.seconds:,.0f}",
+                f"{each.used.cpu_seconds:.1f}",
+                f"{each.used.peak_mb:,.0f}",
                 f"{each.yardstick_seconds:.2f}",
                 f"{each.listening.plays / each.yardstick_seconds:,.0f}",
-                f"{each.seconds / each.yardstick_seconds:.0f}",
+                f"{each.used.seconds / each.yardstick_seconds:.0f}",
             )
             for each in all_figures
         ],

@@ -7,12 +7,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
+from pipelines.domain.instants import rfc3339
 from pipelines.domain.play import Play
 from tests import oracle
 from tests.builders import plays
@@ -21,6 +23,8 @@ from tests.streaming import Outcome, outcome
 
 _PROJECT = "heavy-rotation-test"
 _PATIENCE = 60
+# The stream's clock is the real one, and it counts nothing of months that are long over.
+YESTERDAY = rfc3339(datetime.now(UTC) - timedelta(days=1))
 
 
 class Topic:
@@ -98,7 +102,7 @@ def wait_for(condition: Callable[[Outcome], bool], folder: Path) -> Outcome:
 def test_messages_become_archive_and_tables_and_a_second_launch_goes_on_where_the_first_ended(
     topic: Topic, tmp_path: Path
 ) -> None:
-    some = plays("abcabcabdd", start="2026-11-02T08:00:00Z")
+    some = plays("abcabcabdd", start=YESTERDAY)
     with streaming(topic, tmp_path) as stream:
         # An unreadable message with an unreadable time stands in the way of nothing.
         topic.publish_raw((b"\x00 not a play", {"played_at": "never"}))
@@ -121,7 +125,7 @@ def test_stopping_loses_nothing_that_was_taken_from_pubsub(
     local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    topic, some = Topic(), plays("abcdefghij" * 60)
+    topic, some = Topic(), plays("abcdefghij" * 60, start=YESTERDAY)
     *first, last = some
     topic.publish(*first)
     # Stopped in the middle of it, twice, without waiting for anything to be written.
@@ -144,7 +148,7 @@ def test_a_stream_that_is_killed_again_and_again_loses_nothing(
     local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    topic, some = Topic(), plays("abcdefghij" * 30)
+    topic, some = Topic(), plays("abcdefghij" * 30, start=YESTERDAY)
     for n in range(3):
         topic.publish(*some[n * 100 : (n + 1) * 100])
         with streaming(topic, tmp_path) as stream:
@@ -162,7 +166,7 @@ def test_an_archive_that_cannot_be_written_ends_the_stream_in_one_line_and_loses
     local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    topic, some = Topic(), plays("abcabb")
+    topic, some = Topic(), plays("abcabb", start=YESTERDAY)
     folder = tmp_path / "archive" / "plays"
     folder.parent.mkdir()
     with streaming(topic, tmp_path) as stream:

@@ -80,10 +80,9 @@ class Play:
 
     def to_record(self) -> dict[str, Any]:
         """The Avro record of ``play.avsc``, times as milliseconds since 1970."""
-        return self._fields() | {
-            "played_at": to_millis(self.played_at),
-            "ingested_at": to_millis(self.ingested_at),
-        }
+        record = self._fields()
+        record["played_at"], record["ingested_at"] = to_millis(self.played_at), to_millis(self.ingested_at)
+        return record
 
     def to_row(self, calendar: Calendar) -> dict[str, Any]:
         """The row of ``play_events``: times are datetimes, local ones naive as BigQuery's DATETIME is."""

@@ -173,9 +173,9 @@ def _list(name: str, value: object) -> list[Any]:
 def _text(row: Row, name: str) -> str | None:
     """The text, or None where it is missing or empty: Spotify writes both for 'not known'."""
     value = row.get(name)
-    if value is not None and not isinstance(value, str):
-        raise UnreadableError(f"{name} is not a string")
-    return value or None
+    if value is None or isinstance(value, str):
+        return value or None
+    raise UnreadableError(f"{name} is not a string")
 
 
 def _number(row: Row, name: str) -> int | None:

@@ -3,10 +3,9 @@
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
-from itertools import groupby
 
 from producer.identity.matching import Candidate
-from producer.identity.rows import ACCOUNT, NO_TRACK, POLLED, Copies, Rows
+from producer.identity.rows import ACCOUNT, EXTENDED, NO_TRACK, POLLED, Copies, Rows
 
 # Exports have whole seconds, and the API may stamp a play seconds later. Up to 15 s no known play is near the ends
 # of two rows: plays that count, of one track, end at least 30 s apart.
@@ -45,8 +44,8 @@ class Candidates:
         """
         near: list[Candidate] = []
         absent: list[Candidate] = []
-        for instant, group in groupby(range(len(self._copies)), key=self._copies.instants.__getitem__):
-            known = list(group)
+        for instant in sorted(self._copies.instants_of(POLLED, ACCOUNT + EXTENDED - self._source)):
+            known = self._copies.at(instant)
             tracks = self._tracks(instant, known)
             if not tracks:
                 continue
@@ -63,12 +62,12 @@ class Candidates:
         new = [it for it in near if it[1] not in self.paired_before]
         return before, absent, new
 
-    def _near(self, instant: int, known: list[int]) -> Iterator[Candidate]:
+    def _near(self, instant: int, known: range) -> Iterator[Candidate]:
         yield from self._around(*self._spread(instant, known), instant, known)
         if (stamp := self._copies.stamps.get(instant)) is not None:
             yield from self._around(stamp, stamp, instant, known)
 
-    def _around(self, first: int, last: int, instant: int, known: list[int]) -> Iterator[Candidate]:
+    def _around(self, first: int, last: int, instant: int, known: range) -> Iterator[Candidate]:
         for number in _between(self._ends, first - TOLERANCE_MS - self._width, last + TOLERANCE_MS):
             yield 2 * self._apart(self._ends[number], first, last), number, instant
         # Only the API stamps a play with its start at times.
@@ -103,7 +102,7 @@ class Candidates:
     def _same_track(self, row: int, tracks: set[int]) -> bool:
         return any(self._rows.all_tracks.same(self._rows.tracks[row], track) for track in tracks)
 
-    def _spread(self, instant: int, known: list[int]) -> tuple[int, int]:
+    def _spread(self, instant: int, known: range) -> tuple[int, int]:
         """Between which instants a known play ended: a minute, if it is known by account data's."""
         sources = {self._copies.sources[copy] for copy in known} - {self._source}
         if ACCOUNT in sources and instant % _MINUTE_MS < SECOND_MS:

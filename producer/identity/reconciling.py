@@ -14,7 +14,7 @@ ones; if need be with another play.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from heapq import nlargest
 from itertools import groupby
@@ -67,24 +67,21 @@ def newest(rows: Rows, copies: Copies, decided: Identities, before: Sequence[Imp
     known = [row for row in range(len(rows)) if decided.instants[row] != DUPLICATE]
     # Two kinds of export may have the same plays.
     latest = nlargest(2 * IMPORTED_PLAYS, known, key=rows.instants.__getitem__)
+    polled = copies.instants_of(POLLED)
     # An import that was interrupted may have remembered rows, and not written them: each is where it is now.
-    here = {play.row: play for play in _plays(rows, copies, decided, latest)}
+    here = {play.row: play for play in _plays(rows, polled, decided, latest)}
     plays = [*(play for play in before if play.row not in here), *here.values()]
     by_instant = {play.instant: play for play in sorted(plays, key=lambda play: play.source, reverse=True)}
     return tuple(sorted(by_instant.values(), key=lambda play: (play.end, play.instant))[-IMPORTED_PLAYS:])
 
 
-def _plays(rows: Rows, copies: Copies, decided: Identities, chosen: Iterable[int]) -> Iterator[ImportedPlay]:
+def _plays(rows: Rows, polled: Set[int], decided: Identities, chosen: Iterable[int]) -> Iterator[ImportedPlay]:
     for row in chosen:
         instant, end = decided.instants[row], rows.instants[row]
         # Within its own second a row's instant is its own; a poll may have taken it from there.
-        is_polled = not end <= instant < end + SECOND_MS and _has(copies, instant, POLLED)
+        is_polled = not end <= instant < end + SECOND_MS and instant in polled
         track = TrackName(*rows.all_tracks.texts[rows.tracks[row]])
         yield ImportedPlay(instant, end, rows.ms_played[row], rows.sources[row], is_polled, track)
-
-
-def _has(copies: Copies, instant: int, source: int) -> bool:
-    return any(copies.sources[copy] == source for copy in copies.at(instant))
 
 
 def _each_play(rows: Rows, source: int, decided: Identities) -> Iterator[int]:
@@ -93,10 +90,13 @@ def _each_play(rows: Rows, source: int, decided: Identities) -> Iterator[int]:
     order = [row for row in range(len(rows)) if rows.sources[row] == source]
     order.sort(key=rows.instants.__getitem__)
     for _, group in groupby(order, key=rows.instants.__getitem__):
-        contents: dict[tuple[str, int], int] = {}
-        for row in group:
-            first = contents.setdefault((texts[tracks[row]][0], rows.ms_played[row]), row)
-            if first != row:
+        first, *more = group
+        if not more:  # nearly always
+            yield first
+            continue
+        contents = {(texts[tracks[first]][0], rows.ms_played[first]): first}
+        for row in more:
+            if contents.setdefault((texts[tracks[row]][0], rows.ms_played[row]), row) != row:
                 decided.instants[row] = DUPLICATE
         yield from (contents[content] for content in sorted(contents))
 
@@ -109,6 +109,8 @@ class _Kind:
         self._copies = copies
         self._source = source
         self._decided = decided
+        self._polled = copies.instants_of(POLLED)
+        self._exported = copies.instants_of(ACCOUNT + EXTENDED - source)
         self._kept: set[int] = set()
 
     def place(self, order: list[int]) -> None:
@@ -126,11 +128,11 @@ class _Kind:
         self._tell_apart([row for number, row in enumerate(others) if number not in paired])
 
     def _keeps_its_own(self, row: int) -> bool:
-        own = self._rows.instants[row]
-        for copy in self._copies.between(own, own + SECOND_MS - 1):
-            instant = self._copies.instants[copy]
+        copies, own = self._copies, self._rows.instants[row]
+        for copy in copies.between(own, own + SECOND_MS - 1):
+            instant = copies.instants[copy]
             # At a polled instant it was paired, by chance within the second of its own.
-            if self._copies.is_copy_of(copy, self._rows, row) and not _has(self._copies, instant, POLLED):
+            if copies.is_copy_of(copy, self._rows, row) and instant not in self._polled:
                 self._kept.add(instant)
                 self._give(row, instant, archived=True)
                 return True
@@ -149,7 +151,7 @@ class _Kind:
     def _give(self, row: int, instant: int, *, archived: bool) -> None:
         self._decided.instants[row] = instant
         self._decided.archived[row] = archived
-        if _has(self._copies, instant, POLLED):
+        if instant in self._polled:
             self._decided.polled += 1
-        elif _has(self._copies, instant, ACCOUNT + EXTENDED - self._source):
+        elif instant in self._exported:
             self._decided.exported += 1

@@ -6,6 +6,7 @@ So a whole lifetime of listening can be compared with what is known, without a r
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
+from itertools import compress
 from typing import Self
 
 from pipelines.domain.play import SOURCE_RANK, Source
@@ -143,6 +144,10 @@ class Copies(Rows):
     def at(self, instant: int) -> range:
         """The copies of one instant, and so of one play."""
         return self.between(instant, instant)
+
+    def instants_of(self, *sources: int) -> frozenset[int]:
+        """The instants of which there is a copy from one of these sources."""
+        return frozenset(compress(self.instants, map(sources.__contains__, self.sources)))
 
     def is_copy_of(self, copy: int, rows: Rows, row: int) -> bool:
         """Whether the copy was made from this row, or from the same row of another file."""

@@ -1,1 +1,4 @@
-"""``exports`` reads, ``importer`` leads, ``known_plays`` asks the archive, ``report`` and ``progress`` tell."""
+"""``importer`` leads, ``exports`` reads, ``found`` holds what counts, ``known_plays`` asks the archive.
+
+``writing`` writes; ``report`` and ``progress`` tell.
+"""

@@ -6,27 +6,26 @@ kept in the state, for polls that list them later. The second pass reads the fil
 month the plays that the archive does not have.
 """
 
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
 from pipelines.archive import Archive
-from pipelines.domain.instants import from_millis, to_millis
+from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
-from pipelines.domain.play import SOURCE_RANK, Play, UnreadableError
+from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError
-from producer.errors import ExportError
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
-from producer.identity.rows import ACCOUNT, Copies, Rows, Tracks
+from producer.identity.rows import Copies, Rows
 from producer.importing.exports import ExportFile, treatment
+from producer.importing.found import Found
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.progress import Meter, Progress, silent
+from producer.importing.writing import Writer
 from producer.state.cursor import Cursor, Cursors
-
-# Plays held in memory while their months fill up, and so the most that a file of the archive can get.
-_HELD_PLAYS = 50_000
 
 Span = tuple[datetime, datetime]
 
@@ -96,47 +95,43 @@ class Importer:
         dry_run = dry_run or archive is None
         report = Report(files=len(files))
         meter = Meter(self.progress, sum(file.size for file in files) * (1 if dry_run else 2))
-        rows = self._survey(files, report, meter)
-        decided = self._decide(rows, self._copies(rows, archive, meter), dry_run=dry_run)
+        found = self._survey(files, report, meter)
+        decided = self._decide(found.rows, self._copies(found.rows, archive, meter), dry_run=dry_run)
         missing = self._count(decided, report)
         if archive is not None and not dry_run and missing:
-            known_ids = rows.all_tracks.ids_by_names() if ACCOUNT in rows.sources else {}
-            plays = self._identified(files, rows, decided, known_ids, meter)
-            for month, of_month in self._by_month(plays, missing):
-                report.written.append(archive.write(month, of_month))
+            writer = Writer(archive, self.calendar, self.user_id, self.ingested_at, meter)
+            report.written += writer.write(files, found, decided, missing)
         return report
 
-    def _survey(self, files: list[ExportFile], report: Report, meter: Meter) -> Rows:
+    def _survey(self, files: list[ExportFile], report: Report, meter: Meter) -> Found:
         """The first pass: the rows that count, and what the files say into the report."""
-        found = Rows(Tracks())
+        found = Found()
         spans: dict[tuple[Path, int], list[int]] = {}
         for file in files:
-            start = len(found)
-            for play in self._plays(file, report, meter, "reading"):
-                track = found.all_tracks.number(play.track_id, _artist(play), play.track_name)
-                found.add(to_millis(play.played_at), SOURCE_RANK[play.source], track, play.ms_played)
-            instants = found.instants[start:]
-            if instants:
-                span = spans.setdefault((file.place, found.sources[start]), [])
+            for place, play in self._plays(file, report, meter):
+                found.add(place, play)
+            if rows := found.end_file():
+                instants = found.rows.instants[rows.start : rows.stop]
+                span = spans.setdefault((file.place, found.rows.sources[rows.start]), [])
                 span += [min(instants), max(instants)]
         report.covered = [(from_millis(min(span)), from_millis(max(span))) for span in spans.values()]
         return found
 
-    def _plays(self, file: ExportFile, report: Report, meter: Meter, doing: str) -> Iterator[Play]:
-        """A file's rows that count, with the export's own instants; the others into the report."""
+    def _plays(self, file: ExportFile, report: Report, meter: Meter) -> Iterator[tuple[int, Play]]:
+        """A file's rows that count, by their place, with the export's own instants; the others into the report."""
         rows = file.rows()
         report.rows += len(rows)
         read = treatment(file, rows)
-        for number, row in enumerate(meter.rows(doing, file.size, rows), start=1):
+        for place, row in enumerate(meter.rows("reading", file.size, rows)):
             if isinstance(read, LeftOut):
                 report.left_out[read] += 1
                 continue
             try:
-                yield read(self.user_id, row, self.ingested_at)
+                yield place, read(self.user_id, row, self.ingested_at)
             except LeftOutError as error:
                 report.left_out[error.reason] += 1
             except UnreadableError as error:
-                report.unreadable.setdefault(str(error), Unreadable(file.short_name, number)).count += 1
+                report.unreadable.setdefault(str(error), Unreadable(file.short_name, place + 1)).count += 1
 
     def _copies(self, rows: Rows, archive: Archive | None, meter: Meter) -> Copies:
         if archive is None:
@@ -163,60 +158,18 @@ class Importer:
 
     def _count(self, decided: Identities, report: Report) -> Counter[date]:
         """What was decided into the report; the plays that the archive does not have, by month."""
-        missing: Counter[date] = Counter()
-        for instant, archived in zip(decided.instants, decided.archived, strict=True):
-            if instant == DUPLICATE:
-                report.left_out[LeftOut.DUPLICATE] += 1
-                continue
-            month = self.calendar.month_of(from_millis(instant))
-            report.months[month] += 1
-            if not archived:
-                missing[month] += 1
+        plays: Counter[int] = Counter()
+        archived: Counter[int] = Counter()
+        for instant, is_archived in zip(decided.instants, decided.archived, strict=True):
+            # Counted by the number of the month: a date for each play would take longer than all the rest.
+            month = DUPLICATE if instant == DUPLICATE else bisect_right(self.calendar.starts, instant)
+            plays[month] += 1
+            archived[month] += is_archived
+        if duplicates := plays.pop(DUPLICATE, 0):
+            report.left_out[LeftOut.DUPLICATE] += duplicates
+        dates = {month: self.calendar.month_of(from_millis(self.calendar.starts[month - 1])) for month in plays}
+        report.months = Counter({dates[month]: count for month, count in plays.items()})
         report.polled, report.exported = decided.polled, decided.exported
+        missing = Counter({dates[month]: count - archived[month] for month, count in plays.items()})
         report.archived = report.plays - missing.total()
-        return missing
-
-    def _identified(
-        self,
-        files: list[ExportFile],
-        rows: Rows,
-        decided: Identities,
-        known_ids: dict[tuple[str, str], str],
-        meter: Meter,
-    ) -> Iterator[Play]:
-        """The second pass: each play that the archive does not have once, with its identity."""
-        verdicts = zip(rows.instants, rows.sources, decided.instants, decided.archived, strict=True)
-        for file in files:
-            for play in self._plays(file, Report(), meter, "writing"):
-                own, source, instant, archived = next(verdicts, (None, None, DUPLICATE, 0))
-                if (own, source) != (to_millis(play.played_at), SOURCE_RANK[play.source]):
-                    raise ExportError(f"{file.name} changed while it was read; run the import again")
-                if instant == DUPLICATE or archived:
-                    continue
-                track_id = play.track_id
-                if source == ACCOUNT:
-                    track_id = known_ids.get((_artist(play), play.track_name), track_id)
-                if instant != own or track_id != play.track_id:
-                    play = replace(play, played_at=from_millis(instant), track_id=track_id)
-                yield play
-
-    def _by_month(self, plays: Iterable[Play], expected: Counter[date]) -> Iterator[tuple[date, list[Play]]]:
-        """Plays of one month at a time: a month when it is complete, the fullest when too many are held."""
-        held: dict[date, list[Play]] = {}
-        missing = expected.copy()
-        holding = 0
-        for play in plays:
-            month = self.calendar.month_of(play.played_at)
-            held.setdefault(month, []).append(play)
-            holding += 1
-            missing[month] -= 1
-            if missing[month] and holding < _HELD_PLAYS:
-                continue
-            if missing[month]:
-                month = max(held, key=lambda month: len(held[month]))
-            holding -= len(held[month])
-            yield month, held.pop(month)
-
-
-def _artist(play: Play) -> str:
-    return play.artists[0].name if play.artists else ""
+        return +missing

@@ -3,9 +3,12 @@
 import json
 import random
 import tempfile
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,11 +19,14 @@ from demo.export import write_export
 from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Source
+from pipelines.storage import client
 from producer.__main__ import main
-from producer.importing import importer
+from producer.importing import writing
+from producer.importing.writing import Writer
 from producer.logins.grants import Grant
 from producer.logins.stores import FileStore, default_store
 from producer.state.cursor import Cursors
+from tests.producer.bucket import Bucket
 from tests.producer.conftest import Run
 from tests.producer.exports import (
     account,
@@ -187,13 +193,104 @@ def folders(archive: Path) -> list[str]:
 def test_what_is_held_in_memory_is_limited_and_nothing_is_lost(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "_HELD_PLAYS", 5)
+    monkeypatch.setattr(writing, "_HELD_PLAYS", 5)
     rows = [extended(f"2026-{month:02}-{day:02}T10:00:00Z") for day in range(1, 21) for month in range(1, 8)]
     write_json(tmp_path / "endsong_0.json", rows)
     run("import", tmp_path, "--user", "me", "--archive", tmp_path / "archive")
     archive = Archive(str(tmp_path / "archive"))
     assert max(len(list(archive.read(path))) for path in archive.files()) <= 5
     assert len(set(identities(plays_in(tmp_path / "archive")))) == len(rows)
+
+
+@pytest.fixture
+def between_the_passes(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
+    """What is put here happens when all files are read, and before they are read again."""
+    happens: list[Callable[[], object]] = []
+    write = Writer.write
+
+    def wait(*arguments: Any) -> Any:
+        for event in happens:
+            event()
+        return write(*arguments)
+
+    monkeypatch.setattr(Writer, "write", wait)
+    return happens
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [],
+        ROWS[1:],
+        [ROWS[1], ROWS[0], *ROWS[2:]],
+        [{"ts": 1}, *ROWS[1:]],
+        [ROWS[0] | {"ms_played": 29_999}, *ROWS[1:]],
+        [ROWS[0] | {"ms_played": 180_001}, *ROWS[1:]],
+        [ROWS[0] | {"spotify_track_uri": "spotify:track:z"}, *ROWS[1:]],
+        [account()],
+    ],
+)
+def test_a_file_that_changes_while_it_is_read(
+    run: Run, tmp_path: Path, between_the_passes: list[Callable[[], object]], later: list[object]
+) -> None:
+    export = write_json(tmp_path / "endsong_0.json", ROWS)
+    between_the_passes.append(lambda: write_json(export, later))
+    ran = run("import", export, "--user", "me", "--archive", tmp_path / "archive")
+    assert (ran.code, ran.err) == (1, f"error: {export} changed while it was read; run the import again\n")
+    assert not plays_in(tmp_path / "archive")
+
+
+def test_a_file_that_grows_while_it_is_read_is_imported_as_it_was(
+    run: Run, tmp_path: Path, between_the_passes: list[Callable[[], object]]
+) -> None:
+    export = write_json(tmp_path / "endsong_0.json", ROWS[:-1])
+    between_the_passes.append(lambda: write_json(export, ROWS))
+    for plays in len(ROWS) - 1, len(ROWS):
+        assert run("import", export, "--user", "me", "--archive", tmp_path / "archive").code == 0
+        assert len(plays_in(tmp_path / "archive")) == plays
+
+
+def test_a_file_whose_plays_the_archive_has_is_not_read_twice(
+    run: Run, tmp_path: Path, between_the_passes: list[Callable[[], object]]
+) -> None:
+    known, new = (write_json(tmp_path / f"endsong_{n}.json", rows) for n, rows in enumerate((ROWS[:20], ROWS[20:])))
+    options = ("--user", "me", "--archive", tmp_path / "archive")
+    assert run("import", known, *options).code == 0
+    between_the_passes.append(known.unlink)
+    assert run("import", known, new, *options).code == 0
+    assert len(set(identities(plays_in(tmp_path / "archive")))) == len(plays_in(tmp_path / "archive")) == len(ROWS)
+
+
+def test_files_are_uploaded_beside_each_other(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    months = 8
+    rows = [extended(f"2026-{month:02}-{day:02}T10:00:00Z") for month in range(1, months + 1) for day in range(1, 4)]
+    export = write_json(tmp_path / "endsong_0.json", rows)
+    two = threading.Barrier(2, timeout=60)  # an upload waits until there is another
+    with Bucket() as bucket:
+        bucket.before_upload = lambda _: two.wait() and None
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
+        client.cache_clear()
+        ran = run("import", export, "--user", "me", "--archive", "gs://bucket/archive")
+        assert (ran.code, ran.err) == (0, "")
+        plays = [play for path in Archive("gs://bucket/archive").files() for play in Archive("gs://bucket").read(path)]
+        client().close()
+        client.cache_clear()
+    assert len(bucket.objects) == months
+    assert [play.played_at for play in plays] == at(*(row["ts"] for row in rows))
+
+
+def test_a_month_that_cannot_be_written_is_told_and_can_be_completed(run: Run, tmp_path: Path) -> None:
+    rows = [extended(f"2026-{month:02}-{day:02}T10:00:00Z") for month in range(1, 9) for day in range(1, 4)]
+    export = write_json(tmp_path / "endsong_0.json", rows)
+    archive = tmp_path / "archive"
+    in_the_way = archive / "plays" / "month=2026-05"
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    ran = run("import", export, "--user", "me", "--archive", archive)
+    assert (ran.code, ran.err) == (1, f"error: {in_the_way} is a file, and a folder is needed there\n")
+    in_the_way.unlink()
+    assert run("import", export, "--user", "me", "--archive", archive).code == 0
+    assert len(set(identities(plays_in(archive)))) == len(plays_in(archive)) == len(rows)
 
 
 def test_the_user_is_the_account_that_has_logged_in_or_was_polled_if_it_is_one(run: Run, tmp_path: Path) -> None:

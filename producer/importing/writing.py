@@ -1,0 +1,94 @@
+"""The second pass: the plays that the archive does not have, from the files again, into files by month."""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+
+from pipelines.archive import Archive
+from pipelines.domain.instants import from_millis
+from pipelines.domain.month import Calendar
+from pipelines.domain.play import Play, Source, UnreadableError
+from pipelines.domain.spotify import LeftOut, LeftOutError
+from producer.errors import ExportError
+from producer.identity.reconciling import DUPLICATE, Identities
+from producer.identity.rows import ACCOUNT
+from producer.importing.exports import ExportFile, treatment
+from producer.importing.found import Found, artist_of
+from producer.importing.progress import Meter
+
+# Plays held in memory while their months fill up, and so the most that a file of the archive can get.
+_HELD_PLAYS = 50_000
+# Compressing, and waiting for a disk or a bucket, go on beside the reading.
+_FILES_AT_ONCE = 4
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes plays of one user, with one time of ingestion."""
+
+    archive: Archive
+    calendar: Calendar
+    user_id: str
+    ingested_at: datetime
+    meter: Meter
+
+    def write(
+        self, files: list[ExportFile], found: Found, decided: Identities, missing: Counter[date]
+    ) -> Iterator[str]:
+        """Write what is missing, so many plays of each month; the paths. Raises ExportError and StorageError."""
+        with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
+            under_way: deque[Future[str]] = deque()
+            for month, plays in self._by_month(self._identified(files, found, decided), missing):
+                under_way.append(threads.submit(self.archive.write, month, plays))
+                if len(under_way) > _FILES_AT_ONCE:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+
+    def _identified(self, files: list[ExportFile], found: Found, decided: Identities) -> Iterator[Play]:
+        """Each play that the archive does not have once, with its identity."""
+        known_ids = found.rows.all_tracks.ids_by_names() if ACCOUNT in found.rows.sources else {}
+        for file, rows in zip(files, found.files(), strict=True):
+            missing = [row for row in rows if decided.instants[row] != DUPLICATE and not decided.archived[row]]
+            for row, play in zip(missing, self._again(file, found, missing), strict=True):
+                track_id, instant = play.track_id, decided.instants[row]
+                if play.source == Source.ACCOUNT_EXPORT:
+                    track_id = known_ids.get((artist_of(play), play.track_name), track_id)
+                if instant != found.rows.instants[row] or track_id != play.track_id:
+                    play = replace(play, played_at=from_millis(instant), track_id=track_id)
+                yield play
+
+    def _again(self, file: ExportFile, found: Found, chosen: list[int]) -> Iterator[Play]:
+        """The plays of some rows of a file, which is not read where there are none."""
+        changed = ExportError(f"{file.name} changed while it was read; run the import again")
+        rows = file.rows() if chosen else []
+        read = treatment(file, rows)
+        for row in self.meter.rows("writing", file.size, chosen):
+            if isinstance(read, LeftOut):
+                raise changed
+            try:
+                play = read(self.user_id, rows[found.place(row)], self.ingested_at)
+            except (IndexError, LeftOutError, UnreadableError):
+                raise changed from None
+            if not found.is_same(row, play):
+                raise changed
+            yield play
+
+    def _by_month(self, plays: Iterable[Play], expected: Counter[date]) -> Iterator[tuple[date, list[Play]]]:
+        """Plays of one month at a time: a month when it is complete, the fullest when too many are held."""
+        held: dict[date, list[Play]] = {}
+        missing = expected.copy()
+        holding = 0
+        for play in plays:
+            month = self.calendar.month_of(play.played_at)
+            held.setdefault(month, []).append(play)
+            holding += 1
+            missing[month] -= 1
+            if missing[month] and holding < _HELD_PLAYS:
+                continue
+            if missing[month]:
+                month = max(held, key=lambda month: len(held[month]))
+            holding -= len(held[month])
+            yield month, held.pop(month)
