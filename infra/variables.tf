@@ -175,7 +175,7 @@ variable "delivery_attempts" {
 }
 
 variable "noncurrent_days" {
-  description = "How long the bucket keeps what was deleted or replaced: so long can a mistake be taken back. What `forget` removes goes at once."
+  description = "How long the bucket keeps what was deleted or replaced: so long can a mistake be taken back. What `forget` removes does not wait for that."
   type        = number
   default     = 30
   nullable    = false

@@ -20,6 +20,7 @@ from pipelines.query import main as query_main
 from pipelines.rebuild import main as rebuild_main
 from pipelines.stream import main as stream_main
 from pipelines.tables import TABLES, VIEWS, table_schema
+from pipelines.warehouse.bigquery_io import REJECTED_LINE
 from tests import oracle
 from tests.bigquery.cloud import ROOT, Cloud
 from tests.builders import play, plays
@@ -219,6 +220,7 @@ def test_load_jobs_at_the_end_of_a_local_run(topic: Topic, cloud: Cloud) -> None
     with streaming(topic, cloud, *run) as stream:
         said = stream.communicate(timeout=_PATIENCE)[1]
         assert stream.returncode == 0, said
+    assert REJECTED_LINE % 1 in said  # an alert waits for it
     assert ids(cloud.rows("play_events")) == [*"aabbcc", "late"]
     assert counted(cloud) == oracle.top_tens(some[:6])
     assert [row["payload"] for row in cloud.rows("rejected")] == [b"\x00 not a play"]
