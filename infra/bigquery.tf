@@ -19,6 +19,8 @@ resource "google_bigquery_dataset" "this" {
   dataset_id  = var.dataset
   description = "Heavy Rotation: each play once, and the ten most played of every month."
   location    = var.region
+  # The pipelines look at it: months of another time zone would be other months.
+  labels = { time_zone = replace(replace(lower(var.time_zone), "/", "-"), "+", "_plus_") }
 
   delete_contents_on_destroy = false
   max_time_travel_hours      = 168

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import fastavro
 
-from pipelines.domain.month import month_text, parse_month
+from pipelines.domain.month import following, month_text, parse_month, preceding
 from pipelines.domain.play import Play, from_record
 from pipelines.storage import StorageError, storage_of
 from pipelines.tables import play_schema
@@ -179,6 +179,13 @@ def readable(path: str) -> Iterator[None]:
 
 def _unreadable(path: str, why: str) -> StorageError:
     return StorageError(f"{path} cannot be read ({why}); restore it from a copy, or move it out of the archive")
+
+
+def around(months: Iterable[date], paths: Iterable[str]) -> list[str]:
+    """The files that can have plays of the months: a writer in another time zone may have filed a month's first and
+    last hours next door."""
+    near = {other for month in months for other in (preceding(month), month, following(month))}
+    return [path for path in paths if month_of(path) in near]
 
 
 def month_of(path: str) -> date | None:

@@ -10,7 +10,7 @@ nothing else.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -18,9 +18,9 @@ from functools import partial
 from hashlib import blake2b
 from operator import attrgetter
 
-from pipelines.archive import Archive, decode, metadata_of
+from pipelines.archive import Archive, decode, metadata_of, month_of
 from pipelines.domain.instants import parse, rfc3339
-from pipelines.domain.month import Calendar
+from pipelines.domain.month import Calendar, following
 from pipelines.domain.play import Play
 from pipelines.storage import StorageError
 from pipelines.warehouse.identity import identity
@@ -56,13 +56,19 @@ class Checkpoints:
         key = f"{identity(warehouse)}\n{calendar.time_zone}"
         self.path = f"{archive.checkpoints}/{blake2b(key.encode(), digest_size=16).hexdigest()}.avro"
 
-    def load(self, now: datetime) -> Checkpoint:
-        """The last one, as far as its months are open; an empty one where none can be read."""
+    def load(self, now: datetime, there: Collection[str]) -> Checkpoint:
+        """The last one, as far as its months are open; an empty one where none can be read.
+
+        It is empty too where a file of the open months is not among those that are ``there``: whoever took one out of
+        the archive meant its plays not to count.
+        """
         with suppress(StorageError, ValueError, KeyError):
             data = self.archive.read_bytes(self.path)
             about = json.loads(metadata_of(self.path, data)[_ABOUT])
             files = frozenset(f"{self.archive.root}/{name}" for name in about["files"])
             plays = self._open(decode(self.path, data), now)
+            if any(self._may_be_open(path, now) for path in files.difference(there)):
+                return Checkpoint()
             return Checkpoint(parse(about["counted_at"]), files, tuple(plays))
         return Checkpoint()
 
@@ -86,6 +92,10 @@ class Checkpoints:
             "files": [path.removeprefix(f"{self.archive.root}/") for path in files],
         }
         self.archive.replace(self.path, list(once.values()), {_ABOUT: json.dumps(about)})
+
+    def _may_be_open(self, path: str, now: datetime) -> bool:
+        month = month_of(path)
+        return month is not None and not self.calendar.is_closed(following(month), self.lateness, now)
 
     def _open(self, plays: Iterable[Play], now: datetime) -> Iterator[Play]:
         closed = partial(self.calendar.is_closed, lateness=self.lateness, now=now)

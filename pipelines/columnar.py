@@ -33,6 +33,11 @@ def read_plays(path: str, data: bytes) -> pl.DataFrame:
     return plays
 
 
+def no_plays() -> pl.DataFrame:
+    """What ``read_plays`` gives for a file of none."""
+    return pl.DataFrame(schema=_columns())
+
+
 def with_local_time(plays: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     """Add played_on, played_at_local and month: what ``Play.to_row`` adds."""
     local = pl.col("played_at").dt.convert_time_zone(calendar.time_zone).dt.replace_time_zone(None)
@@ -70,7 +75,7 @@ def snapshots(plays: pl.DataFrame, calendar: Calendar, computed_at: datetime) ->
 
 def _decode(data: bytes) -> pl.DataFrame:
     if next(fastavro.block_reader(io.BytesIO(data)), None) is None:
-        return pl.DataFrame(schema=_columns())  # to Polars a file without a block is broken
+        return no_plays()  # to Polars a file without a block is broken
     try:
         return pl.read_avro(io.BytesIO(data))
     except pl.exceptions.PanicException as error:  # no Exception: to Rust that some bytes can't be is a bug

@@ -22,7 +22,7 @@ from pipelines.warehouse.local import LocalWarehouse, WarehouseError
 
 _REMAINS = """\
 Not touched, and when it ends (docs/operations.md, "Forget a person"):
-  the login and the producer's state: end them first, or the next poll brings plays again
+  the login and the producer's state: python -m producer logout first, or the next poll brings plays again
   Pub/Sub keeps messages for up to 31 days: run this again after a seek to an earlier time
   Cloud Storage and BigQuery keep what was deleted for some days, for their owner's own rescue"""
 

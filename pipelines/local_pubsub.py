@@ -50,6 +50,8 @@ class LocalPubSub:
         # Twice, so that no message comes again while its first copy still waits for its file.
         self.lease_seconds = min(_SHORTEST_LEASE_SECONDS + 2 * settling_seconds, _LONGEST_LEASE_SECONDS)
         self.draining = threading.Event()
+        # By a signal, which does not wait until all is in the archive.
+        self.stopped = False
         self._idle_seconds = idle_seconds
         self._last_came = time.monotonic()
         self._first: PullResponse | None = None
@@ -119,6 +121,7 @@ class LocalPubSub:
     def _drain(self, _number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        self.stopped = True
         self.draining.set()
 
 

@@ -116,8 +116,8 @@ def stream_parser() -> argparse.ArgumentParser:
         default=WRITE_METHODS[0],
         help="how rows come into BigQuery. STREAMING_INSERTS: within seconds. FILE_LOADS: by load jobs, which are "
         "free, every five minutes; needs --temp_location=gs://..., except on the local runner, where rows are loaded "
-        "when it ends; a load takes all its rows or none, so one that BigQuery refuses holds up the others until it is "
-        "put right. STORAGE_WRITE_API: within seconds, for less; needs Java, and its libraries from the network, "
+        "when it ends; a load takes all its rows or none, and one that failed is not tried again: cancel the job "
+        "and come back. STORAGE_WRITE_API: within seconds, for less; needs Java, and its libraries from the network, "
         "where the pipeline is launched, and no local runner (default: STREAMING_INSERTS)",
     )
     return parser

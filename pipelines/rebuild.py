@@ -21,16 +21,16 @@ import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from pipelines.archive import Archive, month_of
+from pipelines.archive import Archive, around, month_of
 from pipelines.clock import Clock, utc_now
 from pipelines.command import Failure, report, run_command
-from pipelines.domain.month import Calendar, following, month_text, preceding
+from pipelines.domain.month import Calendar, month_text
 from pipelines.options import RebuildOptions, parse_rebuild
 from pipelines.rebuilt import Fingerprints, Rebuilt
-from pipelines.storage import StorageError, explained
+from pipelines.storage import explained
 from pipelines.tables import REBUILT
 from pipelines.transforms.rebuilding import NAMESPACE, FinishParts, ReadParts, Staging
-from pipelines.transforms.replacing import LineStaging, ReplaceMonths, check_made, nothing_in
+from pipelines.transforms.replacing import LineStaging, ReplaceMonths, added_since, check_made, nothing_in
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.local import MARKER, LocalWarehouse
 
@@ -40,7 +40,7 @@ _STAGING = ".rebuild-"
 def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
     """Make the tables of the months asked for again. Raises Failure, StorageError, WarehouseError."""
     archive = Archive(options.archive)
-    if not _around(options.months, archive.files()):  # A mistyped archive must not make a warehouse.
+    if not _paths(options.months, archive.files()):  # A mistyped archive must not make a warehouse.
         raise nothing_in(archive)
     # First what is to be replaced, then what replaces it: the stream archives a play before it writes rows of
     # it, so every row in a file listed here comes from a play in a file listed below.
@@ -51,7 +51,7 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
     if options.late and not months:
         report("No month is late: those that take no more plays were rebuilt from all the files they have")
         return
-    paths = _around(months, listed)
+    paths = _paths(months, listed)
     work = _Work(
         archive=archive,
         calendar=options.calendar,
@@ -103,7 +103,7 @@ class _Work:
 
 def _tables(options: RebuildOptions) -> "_Folder | _BigQuery":
     if options.warehouse.startswith(SCHEME):
-        return _BigQuery(BigQueryWarehouse(options.warehouse))
+        return _BigQuery(BigQueryWarehouse(options.warehouse), options.calendar.time_zone)
     return _Folder(LocalWarehouse(options.warehouse, options.calendar.time_zone), options.months)
 
 
@@ -129,22 +129,21 @@ class _Folder:
                 raise Failure("\n".join([*sorted(unreadable), "nothing was replaced"]))
             made = staging.months("play_events")
             check_made(work.archive, made, work.months, asked=work.asked)
+            added_since(work.archive, work.listed)
             for table in REBUILT:
                 old = {m: files for m, files in self.old[table].items() if work.months is None or m in work.months}
                 self.warehouse.replace(table, old, staging)
-        try:
-            work.rebuilt.note(work.fingerprints)
-        except StorageError as error:  # An archive that can only be read is enough for everything else.
-            report(f"what was rebuilt could not be noted, and --months=late rebuilds it again: {error}")
+        added_since(work.archive, work.listed)
+        work.rebuilt.note(work.fingerprints)
         return made, counters
 
 
 class _BigQuery:
     """Tables in BigQuery: the pipeline's last step loads what was staged."""
 
-    def __init__(self, warehouse: BigQueryWarehouse) -> None:
+    def __init__(self, warehouse: BigQueryWarehouse, time_zone: str) -> None:
         self.warehouse = warehouse
-        warehouse.check()
+        warehouse.check(time_zone)
 
     def rebuild(self, work: _Work, beam_options: PipelineOptions) -> tuple[list[date], dict[str, int]]:
         """The months read, and the counters; none where a template was made."""
@@ -161,6 +160,7 @@ class _BigQuery:
                 asked=work.asked,
                 listed=work.listed,
                 staging=staging,
+                clock=work.clock,
                 rebuilt=work.rebuilt,
                 fingerprints=work.fingerprints,
             )
@@ -171,13 +171,8 @@ class _BigQuery:
         return sorted(work.months or _months_of(work.paths)), _metrics(result)[0]
 
 
-def _around(months: Iterable[date] | None, paths: list[str]) -> list[str]:
-    """The files that can have plays of the months: all for None."""
-    if months is None:
-        return paths
-    # A writer in another time zone may have filed a month's first and last hours next door.
-    around = {near for month in months for near in (preceding(month), month, following(month))}
-    return [path for path in paths if month_of(path) in around]
+def _paths(months: Iterable[date] | None, listed: list[str]) -> list[str]:
+    return listed if months is None else around(months, listed)
 
 
 def _months_of(paths: Iterable[str]) -> set[date]:

@@ -5,6 +5,7 @@ other names are other plays, and nothing depends on whose clock is right.
 """
 
 import json
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, datetime, timedelta
@@ -15,12 +16,14 @@ from pipelines.domain.month import Calendar, following, month_text, preceding
 from pipelines.storage import StorageError, storage_of
 from pipelines.warehouse.identity import identity
 
+_log = logging.getLogger("heavy_rotation")
+
 # Month, as 2026-11, to a fingerprint of its files.
 Fingerprints = dict[str, str]
 
 
 class Rebuilt:
-    """The note of one archive and one warehouse. Pickles. Methods raise StorageError."""
+    """The note of one archive and one warehouse. Pickles."""
 
     def __init__(self, archive: Archive, warehouse: str, calendar: Calendar, lateness: timedelta) -> None:
         self.root = archive.root
@@ -54,9 +57,15 @@ class Rebuilt:
         }
 
     def note(self, fingerprints: Fingerprints) -> None:
-        """These months have been rebuilt. Of two notes at once one may get lost: a month is then rebuilt again."""
+        """These months have been rebuilt. Of two notes at once one may get lost: a month is then rebuilt again.
+
+        An archive that can only be read is enough for everything else, so it is no error if this cannot be noted.
+        """
         text = json.dumps({"months": self._read() | fingerprints}, indent=1, sort_keys=True)
-        storage_of(self.root).replace(self.path, text.encode())
+        try:
+            storage_of(self.root).replace(self.path, text.encode())
+        except StorageError as error:
+            _log.warning("what was rebuilt could not be noted, and --months=late rebuilds it again: %s", error)
 
     def _read(self) -> Fingerprints:
         with suppress(StorageError, ValueError, KeyError):  # none, or none that can be read: all months are late

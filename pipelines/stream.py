@@ -131,8 +131,8 @@ def _run_until_idle(
     """Run if a message waits, or if the tables may lack something, and leave a checkpoint."""
     archive = Archive(options.archive)
     checkpoints = Checkpoints(archive, options.warehouse, options.calendar, options.lateness)
-    known = checkpoints.load(now)
     files = open_files(archive, options.calendar, options.lateness, now)
+    known = checkpoints.load(now, files)
     report(f"Reading {options.subscription} until nothing has come for {options.stop_when_idle_seconds} s")
     with _explained(options.subscription):
         came = local.wait_for_first()
@@ -140,6 +140,10 @@ def _run_until_idle(
         report("Nothing new")
         return
     run(known)
+    if local.stopped:
+        # Plays that were waiting for their file are archived, but came too late to be counted: the next run does it.
+        report("Stopped; what was read is in the archive, and the next run counts it")
+        return
     checkpoints.save(known, now, [*files, *LEDGER.files])
     report(f"Read what was waiting, into {len(LEDGER.files)} new files of the archive")
 

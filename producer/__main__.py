@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_import(subcommands)
     _add_poll(subcommands)
     _add_doctor(subcommands)
+    _add_logout(subcommands)
     return parser
 
 
@@ -151,6 +152,21 @@ def _add_doctor(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
     parser.set_defaults(run=run)
 
 
+def _add_logout(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _subcommand(
+        subcommands, "logout", "forget an account's login, and what polling remembers of it", examples.LOGOUT
+    )
+    parser.add_argument("--account", metavar="ID", required=True, type=_account, help="whose: its id, as polls show it")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be removed, remove nothing")
+    _add_logins(parser)
+    _add_state(parser)
+
+    def run(options: argparse.Namespace) -> str:
+        return commands.logout(options.account, state=options.state, logins=options.logins, dry_run=options.dry_run)
+
+    parser.set_defaults(run=run)
+
+
 def _subcommand(
     subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]", name: str, purpose: str, examples: str
 ) -> argparse.ArgumentParser:
@@ -192,6 +208,12 @@ def _add_logins(parser: argparse.ArgumentParser) -> None:
         default=default_store(),
         help="where logins are kept: a folder, or secretmanager://PROJECT[/PREFIX] (default: %(default)s)",
     )
+
+
+def _account(text: str) -> str:
+    if not text.strip():
+        raise argparse.ArgumentTypeError("name whose login is to be forgotten")
+    return text
 
 
 def _duration(text: str) -> timedelta:

@@ -95,6 +95,13 @@ def doctor(*, topic: str | None, archive: str | None, state: str, logins: str) -
     return all(finding.level is not Level.PROBLEM for finding in findings)
 
 
+def logout(account: str, *, state: str, logins: str, dry_run: bool) -> str:
+    """Forget an account's login and what is remembered of it. Raises ProducerError and StorageError."""
+    from producer import logout as module
+
+    return module.run(account, logins=logins, state=state, environment_state=local_folder(state), dry_run=dry_run)
+
+
 def default_state() -> str:
     """The folder in the platform's place for state."""
     return str(user_state_path("heavy-rotation", appauthor=False))

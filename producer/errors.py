@@ -47,5 +47,9 @@ class LoginEndedError(LoginError):
     """Spotify no longer accepts the login's refresh token. Only a new login helps."""
 
 
+class LoggedOutError(LoginError):
+    """The account was logged out here while it was in use. Nothing of it is written any more."""
+
+
 class PublishError(ProducerError):
     """Pub/Sub did not acknowledge every message. What it did acknowledge may come again."""

@@ -3,6 +3,20 @@
 from producer.login.redirect import DEFAULT_PORT, redirect_uri
 from producer.logins.apps import DASHBOARD
 
+LOGOUT = """\
+examples:
+  what is kept of the account, without removing it:
+    python -m producer logout --account NAME --dry-run
+
+  of a poller on Google Cloud:
+    python -m producer logout --account NAME --logins secretmanager://my-project --state gs://my-bucket/state
+
+Give --logins and --state as polling has them. It cannot be undone; the account's owner can log in again at any time.
+A poll under way does not bring the login back, and a service polls the account no more, but what it has just
+published arrives: remove plays afterwards, or stop the poller first. A token in SPOTIFY_REFRESH_TOKEN is polled until
+it is taken out of the poller's environment. At Spotify the token lives on until its owner removes the app there.
+"""
+
 IMPORT = """\
 examples:
   what is in the export, without writing anything:

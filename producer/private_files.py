@@ -1,16 +1,22 @@
 """Files that hold what is nobody else's business: JSON, for their owner only, replaced whole or not at all."""
 
+import fcntl
 import os
+import re
 import shlex
 import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from pipelines.storage import explained
+from pipelines.storage import LocalStorage, explained
 from producer.errors import StateError
 
+_LOCK_PATIENCE_SECONDS = 10
 _POLL_AGAIN = "remove it and poll again: what Spotify still lists is published once more, which counts nothing twice"
 
 
@@ -48,6 +54,48 @@ def load(path: Path, *, remedy: str = _POLL_AGAIN) -> dict[str, Any] | None:
     return value
 
 
+def traces(path: Path) -> list[Path]:
+    """The file, parts of it that a crash left, and its lock: those that are there. Raises StorageError."""
+    belongs = re.compile(rf"\.{re.escape(path.name)}\.([a-z0-9_]{{8}}|lock)")  # as tempfile names its files
+    with explained(path):
+        files = list(path.parent.iterdir()) if path.parent.is_dir() else []
+    return sorted(file for file in files if file.name == path.name or belongs.fullmatch(file.name))
+
+
+def remove(path: Path) -> None:
+    """Remove the file and whatever belongs to it, for good. Raises StateError and StorageError."""
+    if not traces(path):
+        return
+    with locked(path):
+        for file in traces(path):
+            LocalStorage().remove(str(file))
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the file's own lock, a hidden file beside it, since the file itself is replaced.
+
+    Raises StateError and StorageError.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    patience_ends = time.monotonic() + _LOCK_PATIENCE_SECONDS
+    while True:
+        with explained(path):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if _took(handle):
+                if _is_still(lock, handle):
+                    yield
+                    return
+            elif time.monotonic() > patience_ends:
+                raise StateError(f"{path} is locked by another process that does not go on; end it")
+            else:
+                time.sleep(0.01)
+        finally:
+            os.close(handle)  # and so gives the lock back, as the end of the process does
+
+
 def refuse_shared(path: Path) -> None:
     """Raises StateError where others may read or write the file, and says how to end that; StorageError."""
     with explained(path):
@@ -60,3 +108,19 @@ def refuse_shared(path: Path) -> None:
 def damaged(path: Path | str, *, remedy: str = _POLL_AGAIN) -> StateError:
     """What to say of a file that does not hold what was saved there."""
     return StateError(f"{path} is damaged; {remedy}")
+
+
+def _took(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_still(path: Path, handle: int) -> bool:
+    """Whether others who open the path get this file: who had the lock before may have removed it."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False

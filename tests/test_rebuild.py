@@ -21,6 +21,7 @@ from typing import Any
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from pipelines import forget
 from pipelines.archive import Archive
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
@@ -133,10 +134,10 @@ def test_a_month_with_the_first_hours_of_the_next_is_late_with_its_neighbour(tmp
     assert tracks(tmp_path) == [*"adbc"]
 
 
-def test_a_note_that_cannot_be_written_is_told_and_no_more(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_note_that_cannot_be_written_is_told_and_no_more(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     (folder / "archive" / "rebuilt").write_text("in the way")
     assert run(folder) == 0
-    assert "what was rebuilt could not be noted" in capsys.readouterr().err
+    assert "what was rebuilt could not be noted" in caplog.text
     assert tracks(folder) == ["october", "a", "b", "c"]
 
 
@@ -334,6 +335,29 @@ def test_what_a_stream_writes_during_a_rebuild_stays(folder: Path, monkeypatch: 
     assert tracks(folder) == heard
     again(folder, NOW)
     assert tracks(folder) == heard
+
+
+def test_who_is_forgotten_during_a_rebuild_does_not_come_back(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive(folder, plays("xy", user_id="another"))
+    assert run(folder) == 0
+    replace = LocalWarehouse.replace
+    forgotten: list[int] = []
+
+    def after_reading(self: LocalWarehouse, *more: Any) -> None:
+        if not forgotten:
+            places = [f"--archive={folder / 'archive'}", f"--warehouse={folder / 'warehouse'}"]
+            forgotten.append(forget.main(["--user=me", *places]))
+        replace(self, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalWarehouse, "replace", after_reading)
+        assert run(folder) == 1
+    assert forgotten == [0]
+    assert "files were removed from" in capsys.readouterr().err
+    assert run(folder) == 0
+    assert tracks(folder) == [*"xy"]
 
 
 def test_another_rebuild_at_work_is_left_alone(folder: Path) -> None:

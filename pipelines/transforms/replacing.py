@@ -3,8 +3,7 @@
 It is a step of the pipeline, not of the command that launches it: a template's launcher does not wait for the job.
 """
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 from uuid import uuid4
@@ -15,7 +14,8 @@ import pyarrow as pa
 from apache_beam.pvalue import AsList, PCollection
 
 from pipelines import columnar
-from pipelines.archive import Archive
+from pipelines.archive import Archive, around
+from pipelines.clock import Clock
 from pipelines.domain.month import Calendar, month_text, parse_month
 from pipelines.rebuilt import Fingerprints, Rebuilt
 from pipelines.storage import StorageError, storage_of
@@ -23,8 +23,6 @@ from pipelines.tables import REBUILT
 from pipelines.transforms.rebuilding import Made
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.json_rows import to_lines
-
-_log = logging.getLogger("heavy_rotation")
 
 
 class LineStaging:
@@ -51,7 +49,7 @@ class ReplaceMonths(beam.PTransform):
 
     Nothing is replaced unless everything was read and made. ``months`` None is all there are: those that the
     archive has nothing of go. A retry repeats all of it, which changes nothing. ``asked`` says that a person named
-    the months, and means some that are not there as a mistake.
+    the months, and means some that are not there as a mistake. ``listed`` is all of the archive, before it was read.
     """
 
     def __init__(
@@ -64,6 +62,7 @@ class ReplaceMonths(beam.PTransform):
         asked: bool,
         listed: Sequence[str],
         staging: LineStaging,
+        clock: Clock,
         rebuilt: Rebuilt,
         fingerprints: Fingerprints,
     ) -> None:
@@ -72,8 +71,9 @@ class ReplaceMonths(beam.PTransform):
         self.calendar = calendar
         self.months = months
         self.asked = asked
-        self.listed = frozenset(listed)
+        self.listed = listed
         self.staging = staging
+        self.clock = clock
         self.rebuilt = rebuilt
         self.fingerprints = fingerprints
 
@@ -84,6 +84,9 @@ class ReplaceMonths(beam.PTransform):
             made.pipeline
             | "When all is made" >> beam.Impulse()
             | "Replace months" >> beam.Map(self._replace, AsList(made), AsList(unreadable))
+            # Behind a shuffle: once the files are removed, nothing that needs them is tried again.
+            | "When all is replaced" >> beam.Reshuffle()
+            | "Remove staged files" >> beam.Map(lambda _, staging: staging.remove(), self.staging)
         )
 
     def _replace(self, _: bytes, made: list[Made], unreadable: list[str]) -> None:
@@ -93,15 +96,16 @@ class ReplaceMonths(beam.PTransform):
         for table, in_month, path in sorted(made):
             files.setdefault(parse_month(in_month), {}).setdefault(table, []).append(path)
         check_made(self.archive, files, self.months, asked=self.asked)
-        for month in sorted(files.keys() | self._others()):
+        added_since(self.archive, self.listed)
+        months = sorted(files.keys() | self._others())
+        for month in months:
             for table in REBUILT:
                 if paths := files.get(month, {}).get(table):
                     self.warehouse.load(table, paths, month)
                 else:
                     self.warehouse.remove_month(table, month)
-        self._add_what_came_meanwhile(files)
+        self._add(added_since(self.archive, self.listed), months)
         self.rebuilt.note(self.fingerprints)
-        self.staging.remove()
 
     def _others(self) -> set[date]:
         """Months that have no plays, and whose rows go if there are some."""
@@ -109,23 +113,47 @@ class ReplaceMonths(beam.PTransform):
             return set(self.months)
         return {month for table in REBUILT for month in self.warehouse.months(table)}
 
-    def _add_what_came_meanwhile(self, months: Iterable[date]) -> None:
-        """Rows that the stream wrote after the archive was listed went with their partitions. Their plays are here."""
-        came = [path for path in self.archive.files() if path not in self.listed]
-        paths = []
-        for path in came:
-            plays = columnar.with_local_time(columnar.read_plays(path, self.archive.read_bytes(path)), self.calendar)
-            for (month,), rows in (
-                plays.filter(pl.col("month").is_in(list(months))).partition_by("month", as_dict=True).items()
-            ):
-                paths.append(self.staging.write("play_events", month, rows.to_arrow()))
-        if paths:
-            self.warehouse.load("play_events", paths)
-            _log.warning(
-                "%d files came to the archive during the rebuild: their plays are in play_events, and top tens "
-                "count them with the next play of their listeners, or when the rebuild runs again",
-                len(came),
+    def _add(self, paths: list[str], months: Sequence[date]) -> None:
+        """The plays of these files, and top tens that count them.
+
+        Files came while the others were read. What the stream wrote of their plays may have gone with the months,
+        and it believes that it is there.
+        """
+        plays = self._plays(paths, months)
+        if plays.is_empty():
+            return
+        listeners = plays.select("user_id", "month").unique()
+        touched = listeners["month"].unique().to_list()
+        known = columnar.each_once(
+            pl.concat(
+                self._plays([path], touched).join(listeners, on=["user_id", "month"], how="semi")
+                for path in around(touched, [*self.listed, *paths])
             )
+        )
+        snapshots = columnar.snapshots(known, self.calendar, self.clock())
+        for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
+            by_month = rows.partition_by("month", as_dict=True).items()
+            self.warehouse.load(table, [self.staging.write(table, m, some.to_arrow()) for (m,), some in by_month])
+
+    def _plays(self, paths: list[str], months: Sequence[date]) -> pl.DataFrame:
+        """The months' plays in these files."""
+        read = [columnar.read_plays(path, self.archive.read_bytes(path)) for path in paths]
+        plays = columnar.with_local_time(pl.concat([columnar.no_plays(), *read]), self.calendar)
+        return plays.filter(pl.col("month").is_in(list(months)))
+
+
+def added_since(archive: Archive, listed: Collection[str]) -> list[str]:
+    """The files that came to the archive since it was listed.
+
+    Raises StorageError if some went: whoever removed them meant their plays to go from the tables too.
+    """
+    there = archive.files()
+    if gone := set(listed).difference(there):
+        raise StorageError(
+            f"{len(gone):,} files were removed from {archive.root} during the rebuild, as when a person is forgotten; "
+            "run it again, or the tables may keep plays of theirs"
+        )
+    return sorted(set(there).difference(listed))
 
 
 def check_made(archive: Archive, made: Iterable[date], months: tuple[date, ...] | None, *, asked: bool) -> None:

@@ -18,9 +18,16 @@ from pipelines.tables import TABLES, Field, table_layout, table_schema
 from pipelines.warehouse.local import WarehouseError
 
 SCHEME = "bigquery://"
+# Of a dataset: its months are counted in this time zone. Terraform writes it.
+TIME_ZONE_LABEL = "time_zone"
 _ADDRESS = re.compile(r"bigquery://(?P<project>[^./]+)\.(?P<dataset>\w+)/?")
 _ANSWERS_WITHIN_SECONDS = 10
 _SYNONYMS = {"INT64": "INTEGER", "BOOL": "BOOLEAN", "STRUCT": "RECORD", "FLOAT64": "FLOAT"}
+
+
+def as_label(time_zone: str) -> str:
+    """A time zone as the dataset's label has it, where only small letters, digits, _ and - may be."""
+    return time_zone.lower().replace("/", "-").replace("+", "_plus_")
 
 
 def parse_address(address: str) -> tuple[str, str]:
@@ -38,18 +45,32 @@ class BigQueryWarehouse:
         self.address = address
         self.project, self.dataset = parse_address(address)
 
-    def check(self) -> None:
-        """Raises WarehouseError, which says of each table how it is not what ``pipelines/tables`` says."""
+    def check(self, time_zone: str) -> None:
+        """Raises WarehouseError, which says of each table how it is not what ``pipelines/tables`` says.
+
+        Months that were counted in another time zone are another's tables: a rebuild of one would lose plays.
+        """
         from google.api_core.exceptions import NotFound
 
         with explained(f"{self.project}.{self.dataset}"):
             try:
-                self._client.get_dataset(self.dataset, **briefly())
+                labels = self._client.get_dataset(self.dataset, **briefly()).labels
             except NotFound:
                 raise WarehouseError(
                     f"there is no dataset {self.project}.{self.dataset} in BigQuery; "
                     "`terraform apply` in infra makes it, with its tables"
                 ) from None
+        zone = labels.get(TIME_ZONE_LABEL)
+        if zone is None:
+            raise WarehouseError(
+                f"{self.project}.{self.dataset} does not say in which time zone its months are, by its label "
+                f"{TIME_ZONE_LABEL}; `terraform apply` in infra labels it"
+            )
+        if zone != as_label(time_zone):
+            raise WarehouseError(
+                f"the months in {self.project}.{self.dataset} are counted in another time zone, {zone}, not in "
+                f"{time_zone}; name it with --time_zone"
+            )
         told = {table: list(self._differences(table)) for table in TABLES}
         if any(told.values()):
             raise WarehouseError(

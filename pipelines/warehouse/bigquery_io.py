@@ -158,6 +158,8 @@ def _refused(refusal: Any, table: str, clock: Clock) -> Row:
 
 
 def _plain(value: Any) -> Any:
+    if hasattr(value, "_asdict"):  # a row within a row, as the Storage Write API gives it back
+        value = value._asdict()
     if isinstance(value, dict):
         return {name: _plain(item) for name, item in value.items()}
     if isinstance(value, list):

@@ -104,7 +104,7 @@ def sink_of(
     if method == "STORAGE_WRITE_API" and shutil.which("java") is None:
         raise WarehouseError("STORAGE_WRITE_API needs Java where the pipeline is launched, and there is none here")
     tables = BigQueryWarehouse(warehouse)
-    tables.check()
+    tables.check(time_zone)
     if local:  # Beam's own client asks for the credentials' project, and some have none.
         os.environ.setdefault("GOOGLE_CLOUD_PROJECT", tables.project)
     return LoadingSink(tables) if local and method == "FILE_LOADS" else BigQuerySink(tables, method, clock)

@@ -29,11 +29,26 @@ class LoginStore(Protocol):
     def load(self, account_id: str) -> Grant | None:
         """The account's grant; None if it has none, or its login has ended."""
 
+    def is_there(self, account_id: str) -> bool:
+        """Whether the account has logged in, and was not removed since."""
+
     def save(self, grant: Grant) -> None:
         """Put the grant into the place of the account's older one."""
 
+    def replace(self, grant: Grant) -> bool:
+        """As ``save``, but of an account that was removed nothing is written, and it gives back False."""
+
     def discard(self, account_id: str) -> None:
-        """Forget a token that Spotify no longer accepts. The account is still listed, and has no grant."""
+        """Forget a token that Spotify no longer accepts. The account is still listed, and has no grant.
+
+        One that was removed stays so.
+        """
+
+    def traces(self, account_id: str) -> list[str]:
+        """Where something of the account is, to show to a person."""
+
+    def remove(self, account_id: str) -> None:
+        """Remove the account and all that it ever had here, for good."""
 
 
 def to_record(grant: Grant) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pipelines.storage import StorageError
-from producer.errors import StateError
+from pipelines.storage import StorageError, explained
+from producer.errors import LoggedOutError, StateError
 from producer.logins.apps import App, app_of
 from producer.logins.grants import TOKEN_LIFE, Grant, LoginStore
 from producer.logins.stores import default_store, logins_option, store_of
@@ -18,10 +18,12 @@ from producer.private_files import load, save
 
 __all__ = [
     "REFRESH_TOKEN", "TOKEN_LIFE", "App", "Grant", "Login", "LoginStore", "app_of", "days_left", "default_store",
-    "ending_soon", "logins_of", "store_of",
+    "ending_soon", "kept_of_environment", "logins_of", "store_of",
 ]  # fmt: skip
 
 REFRESH_TOKEN = "SPOTIFY_REFRESH_TOKEN"  # noqa: S105 - a name
+_FROM_ENVIRONMENT = "from_environment"
+_LOGGED_OUT = "it was logged out here; it is not polled any more, and no login of it is kept"
 _WARN_DAYS = 31  # the sixth month, whichever it is
 
 
@@ -39,12 +41,19 @@ class Login(ABC):
     log_in_again: str
 
     @abstractmethod
+    def check_there(self) -> None:
+        """Raises LoggedOutError where the account was removed since."""
+
+    @abstractmethod
     def keep_account(self, account_id: str) -> None:
         """Remember whose login it is."""
 
     @abstractmethod
     def keep_refresh_token(self, token: str) -> None:
-        """Remember the token that from now on is the only valid one; in this process, even where it raises."""
+        """Remember the token that from now on is the only valid one; in this process, even where it raises.
+
+        Raises LoggedOutError too.
+        """
 
     @abstractmethod
     def discard_refresh_token(self) -> None:
@@ -70,6 +79,13 @@ def logins_of(environment: Mapping[str, str], state: Path, store: LoginStore) ->
         if not any(login.refresh_token for login in same):
             logins = [login for login in logins if login not in same] + [given]
     return logins
+
+
+def kept_of_environment(state: Path, account_id: str) -> list[Path]:
+    """The files that say what became of the account's logins in the environment. Raises StateError, StorageError."""
+    with explained(state):
+        files = sorted((state / _FROM_ENVIRONMENT).glob("*.json"))
+    return [file for file in files if (load(file) or {}).get("account_id") == account_id]
 
 
 def days_left(login: Login, now: datetime) -> int | None:
@@ -102,6 +118,10 @@ class _StoredLogin(Login):
             # Told when it is used, by reload: one damaged file must not keep the other accounts from being polled.
             self._take(None)
 
+    def check_there(self) -> None:
+        if not self._store.is_there(self.account_id):
+            raise LoggedOutError(_LOGGED_OUT)
+
     def keep_account(self, account_id: str) -> None:
         """It is known."""
 
@@ -109,8 +129,10 @@ class _StoredLogin(Login):
         self.refresh_token = token  # first: should the store fail, it is known here at least
         stored = self._store.load(self.account_id)
         is_replaced = stored is not None and _is_newer(stored, self.authorized_at)
-        if not is_replaced:  # by a login that was made while this one was in use
-            self._store.save(Grant(self.account_id, token, self.authorized_at))
+        if is_replaced:  # by a login that was made while this one was in use
+            return
+        if not self._store.replace(Grant(self.account_id, token, self.authorized_at)):
+            raise LoggedOutError(_LOGGED_OUT)
 
     def discard_refresh_token(self) -> None:
         self.refresh_token = None
@@ -139,9 +161,12 @@ class _EnvironmentLogin(Login):
         self.app = app
         self.log_in_again = _log_in_again(store)
         digest = hashlib.sha256(f"{app.client_id}\n{given}".encode()).hexdigest()
-        self._path = state / "from_environment" / f"{digest[:32]}.json"
+        self._path = state / _FROM_ENVIRONMENT / f"{digest[:32]}.json"
         self._given = given
         self._read()
+
+    def check_there(self) -> None:
+        """It is there as long as the environment says so."""
 
     def keep_account(self, account_id: str) -> None:
         self.account_id = account_id

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -68,21 +68,46 @@ class SecretManagerStore:
         except ValueError:
             raise StateError(f"the latest version of {secret} is not a login; log in again") from None
 
+    def is_there(self, account_id: str) -> bool:
+        """It is if its secret is. Only where nothing can be read all secrets are listed, which is more work."""
+        try:
+            _read(self._secret(account_id))
+        except _NoVersionError:
+            return account_id in self.accounts()
+        return True
+
     def save(self, grant: Grant) -> None:
         """A new version, and the secret if there is none yet; then the older versions are destroyed."""
-        self._replace(grant.account_id, orjson.dumps(to_record(grant)))
+        self._add(grant.account_id, to_record(grant), creates=True)
+
+    def replace(self, grant: Grant) -> bool:
+        """A new version, which Secret Manager takes only while the secret is there."""
+        return self._add(grant.account_id, to_record(grant), creates=False)
 
     def discard(self, account_id: str) -> None:
         """A version without a token; then the older versions are destroyed."""
-        self._replace(account_id, orjson.dumps(ended_record(account_id)))
+        self._add(account_id, ended_record(account_id), creates=False)
 
-    def _replace(self, account_id: str, data: bytes) -> None:
+    def traces(self, account_id: str) -> list[str]:
+        """The secret, if it has the label: another one may have such a name, and is nobody's login."""
+        return [self._secret(account_id)] if account_id in self.accounts() else []
+
+    def remove(self, account_id: str) -> None:
+        """The secret goes with all of its versions."""
+        for secret in self.traces(account_id):
+            with _explained(secret), suppress(NotFound):
+                _client().delete_secret({"name": secret}, timeout=_TIMEOUT_SECONDS)
+
+    def _add(self, account_id: str, record: dict[str, Any], *, creates: bool) -> bool:
+        """Whether it was done, and not only because there is no secret."""
         secret = self._secret(account_id)
-        version = {"parent": secret, "payload": {"data": data}}
+        version = {"parent": secret, "payload": {"data": orjson.dumps(record)}}
         with _explained(secret):
             try:
                 added = _client().add_secret_version(version, timeout=_TIMEOUT_SECONDS)
             except NotFound:
+                if not creates:
+                    return False
                 self._create(secret)
                 added = _client().add_secret_version(version, timeout=_TIMEOUT_SECONDS)
         try:
@@ -90,6 +115,7 @@ class SecretManagerStore:
         except GoogleAPICallError as error:
             # What counts is done. A right to add and none to destroy is a choice that an owner can make.
             _log.warning("older versions of %s were not destroyed: %s", secret, error.message)
+        return True
 
     def _create(self, secret: str) -> None:
         parent, _, secret_id = secret.partition("/secrets/")

@@ -2,13 +2,14 @@
 
 import shlex
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from platformdirs import user_config_path
 
 from pipelines.storage import explained
 from producer.logins.grants import Grant, LoginStore, ended_record, from_record, to_record
-from producer.private_files import damaged, load, refuse_shared, save
+from producer.private_files import damaged, load, locked, refuse_shared, remove, save, traces
 
 _SCHEME = "secretmanager:"
 _LOG_IN_AGAIN = "remove it and log in again: python -m producer login"
@@ -61,13 +62,42 @@ class FileStore:
         except ValueError:
             raise damaged(path, remedy=_LOG_IN_AGAIN) from None
 
+    def is_there(self, account_id: str) -> bool:
+        """It is if its file is."""
+        path = self._path(account_id)
+        with explained(path):
+            return path.exists()
+
     def save(self, grant: Grant) -> None:
         """After a crash the file holds the old grant or the new one."""
         save(self._path(grant.account_id), to_record(grant))
 
+    def replace(self, grant: Grant) -> bool:
+        """Under the lock that ``remove`` takes."""
+        return self._replace(grant.account_id, to_record(grant))
+
     def discard(self, account_id: str) -> None:
         """The file stays, without the token."""
-        save(self._path(account_id), ended_record(account_id))
+        self._replace(account_id, ended_record(account_id))
+
+    def traces(self, account_id: str) -> list[str]:
+        """The file; also where only a part of it is, which a crash left."""
+        path = self._path(account_id)
+        return [str(path)] if traces(path) else []
+
+    def remove(self, account_id: str) -> None:
+        """The file, and what belongs to it."""
+        remove(self._path(account_id))
+
+    def _replace(self, account_id: str, record: dict[str, Any]) -> bool:
+        path = self._path(account_id)
+        if not self.is_there(account_id):
+            return False  # without a lock, which would be left there
+        with locked(path):
+            if not self.is_there(account_id):
+                return False
+            save(path, record)
+        return True
 
     def _path(self, account_id: str) -> Path:
         # An old id is what its owner chose, and may hold anything.

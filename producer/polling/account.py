@@ -8,7 +8,7 @@ from typing import Any
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.instants import to_the_second
 from pipelines.storage import StorageError
-from producer.errors import LoginError, ProducerError, RateLimitedError
+from producer.errors import LoggedOutError, LoginError, ProducerError, RateLimitedError
 from producer.logins.login import Login, days_left, ending_soon
 from producer.polling.poll import Polled, poll
 from producer.polling.publishing import Destination
@@ -25,7 +25,8 @@ class Outcome:
     """What came of one turn. ``account`` is None where it is not known whose login it is.
 
     ``trouble`` is None if the turn went well. ``retry_at`` is when Spotify may be asked again; ``needs_person``
-    says that waiting alone changes nothing. ``fields`` are the metrics, as docs/producer.md lists them.
+    says that waiting alone changes nothing, ``is_over`` that the account has been logged out and is polled no more.
+    ``fields`` are the metrics, as docs/producer.md lists them.
     """
 
     account: str | None
@@ -33,6 +34,7 @@ class Outcome:
     trouble: str | None = None
     retry_at: datetime | None = None
     needs_person: bool = False
+    is_over: bool = False
     fields: dict[str, Any] = field(default_factory=dict)
 
 
@@ -60,6 +62,8 @@ class Account:
         try:
             account_id = self._account_id()
             known = self._cursors.read(account_id)
+            if not known.is_there:
+                self._login.check_there()  # or what has just been forgotten is polled as if it were new
             retry_at = known.cursor.retry_at
             # One that is further away was kept under a clock that was wrong.
             if retry_at and now < retry_at < now + _LONGEST_WAIT:
@@ -68,6 +72,8 @@ class Account:
         except RateLimitedError as error:
             self._remember(known, error.retry_at)
             return self._failed(known, now, str(error), error.retry_at)
+        except LoggedOutError as error:
+            return Outcome(self.id, f"{self.id}: {error}", is_over=True)
         except (ProducerError, StorageError) as error:
             return self._failed(known, now, str(error), needs_person=isinstance(error, LoginError))
         except Exception:
@@ -110,7 +116,7 @@ class Account:
     ) -> Outcome:
         text = why if self.id is None else f"{self.id}: {why}"
         fields = self._fields(known.cursor if known else None, now, None)
-        return Outcome(self.id, text, why, retry_at, needs_person, fields)
+        return Outcome(self.id, text, why, retry_at, needs_person, fields=fields)
 
     def _fields(self, cursor: Cursor | None, now: datetime, polled: Polled | None) -> dict[str, Any]:
         """Null is what is not known. Durations are in seconds."""

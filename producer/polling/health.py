@@ -44,6 +44,10 @@ class Health:
 
     def tell(self, account: Account, outcome: Outcome) -> None:
         """Take in what came of an account's turn."""
+        if outcome.is_over:
+            with self._lock:
+                del self._seen[account]
+            return
         seen = self._seen[account]
         if outcome.trouble is None:
             seen.success = self._clock()

@@ -24,6 +24,7 @@ from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS
 from producer.spotify.client import Endpoints, Spotify
 from producer.spotify.transport import Transport
 from producer.state.cursor import Cursors
+from producer.state.documents import rejected_of
 from producer.stopping import stopped_like_ctrl_c
 
 _log = logging.getLogger(__name__)
@@ -129,22 +130,28 @@ class _Accounts:
         self._cursors = Cursors(polling.state)
         self._endpoints = Endpoints.of(os.environ)
         self._known: set[str | None] | None = None
+        self._lock = threading.Lock()
 
     def new(self) -> list[Account]:
         """Those that were not given back before. Raises LoginError, StateError and StorageError."""
-        if self._known is not None and self._known.issuperset(self._store.accounts()):
-            return []
-        logins = logins_of(os.environ, self._polling.environment_state, self._store)
-        known = self._known or set()
-        found = [login for login in logins if self._known is None or login.account_id not in known]
-        self._known = known | {login.account_id for login in logins}
+        with self._lock:
+            if self._known is not None and self._known.issuperset(self._store.accounts()):
+                return []
+            logins = logins_of(os.environ, self._polling.environment_state, self._store)
+            known = self._known or set()
+            found = [login for login in logins if self._known is None or login.account_id not in known]
+            self._known = known | {login.account_id for login in logins}
         spotify = [Spotify(login, self._endpoints, transport=self._transport) for login in found]
         return [Account(login, client, self._cursors, self._into) for login, client in zip(found, spotify, strict=True)]
 
     def tell(self, _: Account, outcome: Outcome) -> None:
         """One line, with the metrics as fields."""
         extra = {"fields": outcome.fields, "labels": {"account": outcome.account or "unknown"}}
-        if outcome.trouble is None:
+        if outcome.is_over:
+            with self._lock:
+                self._known = (self._known or set()) - {outcome.account}  # it may log in again
+            _log.info("%s", outcome.text, extra=extra)
+        elif outcome.trouble is None:
             _log.info("%s to %s", outcome.text, self.destination, extra=extra)
         else:
             _log.error("%s", outcome.text, extra=extra)
@@ -161,8 +168,8 @@ def _polled(polling: Polling, stopping: threading.Event) -> Iterator[_Accounts]:
     if polling.topic:
         destination = TopicDestination(polling.topic)
     else:
-        rejected = f"{polling.state.rstrip('/')}/rejected"
-        destination = ArchiveDestination(Archive(polling.archive or ""), polling.calendar, rejected)
+        archive = Archive(polling.archive or "")
+        destination = ArchiveDestination(archive, polling.calendar, rejected_of(polling.state))
     transport = Transport(stopping.wait, connections=THREADS)
     try:
         yield _Accounts(polling, store_of(polling.logins), destination, transport)

@@ -87,7 +87,8 @@ class Service:
             began = self._now()
             outcome = turn.account.poll()
             self._schedule.done(turn)
-            self._schedule.add(self._next(turn, outcome, began))
+            if not outcome.is_over:
+                self._schedule.add(self._next(turn, outcome, began))
             # What goes wrong because the service stops needs nobody's attention.
             if outcome.trouble is None or not self._is_stopping:
                 self._tell(turn.account, outcome)

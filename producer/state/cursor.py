@@ -20,7 +20,7 @@ from producer.identity.remembered import ImportedPlay, PolledPlay
 from producer.private_files import damaged
 from producer.state.documents import ChangedError, documents_of
 
-_FOLDER = "cursors"
+FOLDER = "cursors"
 _ATTEMPTS = 20
 # Exports have whole seconds, account data whole minutes: the same play is up to that much earlier there.
 _EXPORT_PRECISION = timedelta(minutes=1)
@@ -91,10 +91,11 @@ Change = Callable[[Cursor], Cursor]
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A cursor as it was read, and the version of its document."""
+    """A cursor as it was read, the version of its document, and whether there is one."""
 
     cursor: Cursor
     version: object
+    is_there: bool = True
 
 
 class Cursors:
@@ -106,10 +107,10 @@ class Cursors:
 
     def read(self, account_id: str) -> Known:
         """The account's cursor, an empty one if it was never read. Raises StateError and StorageError."""
-        name = _name(account_id)
+        name = name_of(account_id)
         document = self._documents.read(name)
         if document.value is None:
-            return Known(Cursor(account_id), document.version)
+            return Known(Cursor(account_id), document.version, is_there=False)
         try:
             return Known(_from_record(document.value), document.version)
         except (AttributeError, KeyError, TypeError, ValueError):
@@ -122,10 +123,10 @@ class Cursors:
     def change(self, known: Known, change: Change) -> tuple[Cursor, Known]:
         """Change the account's cursor, starting from what is known; the cursor that was changed, and its successor.
 
-        ``change`` is called again, with a newer cursor, where another process was faster. Raises StateError and
-        StorageError.
+        ``change`` is called again, with a newer cursor, where another process was faster. What was removed meanwhile
+        is not written anew. Raises StateError and StorageError.
         """
-        name = _name(known.cursor.account_id)
+        name = name_of(known.cursor.account_id)
         for attempt in range(_ATTEMPTS):
             changed = change(known.cursor)
             if changed == known.cursor:
@@ -134,7 +135,9 @@ class Cursors:
                 version = self._documents.replace(name, _to_record(changed), known.version)
             except ChangedError:
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two don't keep meeting
-                known = self.read(known.cursor.account_id)
+                was_there, known = known.is_there, self.read(known.cursor.account_id)
+                if was_there and not known.is_there:
+                    raise StateError(f"{self._documents.place(name)} was removed meanwhile, and stays so") from None
             else:
                 return known.cursor, Known(changed, version)
         raise StateError(f"{self._documents.place(name)} is changed by others all the time; poll from one place only")
@@ -158,13 +161,14 @@ class Cursors:
 
     def accounts(self) -> list[str]:
         """The ids of the accounts that were polled, sorted; no document is read. Raises StorageError."""
-        names = self._documents.names(_FOLDER)
-        return sorted(unquote(name.removeprefix(f"{_FOLDER}/").removesuffix(".json")) for name in names)
+        names = self._documents.names(FOLDER)
+        return sorted(unquote(name.removeprefix(f"{FOLDER}/").removesuffix(".json")) for name in names)
 
 
-def _name(account_id: str) -> str:
+def name_of(account_id: str) -> str:
+    """The document that an account's cursor is kept in."""
     # An old id is what its owner chose, and may hold anything.
-    return f"{_FOLDER}/{quote(account_id, safe='')}.json"
+    return f"{FOLDER}/{quote(account_id, safe='')}.json"
 
 
 def _to_record(cursor: Cursor) -> dict[str, Any]:

@@ -5,11 +5,6 @@ set): in a bucket the object's generation, in a folder the bytes themselves, com
 processes that read the same document only one can replace it; the other reads again.
 """
 
-import fcntl
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,16 +12,14 @@ from typing import Any, Protocol
 import orjson
 
 from pipelines.storage import bucket_and_name, client, explained
-from producer.errors import StateError
-from producer.private_files import damaged, save
+from producer.private_files import damaged, locked, save
 
 _GS = "gs://"
-_LOCK_PATIENCE_SECONDS = 10
 _REQUEST_SECONDS, _PATIENCE_SECONDS = 10.0, 30.0
 
 
 class ChangedError(Exception):
-    """The document was replaced by somebody else since it was read."""
+    """The document was replaced or removed by somebody else since it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +52,17 @@ class Documents(Protocol):
 def documents_of(root: str | Path) -> Documents:
     """The documents in a folder or under ``gs://bucket/folder``. Raises StorageError where that names no bucket."""
     text = str(root)
-    return BucketDocuments(text) if text.startswith(_GS) else LocalDocuments(Path(root))
+    return BucketDocuments(text) if is_bucket(text) else LocalDocuments(Path(root))
+
+
+def is_bucket(place: str) -> bool:
+    """Whether it is ``gs://bucket/...``, and no folder or file of this machine."""
+    return place.startswith(_GS)
+
+
+def rejected_of(state: str) -> str:
+    """The folder of the state for what Spotify listed and could not be read."""
+    return f"{state.rstrip('/')}/rejected"
 
 
 class LocalDocuments:
@@ -76,7 +79,10 @@ class LocalDocuments:
     def replace(self, name: str, value: dict[str, Any], version: object) -> object:
         """Compare and rename under a lock that processes and threads share."""
         path = self._root / name
-        with _locked(path):
+        with explained(path):
+            if version is not None and not path.exists():
+                raise ChangedError  # without a lock, which would be left where somebody removed everything
+        with locked(path):
             if self._bytes(name) != version:
                 raise ChangedError
             return save(path, value)
@@ -169,24 +175,3 @@ def _parsed(data: bytes, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise damaged(place)
     return value
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the file's own lock: a hidden file beside it, since the file itself is replaced. Raises StateError."""
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        patience_ends = time.monotonic() + _LOCK_PATIENCE_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > patience_ends:
-                    raise StateError(f"{path} is locked by another process that does not go on; end it") from None
-                time.sleep(0.01)
-        yield
-    finally:
-        os.close(handle)  # and so gives the lock back, as the end of the process does

@@ -22,6 +22,7 @@ from google.cloud.storage import Client as StorageClient
 
 from pipelines import storage
 from pipelines.tables import TABLES, VIEWS, table_layout, table_schema, view_sql
+from pipelines.warehouse.bigquery import TIME_ZONE_LABEL, as_label
 from tests.pubsub_hosts import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -57,13 +58,19 @@ class Cloud:
 
     def make_tables(self) -> None:
         """The dataset with its tables and views, from the files that Terraform reads."""
-        self.client.create_dataset(self.dataset)
+        self.make_dataset()
         for table in TABLES:
             self.make_table(table)
         for view in VIEWS:
             # Made by the API as Terraform makes them, they would be empty tables to this emulator.
             sql = view_sql(view, f"`{PROJECT}`.{self.dataset}")
             self.client.query_and_wait(f"CREATE VIEW `{self.name(view)}` AS {sql}")
+
+    def make_dataset(self, time_zone: str = "Europe/Paris") -> None:
+        """The dataset, as Terraform labels it."""
+        dataset = bigquery.Dataset(f"{PROJECT}.{self.dataset}")
+        dataset.labels = {TIME_ZONE_LABEL: as_label(time_zone)}
+        self.client.create_dataset(dataset)
 
     def make_table(self, table: str, **other: Any) -> None:
         """A table as it should be but for what is given in the REST API's terms."""

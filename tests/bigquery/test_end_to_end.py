@@ -16,7 +16,9 @@ import pytest
 from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
+from pipelines.forget import main as forget_main
 from pipelines.query import main as query_main
+from pipelines.rebuild import _Work
 from pipelines.rebuild import main as rebuild_main
 from pipelines.stream import main as stream_main
 from pipelines.tables import TABLES, VIEWS, table_schema
@@ -211,23 +213,25 @@ def test_a_table_that_is_gone_ends_the_stream_and_loses_nothing(
     assert counted(cloud) == oracle.top_tens(some)
 
 
+def bounded(topic: Topic, cloud: Cloud) -> str:
+    """A run of size small: what waits, by load jobs. What it says."""
+    with streaming(topic, cloud, "--bigquery_write_method=FILE_LOADS", "--stop_when_idle_seconds=3") as stream:
+        said = stream.communicate(timeout=_PATIENCE)[1]
+        assert stream.returncode == 0, said
+    return said
+
+
 def test_load_jobs_at_the_end_of_a_local_run(topic: Topic, cloud: Cloud) -> None:
     cloud.make_tables()
     some = plays("abcabcabdd", start=f"{THIS_MONTH}-01T00:00:00Z")
     topic.publish_raw((b"\x00 not a play", {}))
     topic.publish(*some[:6], play(LONG_AGO, "late"))
-    run = ["--bigquery_write_method=FILE_LOADS", "--stop_when_idle_seconds=3"]
-    with streaming(topic, cloud, *run) as stream:
-        said = stream.communicate(timeout=_PATIENCE)[1]
-        assert stream.returncode == 0, said
-    assert REJECTED_LINE % 1 in said  # an alert waits for it
+    assert REJECTED_LINE % 1 in bounded(topic, cloud)  # an alert waits for it
     assert ids(cloud.rows("play_events")) == [*"aabbcc", "late"]
     assert counted(cloud) == oracle.top_tens(some[:6])
     assert [row["payload"] for row in cloud.rows("rejected")] == [b"\x00 not a play"]
     topic.publish(*some[3:])
-    with streaming(topic, cloud, *run) as stream:
-        said = stream.communicate(timeout=_PATIENCE)[1]
-        assert stream.returncode == 0, said
+    bounded(topic, cloud)
     assert counted(cloud) == oracle.top_tens(some)
     assert len(cloud.rows("plays")) == 11
     assert len(cloud.rows("rejected")) == 1
@@ -263,6 +267,74 @@ def test_a_rebuild_takes_away_months_that_the_archive_no_longer_has(cloud: Cloud
     assert ids(cloud.rows("play_events")) == [*"cd"]
     assert {str(row["month"]) for row in cloud.rows("top_ten_snapshots")} == {"2019-07-01"}
     assert not list(Archive(cloud.bucket)._storage.files(f"{cloud.bucket}/temp", ""))
+
+
+@contextmanager
+def during_a_rebuild(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> Iterator[None]:
+    """When the archive has been listed, and nothing read."""
+    stage = _Work.stage
+
+    def after(self: _Work, *more: Any) -> Any:
+        happens()
+        return stage(self, *more)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(_Work, "stage", after)
+        yield
+
+
+def test_what_a_run_writes_during_a_rebuild_is_counted(
+    topic: Topic, cloud: Cloud, rebuild: Rebuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.make_tables()
+    some = plays("abcab", start=f"{THIS_MONTH}-01T00:00:00Z")
+    others = plays("xy", start=f"{THIS_MONTH}-01T00:00:00Z", user_id="another")
+    topic.publish(*some[:3], *others)
+    bounded(topic, cloud)
+
+    first_of_its_month = play(LONG_AGO, "first")
+
+    def run() -> None:
+        topic.publish(*some[3:], first_of_its_month)
+        assert "2 new files" in bounded(topic, cloud)
+
+    with during_a_rebuild(monkeypatch, run):
+        code, said = rebuild()
+    assert code == 0, said
+    assert counted(cloud) == oracle.top_tens([*some, *others, first_of_its_month])
+    assert len(cloud.rows("play_events")) == len(cloud.rows("plays")) == 8
+    assert bounded(topic, cloud).endswith("Nothing new\n")
+
+
+def test_a_rebuild_does_not_bring_back_who_was_forgotten_meanwhile(
+    cloud: Cloud, rebuild: Rebuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"))
+    archived(cloud, *plays("xy", start="2019-01-05T00:00:00Z", user_id="another"))
+    assert rebuild()[0] == 0
+    happened: list[int] = []
+
+    def after_reading(*_: object, **__: object) -> None:
+        happened.append(forget_main(["--user=me", *places(cloud)]))
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipelines.transforms.replacing.check_made", after_reading)
+        code, said = rebuild()
+    assert (code, happened) == (1, [0])
+    assert "files were removed from" in said
+    assert ids(cloud.rows("plays")) == [*"xy"]
+    assert rebuild()[0] == 0
+    assert ids(cloud.rows("plays")) == [*"xy"]
+
+
+def test_a_rebuild_in_another_time_zone_is_refused(cloud: Cloud, rebuild: Rebuild) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"))
+    code, said = rebuild("--time_zone=America/New_York")
+    assert code == 1
+    assert "are counted in another time zone, europe-paris, not in America/New_York; name it with --time_zone" in said
+    assert cloud.rows("play_events") == []
 
 
 def test_a_rebuild_that_cannot_read_a_file_replaces_nothing(cloud: Cloud, rebuild: Rebuild) -> None:

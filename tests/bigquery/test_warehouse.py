@@ -1,27 +1,39 @@
 """What has to be there in BigQuery, and what is said where it is not."""
 
+import json
 import re
 from datetime import date
 
 import pytest
+from apache_beam.coders.row_coder import RowCoder
+from apache_beam.io.gcp.bigquery_tools import (
+    beam_row_from_dict,
+    get_beam_typehints_from_tableschema,
+    get_dict_table_schema,
+)
+from apache_beam.typehints.row_type import RowTypeConstraint
+from apache_beam.typehints.schemas import typing_to_runner_api
 
+from pipelines.clock import utc_now
+from pipelines.domain.month import Calendar
 from pipelines.options import WRITE_METHODS
 from pipelines.tables import TABLES, table_layout, table_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
-from pipelines.warehouse.bigquery_io import _HOW
+from pipelines.warehouse.bigquery_io import _HOW, _for_beam, _refused, _sent_as_text
 from pipelines.warehouse.local import WarehouseError
 from tests.bigquery.cloud import PROJECT, Cloud
+from tests.builders import play
 from tests.pubsub_hosts import free_port
 
 
 def test_tables_as_they_have_to_be(cloud: Cloud) -> None:
     cloud.make_tables()
-    BigQueryWarehouse(cloud.address).check()
+    BigQueryWarehouse(cloud.address).check("Europe/Paris")
 
 
-def told(cloud: Cloud) -> str:
+def told(cloud: Cloud, time_zone: str = "Europe/Paris") -> str:
     with pytest.raises(WarehouseError) as refused:
-        BigQueryWarehouse(cloud.address).check()
+        BigQueryWarehouse(cloud.address).check(time_zone)
     return str(refused.value)
 
 
@@ -32,8 +44,24 @@ def test_a_missing_dataset_is_told(cloud: Cloud) -> None:
     )
 
 
-def test_every_difference_is_told_by_table(cloud: Cloud) -> None:
+def test_another_time_zone_is_told(cloud: Cloud) -> None:
+    cloud.make_dataset("America/New_York")
+    assert told(cloud) == (
+        f"the months in {PROJECT}.{cloud.dataset} are counted in another time zone, america-new_york, not in "
+        "Europe/Paris; name it with --time_zone"
+    )
+
+
+def test_a_time_zone_that_is_not_known_is_told(cloud: Cloud) -> None:
     cloud.client.create_dataset(cloud.dataset)
+    assert told(cloud) == (
+        f"{PROJECT}.{cloud.dataset} does not say in which time zone its months are, by its label time_zone; "
+        "`terraform apply` in infra labels it"
+    )
+
+
+def test_every_difference_is_told_by_table(cloud: Cloud) -> None:
+    cloud.make_dataset()
     fields = [dict(field) for field in table_schema("play_events") if field["name"] != "isrc"]
     changed = {"explicit": {"type": "STRING"}, "user_id": {"mode": "NULLABLE"}}
     fields = [field | changed.get(field["name"], {}) for field in fields]
@@ -61,10 +89,10 @@ def test_every_difference_is_told_by_table(cloud: Cloud) -> None:
 
 
 def test_columns_that_may_be_null_can_be_more(cloud: Cloud) -> None:
-    cloud.client.create_dataset(cloud.dataset)
+    cloud.make_dataset()
     for table in TABLES:
         cloud.make_table(table, schema={"fields": table_schema(table) + [{"name": "mood", "type": "STRING"}]})
-    BigQueryWarehouse(cloud.address).check()
+    BigQueryWarehouse(cloud.address).check("Europe/Paris")
 
 
 def test_no_network_is_told_in_one_line(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,3 +145,17 @@ def test_the_layouts_name_columns_that_there_are() -> None:
 
 def test_every_method_is_known() -> None:
     assert tuple(_HOW) == WRITE_METHODS
+
+
+def test_a_row_that_the_storage_write_api_gives_back_can_be_told() -> None:
+    """It comes back from Java, by way of Beam's coder for rows, with rows within it."""
+    schema = {"fields": _sent_as_text(table_schema("play_events"))}
+    row = beam_row_from_dict(_for_beam(play().to_row(Calendar()), "play_events"), get_dict_table_schema(schema))
+    hints = RowTypeConstraint.from_fields(get_beam_typehints_from_tableschema(schema))
+    coder = RowCoder(typing_to_runner_api(hints).row_type.schema)
+    failed = coder.decode(coder.encode(row))._asdict()
+    rejected = _refused({"failed_row": failed, "error_message": "it is too long"}, "play_events", utc_now)
+    assert rejected["reason"] == "play_events: it is too long"
+    payload = json.loads(rejected["payload"])
+    assert payload["artists"] == [{"id": "artist-t1", "name": "Artist of t1"}]
+    assert payload["played_at"] == "2026-11-21T08:00:00Z"

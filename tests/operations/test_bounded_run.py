@@ -1,9 +1,13 @@
 """The stream that a scheduler runs: everything that waits, and then it ends."""
 
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +15,7 @@ from pipelines.archive import Archive
 from pipelines.checkpoint import Checkpoint, Checkpoints
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
+from pipelines.local_pubsub import LocalPubSub
 from pipelines.warehouse.local import LocalWarehouse
 from tests import oracle
 from tests.builders import play, plays
@@ -49,6 +54,28 @@ def test_each_run_counts_on_from_the_last_one_and_writes_only_what_is_new(
     assert len(seen.play_events) == len(SOME) + 4
     assert len(seen.snapshots) == len(first.snapshots) + 3
     assert waiting(topic) == 0
+
+
+def test_a_run_that_is_stopped_leaves_the_counting_to_the_next(
+    topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic.publish(*SOME[:6])
+    bounded(topic, tmp_path)
+    topic.publish(*SOME[6:])
+    pull, pulled = LocalPubSub.pull, count()
+
+    def stopped_at_the_fifth(*arguments: Any) -> Any:
+        # By then plays wait for their file; they leave their batch when the watermark is at the end of time.
+        if next(pulled) == 4:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return pull(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LocalPubSub, "pull", stopped_at_the_fifth)
+        stopped = bounded(topic, tmp_path, "--stop_when_idle_seconds=60", "--archive_batch_seconds=60")
+    assert {p.played_at for p in stopped.archived} == {p.played_at for p in SOME}
+    last = bounded(topic, tmp_path)
+    assert oracle.of_rows(last.snapshots) == oracle.top_tens(SOME)
 
 
 def test_tables_that_were_made_anew_are_filled_again(topic: Topic, tmp_path: Path) -> None:
@@ -90,12 +117,12 @@ def test_a_month_that_has_ended_is_counted_once_more_to_be_final(tmp_path: Path)
     november, december, january = (parse(f"{day}T12:00:00Z") for day in ("2026-11-30", "2026-12-01", "2027-01-10"))
     path = archive.write(calendar.month_of(november), SOME)
     checkpoints.save(Checkpoint(), november, [path])
-    known = checkpoints.load(november)
+    known = checkpoints.load(november, [path])
     assert (known.files, sorted(known.plays, key=lambda p: p.played_at)) == (frozenset([path]), SOME)
     assert known.covers([path], calendar, november)
     assert not known.covers([path], calendar, december)
     assert not known.covers([path, "another"], calendar, november)
-    assert checkpoints.load(january).plays == ()  # closed: nobody counts it any more
+    assert checkpoints.load(january, []).plays == ()  # closed: nobody counts it any more
 
 
 @pytest.mark.parametrize("length", [0, 10, 200, -20])
@@ -103,10 +130,11 @@ def test_a_damaged_checkpoint_is_none(tmp_path: Path, length: int) -> None:
     archive, calendar, now = Archive(str(tmp_path / "archive")), Calendar(), parse("2026-11-21T12:00:00Z")
     LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
     checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
-    checkpoints.save(Checkpoint(), now, [archive.write(calendar.month_of(now), SOME)])
+    file = archive.write(calendar.month_of(now), SOME)
+    checkpoints.save(Checkpoint(), now, [file])
     path = Path(checkpoints.path)
     path.write_bytes(path.read_bytes()[:length])
-    assert checkpoints.load(now) == Checkpoint()
+    assert checkpoints.load(now, [file]) == Checkpoint()
 
 
 def test_a_checkpoint_is_not_written_over_files_that_were_removed_meanwhile(tmp_path: Path) -> None:
@@ -116,4 +144,18 @@ def test_a_checkpoint_is_not_written_over_files_that_were_removed_meanwhile(tmp_
     path = archive.write(calendar.month_of(now), SOME)
     archive.remove(path)
     checkpoints.save(Checkpoint(), now, [path])
-    assert checkpoints.load(now) == Checkpoint()
+    assert checkpoints.load(now, []) == Checkpoint()
+
+
+def test_a_file_that_left_the_archive_is_not_counted_from_the_checkpoint(topic: Topic, tmp_path: Path) -> None:
+    topic.publish(*SOME)
+    bounded(topic, tmp_path)
+    archive = Archive(str(tmp_path / "archive"))
+    for path in archive.files():  # as one that is broken, which a person moves out
+        archive.remove(path)
+    shutil.rmtree(tmp_path / "warehouse" / "play_events")
+    shutil.rmtree(tmp_path / "warehouse" / "top_ten_snapshots")
+    others = plays("xyx", start=f"{Calendar().month_of(SOME[0].played_at):%Y-%m}-20T08:00:00Z")
+    topic.publish(*others)
+    last = bounded(topic, tmp_path)
+    assert oracle.of_rows(last.snapshots) == oracle.top_tens(others)

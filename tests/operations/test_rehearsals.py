@@ -24,6 +24,8 @@ from pipelines import forget, query, rebuild
 from pipelines.archive import Archive
 from pipelines.tables import play_schema
 from pipelines.warehouse.local import LocalWarehouse
+from producer.logins.grants import Grant
+from producer.logins.stores import FileStore
 from tests import oracle
 from tests.builders import plays
 from tests.operations.runs import PATIENCE, bounded, process, wait_for, waiting
@@ -232,8 +234,6 @@ def test_rotate_secrets(tmp_path: Path) -> None:
         assert new != old
         poll = ("poll", "--once", f"--archive={tmp_path / 'archive'}", f"--state={tmp_path / 'state'}")
         assert run(*poll)[0] == 0
-        # Where "Forget a person" says that the producer's memory of an account is.
-        assert (tmp_path / "state" / "cursors" / f"{spotify.account_id}.json").exists()
         # The app's secret is another one from now on.
         accounts.client_secret = "rotated"
         code, said = run(*poll)
@@ -243,17 +243,39 @@ def test_rotate_secrets(tmp_path: Path) -> None:
 
 
 def test_forget_a_person(topic: Topic, tmp_path: Path) -> None:
-    hers = plays("xyzzy", user_id="another")
-    topic.publish(*SOME, *hers)
-    bounded(topic, tmp_path)
-    forgetting = ["--user=another", *places(tmp_path)]
-    assert forget.main([*forgetting, "--dry_run"]) == 0
-    assert forget.main(forgetting) == 0
-    for _ in range(2):
-        seen = bounded(topic, tmp_path)
-        assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
-        assert {row["user_id"] for row in seen.play_events} == {"me"} == {p.user_id for p in seen.archived}
-    assert b"another" not in b"".join(path.read_bytes() for path in (tmp_path / "archive").rglob("*.avro"))
+    def run(*arguments: str) -> tuple[int, str]:
+        kept = [f"--logins={tmp_path / 'logins'}", f"--state={tmp_path / 'state'}"]
+        command = [sys.executable, "-m", "producer", *arguments, *kept]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    poll = ["poll", "--once", f"--topic={topic.topic}"]
+    with SpotifyServer(Listener(7).listens) as spotify:
+        accounts, her = spotify.accounts, spotify.account_id
+        environment = os.environ | {
+            "SPOTIFY_CLIENT_ID": accounts.client_id, "SPOTIFY_CLIENT_SECRET": accounts.client_secret,
+            "SPOTIFY_API_URL": spotify.url, "SPOTIFY_ACCOUNTS_URL": spotify.url,
+        }  # fmt: skip
+        FileStore(tmp_path / "logins").save(Grant(her, accounts.refresh_token, datetime.now(UTC)))
+        assert run(*poll)[0] == 0
+        topic.publish(*SOME)
+        assert her in {p.user_id for p in bounded(topic, tmp_path).archived}
+
+        logout = ["logout", f"--account={her}"]
+        assert "removed" in run(*logout, "--dry-run")[1]
+        assert run(*logout)[0] == 0
+        forgetting = [f"--user={her}", *places(tmp_path)]
+        assert forget.main([*forgetting, "--dry_run"]) == 0
+        assert forget.main(forgetting) == 0
+        for _ in range(2):
+            assert "no account has logged in" in run(*poll)[1]
+            seen = bounded(topic, tmp_path)
+            assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
+            assert {row["user_id"] for row in seen.play_events} == {"me"} == {p.user_id for p in seen.archived}
+        assert f"there is nothing of {her} in " in run(*logout)[1]
+    for path in tmp_path.rglob("*"):
+        assert her not in path.name
+        assert path.is_dir() or her.encode() not in path.read_bytes()
 
 
 def test_restore_a_month(tmp_path: Path) -> None:

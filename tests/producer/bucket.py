@@ -92,6 +92,14 @@ def _handler(bucket: Bucket) -> type[BaseHTTPRequestHandler]:
                 return self._json(412, {"error": {"code": 412, "message": "conditionNotMet"}})
             return self._json(200, made)
 
+        def do_DELETE(self) -> None:
+            parts = urlsplit(self.path)
+            name, generation = unquote(parts.path.rpartition("/o/")[2]), int(parse_qs(parts.query)["generation"][0])
+            is_there = bucket.objects.get(name, (0, b""))[0] == generation
+            if is_there:
+                del bucket.objects[name]
+            self._send(204 if is_there else 404, b"")
+
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
             """Say nothing."""
 

@@ -33,6 +33,7 @@ class SecretManager:
             "AccessSecretVersion": (self.access, sm.AccessSecretVersionRequest),
             "ListSecretVersions": (self.list_versions, sm.ListSecretVersionsRequest),
             "DestroySecretVersion": (self.destroy, sm.DestroySecretVersionRequest),
+            "DeleteSecret": (self.delete, sm.DeleteSecretRequest),
         }
         handlers = {name: self._handler(name, method, request) for name, (method, request) in methods.items()}
         service = "google.cloud.secretmanager.v1.SecretManagerService"
@@ -88,6 +89,11 @@ class SecretManager:
         self._versions(secret)[int(number) - 1] = None
         return sm.SecretVersion(name=request.name)
 
+    def delete(self, request: Any) -> Any:
+        self._versions(request.name)
+        del self.secrets[request.name], self.versions[request.name]
+        return empty_pb2.Empty()
+
     def _versions(self, secret: str) -> list[bytes | None]:
         if secret not in self.versions:
             raise RefusedError(grpc.StatusCode.NOT_FOUND)
@@ -106,7 +112,9 @@ class SecretManager:
         return grpc.unary_unary_rpc_method_handler(
             handle,
             request_deserializer=request.deserialize,
-            response_serializer=lambda answer: type(answer).serialize(answer),
+            response_serializer=lambda answer: (
+                answer.SerializeToString() if isinstance(answer, empty_pb2.Empty) else type(answer).serialize(answer)
+            ),
         )
 
     def __enter__(self) -> Self:

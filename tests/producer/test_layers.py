@@ -13,7 +13,7 @@ LAYERS = (
     {"errors", "durations", "identity", "private_files", "stopping", "watching"},
     {"logins", "state"},
     {"spotify"},
-    {"login", "polling", "importing"},
+    {"login", "logout", "polling", "importing"},
     {"doctor"},
 )
 

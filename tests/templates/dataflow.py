@@ -96,7 +96,7 @@ def _as_wanted(project: str, dataset: str, table: str | None) -> dict[str, Any]:
     """What BigQuery says of a dataset, or of a table that Terraform made."""
     reference = {"projectId": project, "datasetId": dataset}
     if table is None:
-        return {"datasetReference": reference}
+        return {"datasetReference": reference, "labels": {"time_zone": "europe-paris"}}
     columns = {"schema": {"fields": table_schema(table)}}
     return {"tableReference": reference | {"tableId": table}, **columns, **table_layout(table)}
 

@@ -1,0 +1,51 @@
+"""What the state holds of an account, and how it goes for good."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from pipelines.storage import storage_of
+from producer import private_files
+from producer.private_files import damaged
+from producer.state.cursor import FOLDER, name_of
+from producer.state.documents import is_bucket, rejected_of
+
+_REMEDY = "remove it, and run the same command again"
+
+
+def traces(state: str, account_id: str) -> list[str]:
+    """Paths of its cursor and of its items that could not be read; in a bucket of their older versions too.
+
+    Raises StateError and StorageError.
+    """
+    rejected = _every_version(rejected_of(state), ".json")
+    return _cursors(state.rstrip("/"), account_id) + [path for path in rejected if _user_of(path) == account_id]
+
+
+def remove(path: str) -> None:
+    """Remove what a path of ``traces`` is, so that no version of it is left. Raises StateError and StorageError."""
+    if is_bucket(path):
+        storage_of(path).remove(path)
+    else:
+        private_files.remove(Path(path))
+
+
+def _cursors(root: str, account_id: str) -> list[str]:
+    name = name_of(account_id)
+    if is_bucket(root):
+        return _every_version(f"{root}/{FOLDER}", name.removeprefix(FOLDER))
+    path = Path(root) / name
+    return [str(path)] if private_files.traces(path) else []
+
+
+def _every_version(folder: str, suffix: str) -> list[str]:
+    storage = storage_of(folder)
+    return storage.files(folder, suffix) + storage.older_versions(folder, suffix)
+
+
+def _user_of(path: str) -> Any:
+    try:
+        return orjson.loads(storage_of(path).read(path))["user_id"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        raise damaged(path, remedy=_REMEDY) from None
