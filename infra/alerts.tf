@@ -7,7 +7,8 @@ locals {
 
   poll_log = "resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"poll\" AND jsonPayload.event=\"poll\""
 
-  # Found in the line that the producer logs of each poll of an account; docs/producer.md lists its fields.
+  # The first four are found in the line that the producer logs of each poll of an account; docs/producer.md lists its
+  # fields. The last one is what pipelines/warehouse/bigquery_io.py says in a Cloud Run job and on a worker of Dataflow.
   log_alerts = {
     producer_fails = {
       title    = "The producer fails"
@@ -41,13 +42,24 @@ locals {
       filter   = "${local.poll_log} AND jsonPayload.plays_rejected>0"
       repeat   = "86400s"
     }
+    rejects = {
+      title    = "Rejects"
+      what     = "Rows came into the table rejected, with the reason beside each."
+      section  = "rejects"
+      severity = "WARNING"
+      filter   = "(resource.type=\"cloud_run_job\" AND textPayload:\"${local.rejects_line}\") OR (resource.type=\"dataflow_step\" AND jsonPayload.message:\"${local.rejects_line}\")"
+      repeat   = "86400s"
+    }
   }
+
+  rejects_line = "went to the table rejected"
 
   of_stream = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.stream.name}\""
   job_runs  = "resource.type=\"cloud_run_job\" AND metric.type=\"run.googleapis.com/job/completed_execution_count\""
   dataflow  = "resource.type=\"dataflow_job\" AND resource.labels.job_name=\"stream\""
 
-  # above: the metric is over the threshold for so long. aligner and reducer make one number of it every period.
+  # above, or below: the metric is over the threshold, or under it, for so long. aligner and reducer make one number of it
+  # every period.
   metric_alerts = merge(
     {
       data_is_old = {
@@ -74,17 +86,18 @@ locals {
         aligner   = "ALIGN_MAX"
         has_image = false
       }
-      rejects = {
-        title     = "Rejects"
-        what      = "Rows came into the table rejected, with the reason beside each."
-        section   = "rejects"
-        severity  = "WARNING"
-        filter    = "resource.type=\"bigquery_dataset\" AND resource.labels.dataset_id=\"${var.dataset}\" AND metric.type=\"bigquery.googleapis.com/storage/uploaded_row_count\" AND metric.labels.table=\"rejected\""
-        above     = 0
-        duration  = "0s"
+      # No absence condition: that would wait for a first poll that went well. Missing data counts as too little here.
+      producer_silent = {
+        title     = "The producer is silent"
+        what      = "For an hour no account was polled well: the scheduler, the job or Spotify does not work."
+        section   = "the-producer-fails"
+        severity  = "CRITICAL"
+        filter    = "resource.type=\"cloud_run_job\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.polls.name}\""
+        below     = 1
+        duration  = "60s"
         period    = "3600s"
         aligner   = "ALIGN_SUM"
-        has_image = false
+        has_image = true
       }
       rebuild_fails = {
         title     = "The nightly rebuild fails"
@@ -152,30 +165,17 @@ locals {
     },
   )
 
-  absence_alerts = merge(
-    {
-      producer_silent = {
-        title    = "The producer is silent"
-        what     = "For an hour no account was polled well: the scheduler, the job or Spotify does not work."
-        section  = "the-producer-fails"
-        severity = "CRITICAL"
-        filter   = "resource.type=\"cloud_run_job\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.polls.name}\""
-        duration = "3600s"
-        aligner  = "ALIGN_SUM"
-      }
-    },
-    local.is_stream ? {
-      stream_stopped = {
-        title    = "The stream does not run"
-        what     = "Dataflow says nothing of the job for a quarter of an hour. Messages wait, and none is lost for seven days."
-        section  = "cancel-and-come-back"
-        severity = "CRITICAL"
-        filter   = "${local.dataflow} AND metric.type=\"dataflow.googleapis.com/job/system_lag\""
-        duration = "900s"
-        aligner  = "ALIGN_MAX"
-      }
-    } : {},
-  )
+  absence_alerts = local.is_stream ? {
+    stream_stopped = {
+      title    = "The stream does not run"
+      what     = "Dataflow says nothing of the job for a quarter of an hour. Messages wait, and none is lost for seven days."
+      section  = "cancel-and-come-back"
+      severity = "CRITICAL"
+      filter   = "${local.dataflow} AND metric.type=\"dataflow.googleapis.com/job/system_lag\""
+      duration = "900s"
+      aligner  = "ALIGN_MAX"
+    }
+  } : {}
 }
 
 resource "google_monitoring_notification_channel" "email" {
@@ -186,7 +186,7 @@ resource "google_monitoring_notification_channel" "email" {
   depends_on = [google_project_service.api]
 }
 
-# Polls that went well. There is no alert on a log line that does not come, but on a metric that does not.
+# Polls that went well. There is no alert on a log line that does not come, but on a metric that stays at nothing.
 resource "google_logging_metric" "polls" {
   name        = "heavy-rotation-polls"
   description = "Polls of an account that went well."
@@ -213,14 +213,14 @@ resource "google_monitoring_alert_policy" "log" {
 
     condition_matched_log {
       filter           = each.value.filter
-      label_extractors = { account = "EXTRACT(labels.account)" }
+      label_extractors = startswith(each.value.filter, local.poll_log) ? { account = "EXTRACT(labels.account)" } : null
     }
   }
 
   documentation {
     subject   = "Heavy Rotation: ${each.value.title}"
     mime_type = "text/markdown"
-    content   = "$${log.extracted_label.account}: ${each.value.what}\n\nWhat to do: ${var.runbook}#${each.value.section}"
+    content   = "${startswith(each.value.filter, local.poll_log) ? "$${log.extracted_label.account}: " : ""}${each.value.what}\n\nWhat to do: ${var.runbook}#${each.value.section}"
   }
 
   alert_strategy {
@@ -244,10 +244,11 @@ resource "google_monitoring_alert_policy" "metric" {
     display_name = each.value.title
 
     condition_threshold {
-      filter          = each.value.filter
-      comparison      = "COMPARISON_GT"
-      threshold_value = each.value.above
-      duration        = each.value.duration
+      filter                  = each.value.filter
+      comparison              = can(each.value.below) ? "COMPARISON_LT" : "COMPARISON_GT"
+      threshold_value         = can(each.value.below) ? each.value.below : each.value.above
+      duration                = each.value.duration
+      evaluation_missing_data = can(each.value.below) ? "EVALUATION_MISSING_DATA_ACTIVE" : null
 
       aggregations {
         alignment_period     = each.value.period

@@ -2,13 +2,14 @@ locals {
   is_stream = var.size == "stream"
   # Before the image is built there is nothing to run, and nothing to watch.
   has_image = var.image_tag != null
-  labels    = { application = "heavy-rotation", size = var.size }
+  labels    = { application = "heavy-rotation" }
 
   apis = toset(concat(
     [
       "artifactregistry.googleapis.com",
       "bigquery.googleapis.com",
       "cloudbuild.googleapis.com",
+      "cloudresourcemanager.googleapis.com",
       "cloudscheduler.googleapis.com",
       "iam.googleapis.com",
       "logging.googleapis.com",
@@ -16,6 +17,7 @@ locals {
       "pubsub.googleapis.com",
       "run.googleapis.com",
       "secretmanager.googleapis.com",
+      "serviceusage.googleapis.com",
       "storage.googleapis.com",
     ],
     local.is_stream ? ["compute.googleapis.com", "dataflow.googleapis.com"] : [],

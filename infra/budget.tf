@@ -1,3 +1,13 @@
+resource "google_monitoring_notification_channel" "budget" {
+  count = var.billing_account == null || var.budget_email == null ? 0 : 1
+
+  display_name = "Heavy Rotation: the budget's e-mail"
+  type         = "email"
+  labels       = { email_address = var.budget_email }
+
+  depends_on = [google_project_service.api]
+}
+
 resource "google_billing_budget" "this" {
   count = var.billing_account == null ? 0 : 1
 
@@ -31,7 +41,10 @@ resource "google_billing_budget" "this" {
 
   # E-mail only: a budget's messages to a topic are a report several times a day, whatever was spent.
   all_updates_rule {
-    monitoring_notification_channels = [google_monitoring_notification_channel.email.id]
+    monitoring_notification_channels = concat(
+      [google_monitoring_notification_channel.email.id],
+      google_monitoring_notification_channel.budget[*].id,
+    )
   }
 
   depends_on = [google_project_service.api]

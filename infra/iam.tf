@@ -31,8 +31,19 @@ locals {
     rebuild_temp    = { folder = "temp", account = "rebuild", role = "roles/storage.objectUser" }
   }
 
-  pubsub_agent     = "serviceAccount:service-${local.project_number}@gcp-sa-pubsub.iam.gserviceaccount.com"
   monitoring_agent = "serviceAccount:service-${local.project_number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
+}
+
+# Accounts of Google's services. Google makes them when a service is first used, which is too late for the first apply:
+# Pub/Sub's moves dead letters, and with a key of one's own (kms.tf) others use the key.
+resource "google_project_service_identity" "this" {
+  provider = google-beta
+  for_each = toset(concat(["pubsub.googleapis.com"], local.key_identities))
+
+  project = var.project_id
+  service = each.key
+
+  depends_on = [google_project_service.api]
 }
 
 resource "google_service_account" "this" {
@@ -63,13 +74,13 @@ resource "google_pubsub_subscription_iam_member" "reader" {
 resource "google_pubsub_topic_iam_member" "dead_letters_in" {
   topic  = google_pubsub_topic.dead_letter.id
   role   = "roles/pubsub.publisher"
-  member = local.pubsub_agent
+  member = google_project_service_identity.this["pubsub.googleapis.com"].member
 }
 
 resource "google_pubsub_subscription_iam_member" "dead_letters_out" {
   subscription = google_pubsub_subscription.stream.id
   role         = "roles/pubsub.subscriber"
-  member       = local.pubsub_agent
+  member       = google_project_service_identity.this["pubsub.googleapis.com"].member
 }
 
 resource "google_storage_managed_folder_iam_member" "this" {
@@ -159,6 +170,7 @@ resource "google_project_iam_custom_role" "launches" {
 }
 
 resource "google_project_iam_member" "stream_launches" {
+  # The role above.
   count = local.is_stream ? 1 : 0
 
   project = var.project_id
@@ -167,6 +179,8 @@ resource "google_project_iam_member" "stream_launches" {
 }
 
 resource "google_project_iam_member" "stream_works" {
+  # A worker takes its work from Dataflow, logs and is counted, all in the project. Google's role for that lets it read
+  # and create objects in every bucket of the project too: where that is too much, give this a project of its own.
   count = local.is_stream ? 1 : 0
 
   project = var.project_id
@@ -186,6 +200,7 @@ resource "google_project_iam_custom_role" "lists_secrets" {
 }
 
 resource "google_project_iam_member" "producer_lists_logins" {
+  # The role above.
   project = var.project_id
   role    = google_project_iam_custom_role.lists_secrets.id
   member  = local.members["producer"]

@@ -15,22 +15,11 @@ locals {
     } : {},
     var.slack ? { workflows = google_project_service_identity.this["workflows.googleapis.com"].member } : {},
   )
-  identities = var.kms_key_name == null ? [] : concat(
-    ["artifactregistry.googleapis.com", "pubsub.googleapis.com", "run.googleapis.com", "secretmanager.googleapis.com"],
+  key_identities = var.kms_key_name == null ? [] : concat(
+    ["artifactregistry.googleapis.com", "run.googleapis.com", "secretmanager.googleapis.com"],
     local.is_stream ? ["dataflow.googleapis.com"] : [],
     var.slack ? ["workflows.googleapis.com"] : [],
   )
-}
-
-# Google makes these accounts when a service is first used, which is too late for the first apply.
-resource "google_project_service_identity" "this" {
-  provider = google-beta
-  for_each = toset(local.identities)
-
-  project = var.project_id
-  service = each.key
-
-  depends_on = [google_project_service.api]
 }
 
 data "google_storage_project_service_account" "this" {

@@ -14,14 +14,16 @@ output "next_steps" {
     [
       "# 3. A login for each account:",
       local.login,
-      "# 4. What runs it:",
-      "terraform -chdir=infra apply -var=image_tag=v1",
+      "# 4. What runs it: image_tag = \"v1\" in infra/terraform.tfvars, so that every apply knows it; then:",
+      "terraform -chdir=infra apply",
+      local.poll_now,
     ],
   ))
 }
 
 locals {
-  login = "SPOTIFY_CLIENT_SECRET_NAME=projects/${var.project_id}/secrets/${local.app_secret} python -m producer login --logins=${local.logins}"
+  poll_now = "gcloud run jobs execute poll --project=${var.project_id} --region=${var.region} --wait"
+  login    = "SPOTIFY_CLIENT_SECRET_NAME=projects/${var.project_id}/secrets/${local.app_secret} python -m producer login --logins=${local.logins}"
 }
 
 output "login" {
@@ -31,7 +33,7 @@ output "login" {
 
 output "poll_now" {
   description = "Runs a poll now, and waits for its end."
-  value       = "gcloud run jobs execute poll --project=${var.project_id} --region=${var.region} --wait"
+  value       = local.poll_now
 }
 
 output "doctor" {
@@ -44,17 +46,19 @@ output "doctor" {
 }
 
 output "launch_stream" {
-  description = "Launches the stream on Dataflow by hand, as size stream does; with --update it takes over from the one that runs."
-  value = join(" ", concat(
+  description = "Size stream: launches by hand the job that Terraform launches; with --update it takes over from the one that runs."
+  value = !local.is_stream || !local.has_image ? null : join(" ", concat(
     [
       "gcloud dataflow flex-template run stream --project=${var.project_id} --region=${var.region}",
-      "--template-file-gcs-location=gs://${google_storage_bucket.this.name}/templates/stream.json",
-      "--service-account-email=heavy-rotation-stream@${var.project_id}.iam.gserviceaccount.com",
+      "--template-file-gcs-location=gs://${google_storage_bucket.this.name}/templates/${var.image_tag}/stream.json",
+      "--service-account-email=${local.emails["stream"]}",
       "--subnetwork=regions/${var.region}/subnetworks/heavy-rotation --disable-public-ips --enable-streaming-engine",
       "--worker-machine-type=${var.stream_machine_type} --num-workers=1 --max-workers=${var.stream_max_workers}",
-      "--additional-experiments=use_runner_v2",
+      "--launcher-machine-type=e2-medium --additional-experiments=use_runner_v2",
+      "--additional-user-labels=${join(",", [for name, value in local.labels : "${name}=${value}"])}",
       "--staging-location=gs://${google_storage_bucket.this.name}/staging --temp-location=gs://${google_storage_bucket.this.name}/temp",
     ],
+    [for key in var.kms_key_name[*] : "--dataflow-kms-key=${key}"],
     [for name, value in merge(local.stream_options, { bigquery_write_method = var.bigquery_write_method }) : "--parameters=${name}=${value}"],
   ))
 }

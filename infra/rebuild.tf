@@ -1,5 +1,5 @@
 # The months that got plays after the stream had closed them: mostly none, and then a few seconds of one container. A
-# Dataflow job would spend minutes on starting machines. Everything anew is for templates/rebuild.json (docs/operations.md).
+# Dataflow job would spend minutes on starting machines. Everything anew is for the template (docs/operations.md).
 locals {
   rebuild_options = {
     archive       = local.archive

@@ -47,15 +47,39 @@ resource "google_storage_bucket" "this" {
     }
   }
 
-  # What jobs that failed left behind.
+  # Plays that a rebuild was about to load, and ended without removing. Nothing there is read for longer than a day.
   lifecycle_rule {
     action {
       type = "Delete"
     }
     condition {
-      age            = 14
-      matches_prefix = ["temp/", "staging/"]
+      age            = 1
+      matches_prefix = ["temp/rebuild-"]
       with_state     = "LIVE"
+    }
+  }
+
+  # Rows on their way to BigQuery wait here until it takes them, and the sources of builds. What a job was launched from,
+  # the rest of staging/, it needs for as long as it runs.
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 7
+      matches_prefix = ["temp/", "staging/source/"]
+      with_state     = "LIVE"
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      days_since_noncurrent_time = 1
+      matches_prefix             = ["temp/", "staging/source/"]
+      with_state                 = "ARCHIVED"
     }
   }
 

@@ -5,7 +5,7 @@ resource "google_dataflow_flex_template_job" "stream" {
 
   name                    = "stream"
   region                  = var.region
-  container_spec_gcs_path = "gs://${google_storage_bucket.this.name}/templates/stream.json"
+  container_spec_gcs_path = "gs://${google_storage_bucket.this.name}/templates/${var.image_tag}/stream.json"
   sdk_container_image     = local.image
 
   parameters = merge(local.stream_options, { bigquery_write_method = var.bigquery_write_method })
@@ -26,8 +26,9 @@ resource "google_dataflow_flex_template_job" "stream" {
   temp_location         = "gs://${google_storage_bucket.this.name}/temp"
 
   # What was read is finished. The next job takes the months up from the archive.
-  on_delete = "drain"
-  labels    = local.labels
+  on_delete              = "drain"
+  labels                 = local.labels
+  transform_name_mapping = var.renamed_steps
 
   depends_on = [
     google_artifact_registry_repository_iam_member.stream_pulls,

@@ -109,6 +109,17 @@ variable "billing_account" {
   }
 }
 
+variable "budget_email" {
+  description = "Another address that the budget tells, such as that of a Slack channel. Null tells alert_email only."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.budget_email == null || can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", var.budget_email))
+    error_message = "This is an e-mail address."
+  }
+}
+
 variable "monthly_budget" {
   description = "What a month may cost before an alert, in whole units of the billing account's currency. A budget stops nothing."
   type        = number
@@ -164,7 +175,7 @@ variable "delivery_attempts" {
 }
 
 variable "noncurrent_days" {
-  description = "How long the bucket keeps what was deleted or replaced: so long can a mistake be taken back, and so long does what was forgotten linger."
+  description = "How long the bucket keeps what was deleted or replaced: so long can a mistake be taken back. What `forget` removes does not wait for that."
   type        = number
   default     = 30
   nullable    = false
@@ -226,6 +237,18 @@ variable "stream_max_workers" {
   validation {
     condition     = var.stream_max_workers >= 1 && var.stream_max_workers <= 100
     error_message = "From 1 to 100 workers."
+  }
+}
+
+variable "renamed_steps" {
+  description = "Size stream: steps that have another name in this version than in the one that runs, { \"Old name\" = \"New name\" }, for the one apply that replaces it."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for old, new in var.renamed_steps : old != new])
+    error_message = "A step that keeps its name is not renamed."
   }
 }
 

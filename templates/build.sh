@@ -8,7 +8,8 @@ usage: templates/build.sh --project=P --region=R --bucket=B [--tag=T] [--service
 
 Builds the image in Cloud Build, pushes it to Artifact Registry as
   R-docker.pkg.dev/P/heavy-rotation/pipelines:T
-and writes the templates gs://B/templates/stream.json and gs://B/templates/rebuild.json, which name it.
+and writes the templates gs://B/templates/T/stream.json and gs://B/templates/T/rebuild.json, which name it.
+Those of other tags stay as they are, and so does what runs.
 
   --project=P              the Google Cloud project (or $PROJECT)
   --region=R               where the repository heavy-rotation is, such as europe-west1 (or $REGION)
@@ -59,7 +60,7 @@ run gcloud builds submit . --project="$project" --config=templates/cloudbuild.ya
   ${account:+--service-account="projects/$project/serviceAccounts/$account"} \
   ${account:+--gcs-source-staging-dir="gs://$bucket/staging/source"}
 for template in stream rebuild; do
-  run gcloud dataflow flex-template build "gs://$bucket/templates/$template.json" --project="$project" \
+  run gcloud dataflow flex-template build "gs://$bucket/templates/$tag/$template.json" --project="$project" \
     --image="$image" --sdk-language=PYTHON --metadata-file="templates/${template}_metadata.json"
 done
-echo "# Built. What runs it: terraform -chdir=infra apply -var=image_tag=$tag"
+echo "# Built. What runs it: image_tag = \"$tag\" in infra/terraform.tfvars, then terraform -chdir=infra apply"

@@ -77,6 +77,16 @@ def _run(line: str, folder: Path) -> None:
     assert process.returncode == 0, said
 
 
+def test_the_cloud_s_commands_are_the_runbook_s() -> None:
+    """Nobody runs them here; the runbook's are held to gcloud and to Terraform."""
+    section = README.partition("\n## On Google Cloud\n")[2].partition("\n## ")[0]
+    lines = [line.partition(" #")[0].strip() for line in section.splitlines() if line.startswith("    ")]
+    parts = [part for line in lines for part in line.split(" && ")]
+    assert len(parts) > 10
+    runbook = " ".join((ROOT / "docs" / "operations.md").read_text(encoding="utf-8").split())
+    assert [part for part in parts if part not in runbook] == []
+
+
 def test_the_options_are_those_of_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
     told = set(re.findall(r"^\| `(--\w+)` \|", README, re.MULTILINE))
     there: set[str] = set()

@@ -6,4 +6,6 @@ image_tag       = "v1"
 slack           = true
 raw_plays       = true
 billing_account = "012345-6789AB-CDEF01"
+budget_email    = "channel@example.slack.com"
+renamed_steps   = { "Old name" = "New name" }
 kms_key_name    = "projects/my-project/locations/europe-west1/keyRings/heavy-rotation/cryptoKeys/plays"

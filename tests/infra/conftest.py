@@ -20,6 +20,8 @@ EVERYTHING = {
     "slack": "true",
     "raw_plays": "true",
     "billing_account": "012345-6789AB-CDEF01",
+    "budget_email": "channel@example.slack.com",
+    "renamed_steps": '{"Old name" = "New name"}',
     "kms_key_name": "projects/my-project/locations/europe-west1/keyRings/r/cryptoKeys/k",
 }
 
@@ -36,6 +38,27 @@ class Planned:
         self.resources: dict[str, dict[str, Any]] = {
             resource["address"]: resource["values"] for resource in plan["planned_values"]["root_module"]["resources"]
         }
+
+        self.providers: dict[str, Any] = plan["configuration"]["provider_config"]
+        self._configured: dict[str, Any] = {
+            resource["address"]: resource.get("expressions", {})
+            for resource in plan["configuration"]["root_module"]["resources"]
+        }
+
+    def refers(self, address: str, *path: str | int) -> str:
+        """What an argument, whose value only Google knows, refers to: the address of another one's attribute."""
+        return str(self._references(address, path)[0])
+
+    def referred(self, address: str, *path: str | int) -> set[str]:
+        """All that it refers to."""
+        return set(self._references(address, path))
+
+    def _references(self, address: str, path: tuple[str | int, ...]) -> list[str]:
+        found: Any = self._configured[address]
+        for step in path:
+            found = found[step]
+        references: list[str] = found["references"]
+        return references
 
     def all(self, kind: str) -> dict[str, dict[str, Any]]:
         """The resources of a type, by address."""

@@ -33,7 +33,7 @@ def test_infra_as_it_is(copy: Path) -> None:
         ("stream.tf", "container_spec_gcs_path =", "container_spec_path     =", "container_spec_path"),
         ("pubsub.tf", "google_pubsub_topic.dead_letter.id", "google_pubsub_topic.dead.id", '"dead"'),
         ("pubsub.tf", "google_pubsub_topic.dead_letter.id", "google_pubsub_topic.dead_letter.path", '"path"'),
-        ("alerts.tf", 'comparison      = "COMPARISON_GT"', 'comparison      = "GREATER"', "COMPARISON_GE"),
+        ("budget.tf", '"FORECASTED_SPEND"', '"FORECAST_SPEND"', "CURRENT_SPEND"),
         ("budget.tf", "threshold_percent = 0.5", 'threshold_percent = "half"', "threshold_percent"),
         ("budget.tf", '"google_billing_budget" "this"', '"google_billing_budgets" "this"', "google_billing_budgets"),
     ],

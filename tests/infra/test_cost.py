@@ -26,6 +26,13 @@ def test_the_runbook_has_the_tables_of_today(cost: ModuleType) -> None:
     assert cost.report() in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
+def test_the_readme_has_the_sums(cost: ModuleType) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert round(cost._total(cost.Shape("small", 1))) == 2
+    assert "about two dollars a month (size `small`" in readme
+    assert f"or {cost._total(cost.Shape('stream', 1, gib=0.5)):.0f} with\nDataflow" in readme
+
+
 @pytest.mark.parametrize("size", ["small", "stream"])
 def test_it_counts_the_conditions_that_there_are(cost: ModuleType, plan: Plan, size: str) -> None:
     alerts = plan(size=size, **EVERYTHING).all("google_monitoring_alert_policy")

@@ -29,7 +29,7 @@ def commands(*arguments: str, **environment: str) -> list[list[str]]:
     ran = build(*arguments, "--dry-run", **environment)
     assert (ran.returncode, ran.stderr) == (0, "")
     *lines, last = ran.stdout.splitlines()
-    assert last.startswith("# Built. What runs it: terraform -chdir=infra apply -var=image_tag=")
+    assert re.fullmatch(r'# Built\. .*: image_tag = "\S+" in infra/terraform.tfvars, then terraform .* apply', last)
     return [shlex.split(line) for line in lines]
 
 
@@ -48,10 +48,20 @@ def test_it_builds_the_image_and_both_templates() -> None:
     ]  # fmt: skip
     for name, command in (("stream", stream), ("rebuild", rebuild)):
         assert command == [
-            "gcloud", "dataflow", "flex-template", "build", f"gs://my-bucket/templates/{name}.json",
+            "gcloud", "dataflow", "flex-template", "build", f"gs://my-bucket/templates/1.0/{name}.json",
             "--project=my-project", f"--image={IMAGE}", "--sdk-language=PYTHON",
             f"--metadata-file=templates/{name}_metadata.json",
         ]  # fmt: skip
+
+
+def test_one_tag_touches_nothing_of_another() -> None:
+    """So that what runs can go back to it, and a launch of it finds the image that it was made for."""
+    one, other = (
+        {word for line in commands(*PLACES, f"--tag={tag}") for word in line if "pipelines:" in word or "gs://" in word}
+        for tag in ("a1", "b2")
+    )
+    assert len(one) == 4  # the image, as two commands name it, and two files
+    assert not one & other
 
 
 def test_the_environment_can_say_it_too() -> None:

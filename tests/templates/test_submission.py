@@ -30,32 +30,13 @@ from tests.builders import play
 from tests.pubsub_hosts import free_port
 from tests.templates.dataflow import JOB_ID, Dataflow, Pipeline, credentials, job_of, steps
 from tests.templates.image import Image, stages
+from tests.templates.launcher import BUCKET, IMAGE, JOB, OPTIONS, PARAMETERS
 
 pytestmark = pytest.mark.xdist_group("image")
 
 GOLDEN = Path(__file__).parent / "golden"
-IMAGE = "europe-west1-docker.pkg.dev/my-project/heavy-rotation/pipelines:v1"
-JOB_OBJECT = "gs://bucket/staging/template_launches/2026-11-21/job_object"
-PLACES = ["--archive=gs://bucket/archive", "--warehouse=bigquery://my-project.heavy_rotation"]
-SUBSCRIPTION = "--subscription=projects/my-project/subscriptions/plays-stream"
-LAUNCHER_ACCOUNT = "heavy-rotation-stream@my-project.iam.gserviceaccount.com"
-# What the launcher of a Flex template passes on, from infra/stream.tf, in its order.
-LAUNCHER = [
-    "--experiments=use_runner_v2",
-    "--enable_streaming_engine",
-    '--labels={"app": "heavy-rotation"}',
-    "--machine_type=e2-standard-2",
-    "--max_num_workers=3",
-    "--no_use_public_ips",
-    "--num_workers=1",
-    "--project=my-project",
-    "--region=europe-west1",
-    "--runner=DataflowRunner",
-    f"--service_account_email={LAUNCHER_ACCOUNT}",
-    "--staging_location=gs://bucket/staging",
-    "--subnetwork=regions/europe-west1/subnetworks/heavy-rotation",
-    "--temp_location=gs://bucket/temp",
-]
+JOB_OBJECT = f"gs://{BUCKET}/staging/template_launches/2026-11-21/job_object"
+PLACES = [f"--{name}={JOB['parameters'][name]}" for name in ("archive", "warehouse")]
 
 
 @dataclass
@@ -95,7 +76,7 @@ class Cloud:
         main = stages()[-1].environment["FLEX_TEMPLATE_PYTHON_PY_FILE"]
         ran = self.image.run(
             f"{self.image.folder}{main}",
-            *LAUNCHER,
+            *OPTIONS,
             f"--job_name={name}",
             f"--dataflow_endpoint={self.dataflow.url}",
             "--no_auth",
@@ -110,8 +91,8 @@ class Cloud:
         new = {blob.name: blob for blob in self.bucket.list_blobs() if blob.name not in before}
         staged = [blob for path, blob in new.items() if path.endswith("/pipeline.pb")]
         job: dict[str, Any] = self.dataflow.jobs[-1] if self.dataflow.jobs else {}
-        if JOB_OBJECT.removeprefix("gs://bucket/") in new:
-            blob = new[JOB_OBJECT.removeprefix("gs://bucket/")]
+        if JOB_OBJECT.removeprefix(f"gs://{BUCKET}/") in new:
+            blob = new[JOB_OBJECT.removeprefix(f"gs://{BUCKET}/")]
             job = job_of(blob.download_as_bytes())
             blob.delete()
         pipeline = Pipeline.FromString(staged[0].download_as_bytes()) if staged else Pipeline()
@@ -123,16 +104,22 @@ def cloud(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cl
     port = free_port()
     host = f"http://127.0.0.1:{port}"
     with (
-        create_server("127.0.0.1", port, in_memory=True, default_bucket="bucket"),
+        create_server("127.0.0.1", port, in_memory=True, default_bucket=BUCKET),
         Dataflow() as dataflow,
         closing(Client("p", AnonymousCredentials(), client_options={"api_endpoint": host})) as client,
     ):
-        yield Cloud(image, tmp_path_factory.mktemp("cloud"), dataflow, client.bucket("bucket"), host)
+        yield Cloud(image, tmp_path_factory.mktemp("cloud"), dataflow, client.bucket(BUCKET), host)
 
 
 @pytest.fixture(scope="module")
 def stream(cloud: Cloud) -> Launched:
-    return cloud.launch(SUBSCRIPTION, *PLACES, f"--template_location={JOB_OBJECT}")
+    return cloud.launch(*PARAMETERS, f"--template_location={JOB_OBJECT}")
+
+
+@pytest.fixture(scope="module")
+def stream_file_loads(cloud: Cloud) -> Launched:
+    """The same, where rows come by load jobs: the last word for an option counts."""
+    return cloud.launch(*PARAMETERS, "--bigquery_write_method=FILE_LOADS", f"--template_location={JOB_OBJECT}")
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +141,7 @@ def test_the_launcher_leaves_the_description_and_ends(cloud: Cloud, stream: Laun
 def test_the_job(stream: Launched) -> None:
     assert stream.job["name"] == "stream"
     assert stream.job["type"] == "JOB_TYPE_STREAMING"
-    assert stream.job["labels"] == {"app": "heavy-rotation"}
+    assert stream.job["labels"] == JOB["labels"]
     assert "replaceJobId" not in stream.job
 
 
@@ -168,12 +155,13 @@ def test_the_job_runs_on_streaming_engine_and_runner_v2(stream: Launched) -> Non
 
 def test_the_workers(stream: Launched) -> None:
     workers = stream.workers
-    assert workers["machineType"] == "e2-standard-2"
-    assert workers["numWorkers"] == 1
-    assert workers["autoscalingSettings"] == {"maxNumWorkers": 3}
-    assert workers["subnetwork"] == "regions/europe-west1/subnetworks/heavy-rotation"
-    assert workers["ipConfiguration"] == "WORKER_IP_PRIVATE"
-    assert stream.environment["serviceAccountEmail"] == LAUNCHER_ACCOUNT
+    assert workers["machineType"] == JOB["machine_type"]
+    assert workers["numWorkers"] == JOB["num_workers"]
+    scaling = {"algorithm": "AUTOSCALING_ALGORITHM_BASIC", "maxNumWorkers": JOB["max_workers"]}
+    assert workers["autoscalingSettings"] == scaling  # BASIC is what the API calls THROUGHPUT_BASED
+    assert workers["subnetwork"] == JOB["subnetwork"]
+    assert workers["ipConfiguration"] == JOB["ip_configuration"] == "WORKER_IP_PRIVATE"
+    assert stream.environment["serviceAccountEmail"] == JOB["service_account_email"]
 
 
 def test_the_workers_have_the_launchers_image_without_being_told(stream: Launched) -> None:
@@ -205,7 +193,7 @@ def test_no_worker_needs_what_only_the_launcher_had(stream: Launched) -> None:
 
 
 def test_from_a_terminal_it_is_the_same_job(cloud: Cloud, stream: Launched) -> None:
-    ran = cloud.launch(SUBSCRIPTION, *PLACES)
+    ran = cloud.launch(*PARAMETERS)
     assert ran.code == 0, ran.said
     address = f"https://console.cloud.google.com/dataflow/jobs/europe-west1/{JOB_ID}?project=my-project"
     assert ran.said == f"Dataflow has the job stream: {address}\n"
@@ -225,8 +213,8 @@ def test_the_rebuild_is_a_job_that_ends(rebuild: Launched) -> None:
     assert rebuild.job["type"] == "JOB_TYPE_BATCH"
     assert "use_runner_v2" in rebuild.environment["experiments"]
     assert rebuild.workers["workerHarnessContainerImage"] == IMAGE
-    assert rebuild.workers["machineType"] == "e2-standard-2"
-    assert rebuild.workers["autoscalingSettings"] == {"maxNumWorkers": 3}
+    assert rebuild.workers["machineType"] == JOB["machine_type"]
+    assert rebuild.workers["autoscalingSettings"]["maxNumWorkers"] == JOB["max_workers"]
 
 
 def test_the_rebuild_replaces_months_by_itself(rebuild: Launched) -> None:
@@ -241,13 +229,13 @@ def test_the_rebuild_replaces_months_by_itself(rebuild: Launched) -> None:
 def test_an_update_takes_over_from_the_job_that_runs(cloud: Cloud) -> None:
     cloud.dataflow.running["stream"] = "2026-11-20_00_00_00-1"
     mapping = {"Archive plays/Write file": "Archive plays/Write the file"}
-    ran = cloud.launch(SUBSCRIPTION, *PLACES, "--update", f"--transform_name_mapping={json.dumps(mapping)}")
+    ran = cloud.launch(*PARAMETERS, "--update", f"--transform_name_mapping={json.dumps(mapping)}")
     assert ran.code == 0, ran.said
     assert ran.job["replaceJobId"] == "2026-11-20_00_00_00-1"
     assert ran.job["transformNameMapping"] == mapping
 
 
-@pytest.mark.parametrize("name", ["stream", "rebuild"])
+@pytest.mark.parametrize("name", ["stream", "stream_file_loads", "rebuild"])
 def test_the_steps_names(name: str, request: pytest.FixtureRequest) -> None:
     launched: Launched = request.getfixturevalue(name)
     found = list(steps(launched.pipeline))
@@ -259,7 +247,7 @@ def test_the_steps_names(name: str, request: pytest.FixtureRequest) -> None:
 RENAMED = """A job that takes over (--update) looks for the steps of the one that runs by their names: what a renamed or
 removed step had counted is lost to it, or Dataflow refuses it. If it is meant, write the new names down,
     WRITE_GOLDEN=1 python -m pytest tests/templates/test_submission.py -k names
-and launch once with --transform-name-mappings=OLD=NEW, or drain and start anew (docs/operations.md, Update)."""
+and apply once with renamed_steps, or drain and start anew (docs/operations.md, Update)."""
 
 
 def test_a_renamed_step_is_noticed() -> None:
@@ -284,7 +272,7 @@ def test_no_step_is_named_twice(stream: Launched) -> None:
 def submit(dataflow: Dataflow, emulator: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", emulator)
     monkeypatch.setenv("NO_GCE_CHECK", "true")
-    arguments = [*LAUNCHER, "--job_name=small", f"--dataflow_endpoint={dataflow.url}", "--no_auth"]
+    arguments = [*OPTIONS, "--job_name=small", f"--dataflow_endpoint={dataflow.url}", "--no_auth"]
     options = PipelineOptions(arguments, sdk_container_image=IMAGE)
     pipeline = beam.Pipeline(options=options)
     _ = pipeline | beam.Create([1])

@@ -1,0 +1,172 @@
+"""Who may do what: each right that Terraform gives is written down here too, so that none comes or goes unseen."""
+
+import re
+
+import pytest
+
+from tests.infra.conftest import EVERYTHING, ROOT, Plan
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+INFRA = ROOT / "infra"
+SIZES = ("small", "stream")
+# Each is explained where it is given.
+PROJECT_ROLES = {
+    "small": {
+        ("builder_logs", "roles/logging.logWriter"),
+        ("load_jobs", "roles/bigquery.jobUser"),
+        ("producer_lists_logins", None),  # a role of our own, with one permission
+        ("producer_keeps_logins", "roles/secretmanager.secretAccessor"),
+        ("producer_keeps_logins", "roles/secretmanager.secretVersionManager"),
+        ("slack_starts", "roles/workflows.invoker"),
+    },
+    "stream": {("stream_launches", None), ("stream_works", "roles/dataflow.worker")},
+}
+PROJECT_ROLES["stream"] |= PROJECT_ROLES["small"]
+OWN_ROLES = {
+    "lists_secrets": {"secretmanager.secrets.list"},
+    "launches[0]": {
+        "dataflow.jobs.create", "dataflow.jobs.get", "dataflow.jobs.list", "dataflow.jobs.updateContents",
+        "dataflow.messages.list", "dataflow.metrics.get",
+    },
+}  # fmt: skip
+READER = {"small": "producer", "stream": "stream"}
+# Nobody but who replaces checkpoints, notes and its own state may delete, and nobody below archive/plays.
+FOLDER_ROLES: set[tuple[str, ...]] = {
+    ("archive", "READER", "objectCreator"),
+    ("archive", "READER", "objectViewer"),
+    ("archive", "rebuild", "objectViewer"),
+    ("archive/checkpoints", "READER", "objectUser"),
+    ("archive/rebuilt", "rebuild", "objectUser"),
+    ("staging", "READER", "objectUser"),
+    ("staging", "builder", "objectViewer"),
+    ("state", "producer", "objectUser"),
+    ("temp", "READER", "objectUser"),
+    ("temp", "rebuild", "objectUser"),
+}
+# On single resources, to our accounts: the resource's type, its name in Terraform, the role and who.
+RESOURCE_ROLES: dict[str, set[tuple[str, ...]]] = {
+    "small": {
+        ("artifact_registry_repository", "builder_pushes", "artifactregistry.writer", "builder"),
+        ("bigquery_dataset", "writers", "bigquery.dataEditor", "READER"),
+        ("bigquery_dataset", "writers", "bigquery.dataEditor", "rebuild"),
+        ("cloud_run_v2_job", "scheduler_starts_poll", "run.invoker", "scheduler"),
+        ("cloud_run_v2_job", "scheduler_starts_rebuild", "run.invoker", "scheduler"),
+        ("pubsub_subscription", "reader", "pubsub.subscriber", "READER"),
+        ("pubsub_subscription", "reader", "pubsub.viewer", "READER"),
+        ("pubsub_topic", "producer_publishes", "pubsub.publisher", "producer"),
+        ("secret_manager_secret", "producer_knows_the_app", "secretmanager.secretAccessor", "producer"),
+        ("secret_manager_secret", "slack_knows_the_webhook", "secretmanager.secretAccessor", "slack"),
+    },
+    "stream": {
+        ("artifact_registry_repository", "stream_pulls", "artifactregistry.reader", "stream"),
+        ("service_account", "stream_is_itself", "iam.serviceAccountUser", "stream"),
+    },
+}
+RESOURCE_ROLES["stream"] |= RESOURCE_ROLES["small"]
+# To accounts of Google's services.
+SERVICE_ROLES = {
+    ("pubsub_topic", "dead_letters_in", "pubsub.publisher"),
+    ("pubsub_subscription", "dead_letters_out", "pubsub.subscriber"),
+    ("pubsub_topic", "monitoring_publishes", "pubsub.publisher"),
+    ("kms_crypto_key", "service", "cloudkms.cryptoKeyEncrypterDecrypter"),
+}
+
+
+def _account(member: str) -> str:
+    found = re.fullmatch(r"serviceAccount:heavy-rotation-(\w+)@my-project\.iam\.gserviceaccount\.com", member)
+    assert found, member
+    return found[1]
+
+
+def _in_size(size: str, rights: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
+    """The rights, with the account that reads the subscription in that size."""
+    return {tuple(READER[size] if word == "READER" else word for word in right) for right in rights}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_rights_for_the_whole_project_are_few(plan: Plan, size: str) -> None:
+    made = plan(size=size, **EVERYTHING)
+    given = {
+        (address.split(".")[1].partition("[")[0], values.get("role"))
+        for address, values in made.all("google_project_iam_member").items()
+    }
+    assert given == PROJECT_ROLES[size]
+    others = {address.split(".")[0] for address in made.resources if address.startswith("google_project_iam")}
+    assert others == {"google_project_iam_member", "google_project_iam_custom_role"}
+    for values in made.all("google_project_iam_member").values():
+        if (values.get("role") or "").startswith("roles/secretmanager"):
+            expression = values["condition"][0]["expression"]
+            assert expression.startswith('resource.name.startsWith("projects/')
+            assert expression.endswith('/secrets/heavy-rotation-")')
+    for address, values in made.all("google_project_iam_custom_role").items():
+        assert set(values["permissions"]) == OWN_ROLES[address.split(".")[1]]
+
+
+def test_rights_for_the_whole_project_are_explained() -> None:
+    """In the line above, or within."""
+    told = 0
+    for path in INFRA.glob("*.tf"):
+        text = path.read_text()
+        for block in re.finditer(
+            r'^resource "google_project_iam_\w+" "(\w+)" {\n(.*?)^}', text, re.MULTILINE | re.DOTALL
+        ):
+            above = text[: block.start()].splitlines()[-1]
+            assert above.startswith("#") or re.search(r"^  # ", block[2], re.MULTILINE), block[1]
+            told += 1
+    assert told == len({name for name, _ in PROJECT_ROLES["stream"]}) + len(OWN_ROLES)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_rights_on_folders(plan: Plan, size: str) -> None:
+    made = plan(size=size).all("google_storage_managed_folder_iam_member").values()
+    given = {
+        (v["managed_folder"].rstrip("/"), _account(v["member"]), v["role"].removeprefix("roles/storage.")) for v in made
+    }
+    assert given == _in_size(size, FOLDER_ROLES)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_rights_on_other_things(plan: Plan, size: str) -> None:
+    made = plan(size=size, **EVERYTHING)
+    ours, of_services = set(), set()
+    for address, values in made.resources.items():
+        found = re.fullmatch(r"google_(\w+)_iam_member\.(\w+)(?:\[.*\])?", address)
+        if not found or found[1] in ("project", "storage_managed_folder"):
+            assert found or "_iam_" not in address or "custom_role" in address, address
+            continue
+        role = values["role"].removeprefix("roles/")
+        if (found[1], found[2], role) in SERVICE_ROLES:
+            of_services.add((found[1], found[2], role))
+        else:
+            ours.add((found[1], found[2], role, _account(values["member"])))
+    assert ours == _in_size(size, RESOURCE_ROLES[size])
+    assert of_services == SERVICE_ROLES
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nobody_is_anybody_and_nobody_has_a_key(plan: Plan, size: str) -> None:
+    made = plan(size=size, **EVERYTHING)
+    assert not [
+        a for a in made.resources if a.startswith(("google_service_account_key", "google_secret_manager_secret_v"))
+    ]
+    members = {address: values["member"] for address, values in made.resources.items() if "member" in values}
+    # Whom Cloud Storage works as, only Google says.
+    members.pop('google_kms_crypto_key_iam_member.service["storage"]')
+    assert members
+    assert all(member.startswith("serviceAccount:") for member in members.values())
+    roles = {values.get("role") for values in made.resources.values()}
+    assert not roles & {"roles/owner", "roles/editor", "roles/viewer", "roles/storage.admin", "roles/bigquery.admin"}
+
+
+def test_pubsub_may_move_dead_letters_from_the_first_apply_on(plan: Plan) -> None:
+    """Its account is made, with a key of one's own and without, before it is given anything."""
+    for more in (EVERYTHING, {}):
+        made = plan(**more)
+        assert 'google_project_service_identity.this["pubsub.googleapis.com"]' in made.resources
+    topic = "google_pubsub_topic_iam_member.dead_letters_in"
+    subscription = "google_pubsub_subscription_iam_member.dead_letters_out"
+    for address in (topic, subscription):
+        assert made.refers(address, "member") == 'google_project_service_identity.this["pubsub.googleapis.com"].member'
+    assert made.refers(topic, "topic") == "google_pubsub_topic.dead_letter.id"
+    assert made.refers(subscription, "subscription") == "google_pubsub_subscription.stream.id"
