@@ -14,11 +14,14 @@ locals {
   emails  = { for name, account in google_service_account.this : name => "${account.account_id}@${var.project_id}.iam.gserviceaccount.com" }
   members = { for name, email in local.emails : name => "serviceAccount:${email}" }
 
+  # Who launches a template on Dataflow, and works there.
+  on_dataflow = toset(local.is_stream ? ["stream", "rebuild"] : [])
+
   # Whoever reads the subscription, in this size.
   reader = local.is_stream ? "stream" : "producer"
 
   # A file of plays is never replaced, so its writer may create and not delete; checkpoints and notes are.
-  folder_roles = {
+  folder_roles = merge({
     producer_state  = { folder = "state", account = "producer", role = "roles/storage.objectUser" }
     reader_writes   = { folder = "archive", account = local.reader, role = "roles/storage.objectCreator" }
     reader_replays  = { folder = "archive", account = local.reader, role = "roles/storage.objectViewer" }
@@ -29,7 +32,9 @@ locals {
     rebuild_notes   = { folder = "archive/rebuilt", account = "rebuild", role = "roles/storage.objectUser" }
     rebuild_archive = { folder = "archive", account = "rebuild", role = "roles/storage.objectViewer" }
     rebuild_temp    = { folder = "temp", account = "rebuild", role = "roles/storage.objectUser" }
-  }
+    }, local.is_stream ? {
+    rebuild_staging = { folder = "staging", account = "rebuild", role = "roles/storage.objectUser" }
+  } : {})
 
   monitoring_agent = "serviceAccount:service-${local.project_number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
 }
@@ -113,22 +118,22 @@ resource "google_artifact_registry_repository_iam_member" "builder_pushes" {
   member     = local.members["builder"]
 }
 
-resource "google_artifact_registry_repository_iam_member" "stream_pulls" {
-  count = local.is_stream ? 1 : 0
+resource "google_artifact_registry_repository_iam_member" "dataflow_pulls" {
+  for_each = local.on_dataflow
 
   repository = google_artifact_registry_repository.this.name
   location   = var.region
   role       = "roles/artifactregistry.reader"
-  member     = local.members["stream"]
+  member     = local.members[each.key]
 }
 
 # The launcher of a flex template runs as this account, and starts workers as this account.
-resource "google_service_account_iam_member" "stream_is_itself" {
-  count = local.is_stream ? 1 : 0
+resource "google_service_account_iam_member" "dataflow_is_itself" {
+  for_each = local.on_dataflow
 
-  service_account_id = google_service_account.this["stream"].name
+  service_account_id = google_service_account.this[each.key].name
   role               = "roles/iam.serviceAccountUser"
-  member             = local.members["stream"]
+  member             = local.members[each.key]
 }
 
 # --- For the whole project, since there is nothing narrower ---
@@ -155,7 +160,7 @@ resource "google_project_iam_custom_role" "launches" {
   count = local.is_stream ? 1 : 0
 
   role_id     = "heavyRotationLaunches"
-  title       = "Heavy Rotation: launches the stream"
+  title       = "Heavy Rotation: launches pipelines"
   description = "To create a Dataflow job, or to replace the one of the same name."
   permissions = [
     "dataflow.jobs.create",
@@ -169,23 +174,23 @@ resource "google_project_iam_custom_role" "launches" {
   depends_on = [google_project_service.api]
 }
 
-resource "google_project_iam_member" "stream_launches" {
+resource "google_project_iam_member" "dataflow_launches" {
   # The role above.
-  count = local.is_stream ? 1 : 0
+  for_each = local.on_dataflow
 
   project = var.project_id
   role    = google_project_iam_custom_role.launches[0].id
-  member  = local.members["stream"]
+  member  = local.members[each.key]
 }
 
-resource "google_project_iam_member" "stream_works" {
+resource "google_project_iam_member" "dataflow_works" {
   # A worker takes its work from Dataflow, logs and is counted, all in the project. Google's role for that lets it read
   # and create objects in every bucket of the project too: where that is too much, give this a project of its own.
-  count = local.is_stream ? 1 : 0
+  for_each = local.on_dataflow
 
   project = var.project_id
   role    = "roles/dataflow.worker"
-  member  = local.members["stream"]
+  member  = local.members[each.key]
 }
 
 # Which accounts have logged in, the producer learns by listing secrets, which is asked of a project; so this role

@@ -45,22 +45,37 @@ output "doctor" {
   ])
 }
 
-output "launch_stream" {
-  description = "Size stream: launches by hand the job that Terraform launches; with --update it takes over from the one that runs."
-  value = !local.is_stream || !local.has_image ? null : join(" ", concat(
+locals {
+  bucket_address = "gs://${google_storage_bucket.this.name}"
+  launched = {
+    stream  = merge(local.stream_options, { bigquery_write_method = var.bigquery_write_method })
+    rebuild = { for name in ["archive", "warehouse", "time_zone"] : name => local.rebuild_options[name] }
+  }
+  launch = { for name, options in local.launched : name => !local.is_stream || !local.has_image ? null : join(" ", concat(
     [
-      "gcloud dataflow flex-template run stream --project=${var.project_id} --region=${var.region}",
-      "--template-file-gcs-location=gs://${google_storage_bucket.this.name}/templates/${var.image_tag}/stream.json",
-      "--service-account-email=${local.emails["stream"]}",
-      "--subnetwork=regions/${var.region}/subnetworks/heavy-rotation --disable-public-ips --enable-streaming-engine",
+      "gcloud dataflow flex-template run ${name} --project=${var.project_id} --region=${var.region}",
+      "--template-file-gcs-location=${local.bucket_address}/templates/${var.image_tag}/${name}.json",
+      "--service-account-email=heavy-rotation-${name}@${var.project_id}.iam.gserviceaccount.com",
+      "--subnetwork=regions/${var.region}/subnetworks/heavy-rotation --disable-public-ips",
       "--worker-machine-type=${var.stream_machine_type} --num-workers=1 --max-workers=${var.stream_max_workers}",
       "--launcher-machine-type=e2-medium --additional-experiments=use_runner_v2",
-      "--additional-user-labels=${join(",", [for name, value in local.labels : "${name}=${value}"])}",
-      "--staging-location=gs://${google_storage_bucket.this.name}/staging --temp-location=gs://${google_storage_bucket.this.name}/temp",
+      "--additional-user-labels=${join(",", [for key, value in local.labels : "${key}=${value}"])}",
+      "--staging-location=${local.bucket_address}/staging --temp-location=${local.bucket_address}/temp",
     ],
+    name == "stream" ? ["--enable-streaming-engine"] : [],
     [for key in var.kms_key_name[*] : "--dataflow-kms-key=${key}"],
-    [for name, value in merge(local.stream_options, { bigquery_write_method = var.bigquery_write_method }) : "--parameters=${name}=${value}"],
-  ))
+    [for option, value in options : "--parameters=${option}=${value}"],
+  )) }
+}
+
+output "launch_stream" {
+  description = "Size stream: launches by hand the job that Terraform launches; with --update it takes over from the one that runs."
+  value       = local.launch.stream
+}
+
+output "launch_rebuild" {
+  description = "Size stream: makes all tables again on Dataflow, for an archive that is too large for one machine."
+  value       = local.launch.rebuild
 }
 
 output "rebuild_now" {

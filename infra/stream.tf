@@ -31,16 +31,16 @@ resource "google_dataflow_flex_template_job" "stream" {
   transform_name_mapping = var.renamed_steps
 
   depends_on = [
-    google_artifact_registry_repository_iam_member.stream_pulls,
+    google_artifact_registry_repository_iam_member.dataflow_pulls,
     google_bigquery_dataset_iam_member.writers,
     google_bigquery_table.table,
     google_compute_firewall.workers,
     google_kms_crypto_key_iam_member.service,
     google_project_iam_member.load_jobs,
-    google_project_iam_member.stream_launches,
-    google_project_iam_member.stream_works,
+    google_project_iam_member.dataflow_launches,
+    google_project_iam_member.dataflow_works,
     google_pubsub_subscription_iam_member.reader,
-    google_service_account_iam_member.stream_is_itself,
+    google_service_account_iam_member.dataflow_is_itself,
     google_storage_managed_folder_iam_member.this,
   ]
 }

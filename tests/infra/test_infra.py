@@ -219,9 +219,23 @@ def test_the_command_that_launches_makes_the_same_job(plan: Plan) -> None:
         f"--dataflow-kms-key={job['kms_key_name']}",
     }
     assert set(words[5:]) == flags | {f"--parameters={name}={value}" for name, value in job["parameters"].items()}
+    # The rebuild is launched the same way, by its own account.
+    rebuild = set(shlex.split(made.outputs["launch_rebuild"])[5:])
+    account, template = job["service_account_email"], job["container_spec_gcs_path"]
+    own = {account: account.replace("-stream@", "-rebuild@"), template: template.replace("/stream.", "/rebuild.")}
+    as_stream = {_in_words(flag, own) for flag in flags - {"--enable-streaming-engine"}}
+    places = {name: job["parameters"][name] for name in ("archive", "warehouse", "time_zone")}
+    assert rebuild == as_stream | {f"--parameters={name}={value}" for name, value in places.items()}
+    parse_rebuild([*(f"--{name}={value}" for name, value in places.items()), "--temp_location=gs://bucket/temp"])
     # Where there is no such job, there is no account and no network for it.
     for variables in ({"size": "small", **EVERYTHING}, {"size": "stream"}):
-        assert plan(**variables).outputs["launch_stream"] is None
+        outputs = plan(**variables).outputs
+        assert (outputs["launch_stream"], outputs["launch_rebuild"]) == (None, None)
+
+
+def _in_words(flag: str, words: dict[str, str]) -> str:
+    name, _, value = flag.partition("=")
+    return f"{name}={words.get(value, value)}" if value else flag
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -231,7 +245,7 @@ def test_gcloud_understands_the_commands_that_are_printed(plan: Plan, size: str,
     printed = [value for value in plan(size=size, **EVERYTHING).outputs.values() if isinstance(value, str)]
     lines = [line for value in printed for line in value.splitlines() if line.startswith("gcloud ")]
     lines += [f"{line} --update" for line in lines if "flex-template run" in line]
-    assert len(lines) == {"small": 5, "stream": 7}[size]
+    assert len(lines) == {"small": 5, "stream": 9}[size]
     assert not refused_by_gcloud(lines, tmp_path)
 
 

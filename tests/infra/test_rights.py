@@ -20,7 +20,7 @@ PROJECT_ROLES = {
         ("producer_keeps_logins", "roles/secretmanager.secretVersionManager"),
         ("slack_starts", "roles/workflows.invoker"),
     },
-    "stream": {("stream_launches", None), ("stream_works", "roles/dataflow.worker")},
+    "stream": {("dataflow_launches", None), ("dataflow_works", "roles/dataflow.worker")},
 }
 PROJECT_ROLES["stream"] |= PROJECT_ROLES["small"]
 OWN_ROLES = {
@@ -59,8 +59,10 @@ RESOURCE_ROLES: dict[str, set[tuple[str, ...]]] = {
         ("secret_manager_secret", "slack_knows_the_webhook", "secretmanager.secretAccessor", "slack"),
     },
     "stream": {
-        ("artifact_registry_repository", "stream_pulls", "artifactregistry.reader", "stream"),
-        ("service_account", "stream_is_itself", "iam.serviceAccountUser", "stream"),
+        ("artifact_registry_repository", "dataflow_pulls", "artifactregistry.reader", "stream"),
+        ("artifact_registry_repository", "dataflow_pulls", "artifactregistry.reader", "rebuild"),
+        ("service_account", "dataflow_is_itself", "iam.serviceAccountUser", "stream"),
+        ("service_account", "dataflow_is_itself", "iam.serviceAccountUser", "rebuild"),
     },
 }
 RESOURCE_ROLES["stream"] |= RESOURCE_ROLES["small"]
@@ -123,7 +125,8 @@ def test_rights_on_folders(plan: Plan, size: str) -> None:
     given = {
         (v["managed_folder"].rstrip("/"), _account(v["member"]), v["role"].removeprefix("roles/storage.")) for v in made
     }
-    assert given == _in_size(size, FOLDER_ROLES)
+    on_dataflow = {("staging", "rebuild", "objectUser")} if size == "stream" else set()
+    assert given == _in_size(size, FOLDER_ROLES | on_dataflow)
 
 
 @pytest.mark.parametrize("size", SIZES)
