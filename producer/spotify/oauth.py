@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from producer.errors import LoginError, SpotifyError
-from producer.logins.apps import CLIENT_ID, CLIENT_SECRET, DASHBOARD, App
+from producer.logins.apps import DASHBOARD, App
 from producer.spotify.transport import Answer, NoAuth, Transport, unexpected
 
 SCOPE = "user-read-recently-played"
@@ -90,8 +90,8 @@ class Accounts:
                 return None
             case Answer(_, {"error": "invalid_client"}):
                 raise LoginError(
-                    f"Spotify does not know {CLIENT_ID} with this {CLIENT_SECRET}; compare them with your app's page "
-                    f"at {DASHBOARD}"
+                    "Spotify does not know the app's client id with this client secret; compare them with your app's "
+                    f"page at {DASHBOARD}"
                 )
         raise unexpected(url, answer)
 

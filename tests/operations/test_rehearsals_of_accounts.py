@@ -188,7 +188,7 @@ def test_the_producer_fails(
         assert run(*doctor).code == 0
 
         spotify.accounts.client_secret = "another"
-        assert "Spotify does not know SPOTIFY_CLIENT_ID with this SPOTIFY_CLIENT_SECRET" in fails()
+        assert "Spotify does not know the app's client id with this client secret" in fails()
         spotify.accounts.client_secret = secret
 
         spotify.accounts.revoke()
