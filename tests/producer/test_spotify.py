@@ -187,7 +187,7 @@ def test_without_a_client_secret(server: SpotifyServer, environment: Environment
 def test_wrong_client_secret(server: SpotifyServer, environment: Environment, tmp_path: Path) -> None:
     login = login_of(environment | {"SPOTIFY_CLIENT_SECRET": "wrong"}, tmp_path)
     client = Spotify(login, Endpoints(server.url, server.url))
-    with pytest.raises(LoginError, match="SPOTIFY_CLIENT_ID with this SPOTIFY_CLIENT_SECRET"):
+    with pytest.raises(LoginError, match="the app's client id with this client secret"):
         client.recently_played()
     client.close()
     assert login.refresh_token, "the login may be good"
