@@ -32,7 +32,7 @@ resource "google_cloud_run_v2_job" "rebuild" {
         args    = [for name, value in local.rebuild_options : "--${name}=${value}"]
 
         resources {
-          limits = { cpu = "1", memory = "2Gi" }
+          limits = { cpu = "1", memory = var.rebuild_memory }
         }
       }
     }

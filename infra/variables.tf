@@ -216,6 +216,18 @@ variable "run_memory" {
   }
 }
 
+variable "rebuild_memory" {
+  description = "The memory of the nightly rebuild, which holds the months that got late plays: 2Gi is for half a million of their plays."
+  type        = string
+  default     = "2Gi"
+  nullable    = false
+
+  validation {
+    condition     = contains(["1Gi", "2Gi", "4Gi"], var.rebuild_memory)
+    error_message = "One vCPU goes with 1Gi, 2Gi or 4Gi; beyond that launch the rebuild on Dataflow."
+  }
+}
+
 variable "stream_machine_type" {
   description = "Size stream: the machine of a Dataflow worker."
   type        = string
