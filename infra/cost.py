@@ -1,9 +1,8 @@
 """What Heavy Rotation costs a month on Google Cloud, as arithmetic: ``python infra/cost.py`` prints the tables that
 docs/operations.md has under "What it costs"; a test holds the two equal.
 
-List prices in US dollars for us-central1, without taxes and discounts, as copies of Google's price pages had them in
-September 2026 (Cloud Run, Dataflow, Secret Manager, Logging, Storage, BigQuery, Pub/Sub) and before (the others).
-Nothing here was seen on a bill.
+List prices in US dollars for us-central1, without taxes and discounts, of September 2026 (Cloud Run, Dataflow, Secret
+Manager, Logging, Storage, BigQuery, Pub/Sub) and before (the others). Nothing here was seen on a bill.
 """
 
 from collections.abc import Iterator

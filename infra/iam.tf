@@ -155,10 +155,9 @@ resource "google_project_iam_member" "load_jobs" {
 }
 
 # Dataflow's jobs belong to the project. The launcher of a template creates the job; the role that Google has for that
-# may drain and cancel every job of the project too, so this one has only what launching takes.
+# may drain and cancel every job of the project too, so this one has only what launching takes. In both sizes, though
+# small has nobody who holds it: a role that was deleted cannot be made again for weeks.
 resource "google_project_iam_custom_role" "launches" {
-  count = local.is_stream ? 1 : 0
-
   role_id     = "heavyRotationLaunches"
   title       = "Heavy Rotation: launches pipelines"
   description = "To create a Dataflow job, or to replace the one of the same name."
@@ -179,7 +178,7 @@ resource "google_project_iam_member" "dataflow_launches" {
   for_each = local.on_dataflow
 
   project = var.project_id
-  role    = google_project_iam_custom_role.launches[0].id
+  role    = google_project_iam_custom_role.launches.id
   member  = local.members[each.key]
 }
 

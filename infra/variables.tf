@@ -45,7 +45,7 @@ variable "image_tag" {
 }
 
 variable "time_zone" {
-  description = "The time zone that months are counted in, as the IANA database names it."
+  description = "The time zone that months are counted in, as the IANA database names it. Changed later, all tables have to be made again: drain, apply, rebuild without --months, apply."
   type        = string
   default     = "Europe/Paris"
   nullable    = false

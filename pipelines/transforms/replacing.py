@@ -104,7 +104,9 @@ class ReplaceMonths(beam.PTransform):
                     self.warehouse.load(table, paths, month)
                 else:
                     self.warehouse.remove_month(table, month)
-        self._add(added_since(self.archive, self.listed), months)
+        added = added_since(self.archive, self.listed)
+        self._add(added, months)
+        added_since(self.archive, [*self.listed, *added])
         self.rebuilt.note(self.fingerprints)
 
     def _others(self) -> set[date]:

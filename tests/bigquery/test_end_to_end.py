@@ -22,6 +22,7 @@ from pipelines.rebuild import _Work
 from pipelines.rebuild import main as rebuild_main
 from pipelines.stream import main as stream_main
 from pipelines.tables import TABLES, VIEWS, table_schema
+from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.bigquery_io import REJECTED_LINE
 from tests import oracle
 from tests.bigquery.cloud import ROOT, Cloud
@@ -324,6 +325,28 @@ def test_a_rebuild_does_not_bring_back_who_was_forgotten_meanwhile(
     assert (code, happened) == (1, [0])
     assert "files were removed from" in said
     assert ids(cloud.rows("plays")) == [*"xy"]
+    assert rebuild()[0] == 0
+    assert ids(cloud.rows("plays")) == [*"xy"]
+
+
+def test_a_rebuild_does_not_bring_back_who_came_and_was_forgotten_meanwhile(
+    cloud: Cloud, rebuild: Rebuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("xy", start="2019-01-05T00:00:00Z", user_id="another"))
+    load = BigQueryWarehouse.load
+
+    def forgotten_before_it_is_added(self: BigQueryWarehouse, table: str, paths: Any, month: Any = None) -> None:
+        if table == "play_events" and month is None:
+            assert forget_main(["--user=me", *places(cloud)]) == 0
+        load(self, table, paths, month)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BigQueryWarehouse, "load", forgotten_before_it_is_added)
+        with during_a_rebuild(monkeypatch, lambda: archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"))):
+            code, said = rebuild()
+    assert code == 1
+    assert "1 files were removed from" in said
     assert rebuild()[0] == 0
     assert ids(cloud.rows("plays")) == [*"xy"]
 

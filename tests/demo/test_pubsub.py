@@ -287,7 +287,7 @@ def test_an_empty_pull_answers_at_once(local_clients: Clients) -> None:
     started = time.monotonic()
     for _ in range(10):
         assert local_clients.pull() == []
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def test_a_waiting_pull_gets_what_arrives() -> None:

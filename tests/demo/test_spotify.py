@@ -597,16 +597,16 @@ def test_many_clients_at_once_get_the_same(client: Client) -> None:
 
 def test_connections_are_kept_alive(client: Client) -> None:
     started = time.monotonic()
-    for _ in range(50):
+    for _ in range(400):
         assert client.get("/v1/me").headers.get("Connection") != "close"
-    assert time.monotonic() - started < 1.5  # 40 ms each, were head and body sent apart
+    assert time.monotonic() - started < 8  # 40 ms each, were head and body sent apart
 
 
 def test_stopping_does_not_wait_for_idle_clients(client: Client) -> None:
     started = time.monotonic()
     client.server.stop()
     client.server.stop()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def test_a_port_in_use_is_said_clearly(client: Client) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from pipelines import tables
 from pipelines.options import parse_rebuild, parse_stream, stream_parser
+from pipelines.warehouse.bigquery import TIME_ZONE_LABEL, as_label
 from producer.__main__ import _parser as producer_parser
 from tests.gcloud import refused_by_gcloud
 from tests.infra.conftest import EVERYTHING, MINIMUM, ROOT, Plan, run_check
@@ -380,3 +381,9 @@ def test_a_wrong_value_is_refused(name: str, value: str, told: str) -> None:
     done = run_check(INFRA, "plan", *variables)
     assert done.returncode == 1
     assert told in done.stderr
+
+
+@pytest.mark.parametrize("zone", ["Europe/Paris", "America/Port-au-Prince", "America/Argentina/Buenos_Aires", "UTC"])
+def test_the_dataset_says_its_time_zone_as_the_pipelines_look_for_it(plan: Plan, zone: str) -> None:
+    dataset = plan(time_zone=zone).resources["google_bigquery_dataset.this"]
+    assert dataset["labels"] == {TIME_ZONE_LABEL: as_label(zone)}

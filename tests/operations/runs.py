@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from apache_beam.runners.direct.transform_evaluator import TransformEvaluatorRegistry
 
@@ -25,7 +26,7 @@ from tests.test_stream_live import Topic
 
 PATIENCE = 90
 # Plays of this month: the stream's clock is the real one, and it counts no others for ever.
-MONTH_BEGAN = datetime.now(UTC).strftime("%Y-%m-01T00:00:00Z")
+MONTH_BEGAN = datetime.now(ZoneInfo("Europe/Paris")).strftime("%Y-%m-01T00:00:00Z")
 ROOT = Path(__file__).parents[2]
 
 

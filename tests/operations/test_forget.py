@@ -142,7 +142,7 @@ def test_fields_that_this_version_does_not_know_stay(tmp_path: Path) -> None:
 def test_killed_at_any_moment_it_can_be_run_again(tmp_path: Path) -> None:
     archive = Archive(str(tmp_path / "archive"))
     warehouse = LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
-    for n in range(150):
+    for n in range(400):
         both = [play(f"2026-11-02T08:{n // 60:02}:{n % 60:02}Z", user_id=user) for user in ("me", "another")]
         archive.write(NOVEMBER, both)
         warehouse.append("play_events", [p.to_row(Calendar()) for p in both])
@@ -157,7 +157,7 @@ def test_killed_at_any_moment_it_can_be_run_again(tmp_path: Path) -> None:
     assert subprocess.run(command, check=True, stdout=subprocess.DEVNULL).returncode == 0
     for left in (records(archive), list(rows(tmp_path, "play_events"))):
         assert {row["user_id"] for row in left} == {"another"}
-        assert len({row["played_at"] for row in left}) == 150
+        assert len({row["played_at"] for row in left}) == 400
 
 
 def test_a_bucket_keeps_no_version(bucket: VersionedBucket, tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_ctrl_c(spotify: Spotify, into_archive: list[str | Path]) -> None:
             time.sleep(0.02)
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=10)
+        _, error = process.communicate(timeout=60)
     assert (process.returncode, error.count("\n")) == (130, 1)
     assert error.startswith("stopped; ")
 
