@@ -173,7 +173,6 @@ locals {
       severity = "CRITICAL"
       filter   = "${local.dataflow} AND metric.type=\"dataflow.googleapis.com/job/system_lag\""
       duration = "900s"
-      aligner  = "ALIGN_MAX"
     }
   } : {}
 }
@@ -286,8 +285,8 @@ resource "google_monitoring_alert_policy" "absence" {
 
       aggregations {
         alignment_period     = "300s"
-        per_series_aligner   = each.value.aligner
-        cross_series_reducer = each.value.aligner == "ALIGN_SUM" ? "REDUCE_SUM" : "REDUCE_MAX"
+        per_series_aligner   = "ALIGN_MAX"
+        cross_series_reducer = "REDUCE_MAX"
       }
     }
   }

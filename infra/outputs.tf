@@ -55,7 +55,7 @@ locals {
     [
       "gcloud dataflow flex-template run ${name} --project=${var.project_id} --region=${var.region}",
       "--template-file-gcs-location=${local.bucket_address}/templates/${var.image_tag}/${name}.json",
-      "--service-account-email=heavy-rotation-${name}@${var.project_id}.iam.gserviceaccount.com",
+      "--service-account-email=${local.emails[name]}",
       "--subnetwork=regions/${var.region}/subnetworks/heavy-rotation --disable-public-ips",
       "--worker-machine-type=${var.stream_machine_type} --num-workers=1 --max-workers=${var.stream_max_workers}",
       "--launcher-machine-type=e2-medium --additional-experiments=use_runner_v2",

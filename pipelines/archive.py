@@ -9,13 +9,13 @@ import io
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
 import fastavro
 
-from pipelines.domain.month import following, month_text, parse_month, preceding
+from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
 from pipelines.domain.play import Play, from_record
 from pipelines.storage import StorageError, storage_of
 from pipelines.tables import play_schema
@@ -36,9 +36,7 @@ class Archive:
 
     def write(self, month: date, plays: Sequence[Play]) -> str:
         """Put plays of one month into one new file and return its path. Raises StorageError."""
-        path = f"{self._folder(month)}/plays-{uuid.uuid4().hex}.avro"
-        self._storage.write_new(path, encode(plays))
-        return path
+        return self._write_new(self._folder(month), encode(plays))
 
     def check_writable(self) -> None:
         """Raises StorageError where nothing can be written, before work begins that would end in it."""
@@ -46,7 +44,7 @@ class Archive:
 
     def months(self) -> list[date]:
         """The months that have a file, oldest first."""
-        return sorted({month for path in self.files() if (month := month_of(path))})
+        return sorted(months_of(self.files()))
 
     def files(self, months: Iterable[date] | None = None) -> list[str]:
         """The paths of all files, or of those of some months. Raises StorageError."""
@@ -83,13 +81,16 @@ class Archive:
 
     def write_beside(self, path: str, data: bytes) -> str:
         """Put a file's new contents into a new file of its month and return its path. Raises StorageError."""
-        beside = f"{path.rpartition('/')[0]}/plays-{uuid.uuid4().hex}.avro"
-        self._storage.write_new(beside, data)
-        return beside
+        return self._write_new(path.rpartition("/")[0], data)
 
     def remove(self, path: str) -> None:
         """Remove a file for good, older versions of it too. Raises StorageError."""
         self._storage.remove(path)
+
+    def _write_new(self, folder: str, data: bytes) -> str:
+        path = f"{folder}/plays-{uuid.uuid4().hex}.avro"
+        self._storage.write_new(path, data)
+        return path
 
     def _folder(self, month: date) -> str:
         return f"{self.root}/plays/month={month_text(month)}"
@@ -110,8 +111,9 @@ def encode(plays: Sequence[Play], metadata: Mapping[str, str] | None = None) -> 
 def decode(path: str, data: bytes) -> Iterator[Play]:
     """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
     with readable(path):
-        records: list[Any] = list(fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA))
-    check_count(path, data, len(records))
+        reader: Any = fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA)
+        records: list[Any] = list(reader)
+        _check(path, reader, len(records))
     return map(from_record, records)
 
 
@@ -150,7 +152,7 @@ def without_user(path: str, data: bytes, user_id: str) -> tuple[bytes | None, li
     with readable(path):
         reader = fastavro.reader(io.BytesIO(data))
         records: list[Any] = list(reader)
-    check_count(path, data, len(records))
+        _check(path, reader, len(records))
     others = [record for record in records if record["user_id"] != user_id]
     gone = [record["played_at"] for record in records if record["user_id"] == user_id]
     if not others or not gone:
@@ -191,11 +193,24 @@ def _unreadable(path: str, why: str) -> StorageError:
     return StorageError(f"{path} cannot be read ({why}); restore it from a copy, or move it out of the archive")
 
 
-def around(months: Iterable[date], paths: Iterable[str]) -> list[str]:
-    """The files that can have plays of the months: a writer in another time zone may have filed a month's first and
-    last hours next door."""
-    near = {other for month in months for other in (preceding(month), month, following(month))}
+def months_of(paths: Iterable[str]) -> set[date]:
+    """The months whose folders the files lie in."""
+    return {month for path in paths if (month := month_of(path))}
+
+
+def around(months: Iterable[date] | None, paths: Iterable[str]) -> list[str]:
+    """The files that can have plays of the months, all for None: a writer in another time zone may have filed a
+    month's first and last hours next door."""
+    if months is None:
+        return list(paths)
+    near = {other for month in months for other in with_neighbours(month)}
     return [path for path in paths if month_of(path) in near]
+
+
+def may_have_open_plays(month: date, calendar: Calendar, lateness: timedelta, now: datetime) -> bool:
+    """Whether a month's folder may have plays of a month that still takes plays: a writer in another time zone may
+    have filed the first hours of an open month under the month before."""
+    return not calendar.is_closed(following(month), lateness, now)
 
 
 def month_of(path: str) -> date | None:

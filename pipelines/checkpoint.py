@@ -15,15 +15,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from hashlib import blake2b
 from operator import attrgetter
 
-from pipelines.archive import Archive, decode, metadata_of, month_of
+from pipelines.archive import Archive, decode, may_have_open_plays, metadata_of, month_of
 from pipelines.domain.instants import parse, rfc3339
-from pipelines.domain.month import Calendar, following
+from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.storage import StorageError
-from pipelines.warehouse.identity import identity
+from pipelines.warehouse.identity import key_of
 
 _ABOUT = "heavy_rotation.checkpoint"
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -53,8 +52,7 @@ class Checkpoints:
         self.archive = archive
         self.calendar = calendar
         self.lateness = lateness
-        key = f"{identity(warehouse)}\n{calendar.time_zone}"
-        self.path = f"{archive.checkpoints}/{blake2b(key.encode(), digest_size=16).hexdigest()}.avro"
+        self.path = f"{archive.checkpoints}/{key_of(warehouse, calendar.time_zone)}.avro"
 
     def load(self, now: datetime, there: Collection[str]) -> Checkpoint:
         """The last one, as far as its months are open; an empty one where none can be read.
@@ -95,7 +93,7 @@ class Checkpoints:
 
     def _may_be_open(self, path: str, now: datetime) -> bool:
         month = month_of(path)
-        return month is not None and not self.calendar.is_closed(following(month), self.lateness, now)
+        return month is not None and may_have_open_plays(month, self.calendar, self.lateness, now)
 
     def _open(self, plays: Iterable[Play], now: datetime) -> Iterator[Play]:
         closed = partial(self.calendar.is_closed, lateness=self.lateness, now=now)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipelines.archive import Archive, without_user
-from pipelines.command import Failure, report, run_command
+from pipelines.command import Failure, report, run_command, warehouse_argument
 from pipelines.storage import StorageError
 from pipelines.tables import TABLES
-from pipelines.warehouse.bigquery import SCHEME, parse_address
+from pipelines.warehouse.bigquery import SCHEME
 from pipelines.warehouse.forgetting import forget_in_bigquery, forget_in_folder
-from pipelines.warehouse.local import LocalWarehouse, WarehouseError
+from pipelines.warehouse.local import LocalWarehouse
 
 _REMAINS = """\
 Not touched, and when it ends (docs/operations.md, "Forget a person"):
@@ -140,7 +140,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--user", required=True, type=_user, help="whose plays: the user_id that the tables show")
     made.add_argument("--archive", required=True, metavar="FOLDER|gs://BUCKET/FOLDER", help="the raw Avro archive")
     made.add_argument(
-        "--warehouse", required=True, type=_warehouse, metavar="FOLDER|bigquery://PROJECT.DATASET", help="the tables"
+        "--warehouse",
+        required=True,
+        type=warehouse_argument,
+        metavar="FOLDER|bigquery://PROJECT.DATASET",
+        help="the tables",
     )
     made.add_argument("--dry_run", action="store_true", help="say what would be removed, and change nothing")
     return made
@@ -149,15 +153,6 @@ def parser() -> argparse.ArgumentParser:
 def _user(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("name whose plays are to be forgotten")
-    return text
-
-
-def _warehouse(text: str) -> str:
-    try:
-        if "://" in text:
-            parse_address(text)
-    except WarehouseError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
     return text
 
 

@@ -18,9 +18,9 @@ from apache_beam.options.pipeline_options import (
     _BeamArgumentParser,
 )
 
+from pipelines.command import warehouse_argument
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError, parse_month
-from pipelines.warehouse.bigquery import SCHEME, parse_address
-from pipelines.warehouse.local import WarehouseError
+from pipelines.warehouse.bigquery import SCHEME
 
 # What DirectRunner would come to in the end. Asked for by that name, Beam first tries Prism, for which it
 # downloads a binary, and Prism refuses windows of one's own.
@@ -140,7 +140,7 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         bigquery_write_method=arguments.bigquery_write_method,
     )
     beam_options = _beam_options(parser, beam_arguments, LOCAL_STREAM_RUNNER, streaming=True)
-    if options.stop_when_idle_seconds and beam_options.view_as(StandardOptions).runner != LOCAL_STREAM_RUNNER:
+    if options.stop_when_idle_seconds and runner_of(beam_options) != LOCAL_STREAM_RUNNER:
         parser.error("--stop_when_idle_seconds is for the local runner; a job elsewhere is drained")
     _check_write_method(parser, options, beam_options)
     _check_reachable(parser, options, beam_options)
@@ -206,7 +206,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--warehouse",
         required=True,
-        type=_warehouse,
+        type=warehouse_argument,
         metavar="FOLDER|bigquery://PROJECT.DATASET",
         help="where the tables are",
     )
@@ -223,7 +223,7 @@ def _add_lateness(parser: argparse.ArgumentParser, text: str) -> None:
 
 
 def _check_write_method(parser: argparse.ArgumentParser, options: StreamOptions, beam_options: PipelineOptions) -> None:
-    method, local = options.bigquery_write_method, _runner(beam_options) == LOCAL_STREAM_RUNNER
+    method, local = options.bigquery_write_method, runner_of(beam_options) == LOCAL_STREAM_RUNNER
     if method != WRITE_METHODS[0] and not options.warehouse.startswith(SCHEME):
         parser.error(f"--bigquery_write_method={method} is for --warehouse=bigquery://PROJECT.DATASET")
     if method == "STORAGE_WRITE_API" and local:
@@ -236,7 +236,7 @@ def _check_reachable(
     parser: argparse.ArgumentParser, options: StreamOptions | RebuildOptions, beam_options: PipelineOptions
 ) -> None:
     """Workers see no folder of the machine that launches them."""
-    if _runner(beam_options).lower() not in ("dataflow", "dataflowrunner"):
+    if runner_of(beam_options).lower() not in ("dataflow", "dataflowrunner"):
         return
     if not options.archive.startswith("gs://"):
         parser.error("on Dataflow the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER")
@@ -251,7 +251,8 @@ def _require_bucket(parser: argparse.ArgumentParser, beam_options: PipelineOptio
         parser.error(f"{what} needs --temp_location=gs://BUCKET/FOLDER, where files wait to be loaded")
 
 
-def _runner(beam_options: PipelineOptions) -> str:
+def runner_of(beam_options: PipelineOptions) -> str:
+    """The runner's name, as it was asked for."""
     return str(beam_options.view_as(StandardOptions).runner)
 
 
@@ -288,15 +289,6 @@ def _months(text: str) -> tuple[date, ...] | str:
         return tuple(sorted({parse_month(month.strip()) for month in text.split(",")}))
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
-
-
-def _warehouse(text: str) -> str:
-    if "://" in text:
-        try:
-            parse_address(text)
-        except WarehouseError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return text
 
 
 def _subscription(text: str) -> str:

@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import IO, Any
@@ -21,15 +20,15 @@ import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from pipelines.archive import Archive, around, month_of
+from pipelines.archive import Archive, around, months_of
 from pipelines.clock import Clock, utc_now
 from pipelines.command import Failure, report, run_command
-from pipelines.domain.month import Calendar, month_text
+from pipelines.domain.month import month_text
 from pipelines.options import RebuildOptions, parse_rebuild
-from pipelines.rebuilt import Fingerprints, Rebuilt
+from pipelines.rebuilt import Rebuilt
 from pipelines.storage import explained
 from pipelines.tables import REBUILT
-from pipelines.transforms.rebuilding import NAMESPACE, FinishParts, ReadParts, Staging
+from pipelines.transforms.rebuilding import NAMESPACE, Work
 from pipelines.transforms.replacing import LineStaging, ReplaceMonths, added_since, check_made, nothing_in
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.local import MARKER, LocalWarehouse
@@ -40,7 +39,7 @@ _STAGING = ".rebuild-"
 def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
     """Make the tables of the months asked for again. Raises Failure, StorageError, WarehouseError."""
     archive = Archive(options.archive)
-    if not _paths(options.months, archive.files()):  # A mistyped archive must not make a warehouse.
+    if not around(options.months, archive.files()):  # A mistyped archive must not make a warehouse.
         raise nothing_in(archive)
     # First what is to be replaced, then what replaces it: the stream archives a play before it writes rows of
     # it, so every row in a file listed here comes from a play in a file listed below.
@@ -51,19 +50,17 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
     if options.late and not months:
         report("No month is late: those that take no more plays were rebuilt from all the files they have")
         return
-    paths = _paths(months, listed)
-    work = _Work(
+    work = Work(
         archive=archive,
         calendar=options.calendar,
         months=months,
         asked=not options.late,
         listed=listed,
-        paths=paths,
         clock=clock,
         rebuilt=rebuilt,
-        fingerprints=rebuilt.fingerprints(listed, months or _months_of(listed), now),
+        fingerprints=rebuilt.fingerprints(listed, months or months_of(listed), now),
     )
-    report(f"Reading {len(paths):,} files of {options.archive}")
+    report(f"Reading {len(work.paths):,} files of {options.archive}")
     made, counters = tables.rebuild(work, beam_options)
     if not counters:
         report("The job was made; it replaces the months when it runs")
@@ -74,31 +71,6 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
         f"Rebuilt {len(made)} months, {month_text(made[0])} to {month_text(made[-1])}: {distinct:,} plays, each "
         f"once, from {read:,} in the archive; {seconds:.1f} s, {read / seconds:,.0f} plays a second"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What is to be rebuilt, ``months`` or, if None, all; from ``paths``, some of all that were ``listed``."""
-
-    archive: Archive
-    calendar: Calendar
-    months: tuple[date, ...] | None
-    asked: bool
-    listed: list[str]
-    paths: list[str]
-    clock: Clock
-    rebuilt: Rebuilt
-    fingerprints: Fingerprints
-
-    def stage(self, pipeline: beam.Pipeline, staging: Staging) -> Any:
-        """The steps to what was made, and to what could not be read."""
-        parts, unreadable = (
-            pipeline
-            | "List files" >> beam.Create(self.paths)
-            | "Spread files" >> beam.Reshuffle()
-            | "Read parts" >> ReadParts(self.archive, self.calendar, self.months)
-        )
-        return parts | "Finish parts" >> FinishParts(staging, self.calendar, self.clock()), unreadable
 
 
 def _tables(options: RebuildOptions) -> "_Folder | _BigQuery":
@@ -117,7 +89,7 @@ class _Folder:
             for table in REBUILT
         }
 
-    def rebuild(self, work: _Work, beam_options: PipelineOptions) -> tuple[list[date], dict[str, int]]:
+    def rebuild(self, work: Work, beam_options: PipelineOptions) -> tuple[list[date], dict[str, int]]:
         """The months made, and the counters."""
         with _staging(self.warehouse) as staging:
             pipeline = beam.Pipeline(options=beam_options)
@@ -145,38 +117,19 @@ class _BigQuery:
         self.warehouse = warehouse
         warehouse.check(time_zone)
 
-    def rebuild(self, work: _Work, beam_options: PipelineOptions) -> tuple[list[date], dict[str, int]]:
+    def rebuild(self, work: Work, beam_options: PipelineOptions) -> tuple[list[date], dict[str, int]]:
         """The months read, and the counters; none where a template was made."""
         temporary = str(beam_options.view_as(GoogleCloudOptions).temp_location or "")
         in_bucket = temporary.startswith("gs://")
         with nullcontext(temporary.rstrip("/")) if in_bucket else tempfile.TemporaryDirectory() as root:
             staging = LineStaging(f"{root}/rebuild-{uuid4().hex}")
             pipeline = beam.Pipeline(options=beam_options)
-            work.stage(pipeline, staging) | "Replace" >> ReplaceMonths(
-                self.warehouse,
-                work.archive,
-                work.calendar,
-                work.months,
-                asked=work.asked,
-                listed=work.listed,
-                staging=staging,
-                clock=work.clock,
-                rebuilt=work.rebuilt,
-                fingerprints=work.fingerprints,
-            )
+            work.stage(pipeline, staging) | "Replace" >> ReplaceMonths(self.warehouse, work, staging)
             result = pipeline.run()
             result.wait_until_finish()
         if not getattr(result, "has_job", True):
             return [], {}
-        return sorted(work.months or _months_of(work.paths)), _metrics(result)[0]
-
-
-def _paths(months: Iterable[date] | None, listed: list[str]) -> list[str]:
-    return listed if months is None else around(months, listed)
-
-
-def _months_of(paths: Iterable[str]) -> set[date]:
-    return {month for path in paths if (month := month_of(path))}
+        return sorted(work.months or months_of(work.paths)), _metrics(result)[0]
 
 
 @contextmanager

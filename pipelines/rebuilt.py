@@ -11,10 +11,10 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from hashlib import blake2b
 
-from pipelines.archive import Archive, month_of
-from pipelines.domain.month import Calendar, following, month_text, preceding
+from pipelines.archive import Archive, month_of, months_of
+from pipelines.domain.month import Calendar, month_text, with_neighbours
 from pipelines.storage import StorageError, storage_of
-from pipelines.warehouse.identity import identity
+from pipelines.warehouse.identity import key_of
 
 _log = logging.getLogger("heavy_rotation")
 
@@ -29,13 +29,12 @@ class Rebuilt:
         self.root = archive.root
         self.calendar = calendar
         self.lateness = lateness
-        key = f"{identity(warehouse)}\n{calendar.time_zone}"
-        self.path = f"{archive.root}/rebuilt/{blake2b(key.encode(), digest_size=16).hexdigest()}.json"
+        self.path = f"{archive.root}/rebuilt/{key_of(warehouse, calendar.time_zone)}.json"
 
     def late(self, paths: Iterable[str], now: datetime) -> tuple[date, ...]:
         """The closed months whose files are not those of their last rebuild. ``paths`` is all of the archive."""
         paths = list(paths)
-        closed = sorted(month for month in _months(paths) if self.calendar.is_closed(month, self.lateness, now))
+        closed = sorted(month for month in months_of(paths) if self.calendar.is_closed(month, self.lateness, now))
         known, there = self._read(), self.fingerprints(paths, closed, now)
         return tuple(month for month in closed if known.get(month_text(month)) != there[month_text(month)])
 
@@ -50,9 +49,7 @@ class Rebuilt:
             if (month := month_of(path)) and self.calendar.is_closed(month, self.lateness, now):
                 names.setdefault(month, []).append(path.removeprefix(self.root))
         return {
-            month_text(month): _digest(
-                name for near in (preceding(month), month, following(month)) for name in names.get(near, ())
-            )
+            month_text(month): _digest(name for near in with_neighbours(month) for name in names.get(near, ()))
             for month in months
         }
 
@@ -71,10 +68,6 @@ class Rebuilt:
         with suppress(StorageError, ValueError, KeyError):  # none, or none that can be read: all months are late
             return dict(json.loads(storage_of(self.root).read(self.path))["months"])
         return {}
-
-
-def _months(paths: Iterable[str]) -> set[date]:
-    return {month for path in paths if (month := month_of(path))}
 
 
 def _digest(names: Iterable[str]) -> str:

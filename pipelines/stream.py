@@ -12,7 +12,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import ReadFromPubSub
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.pvalue import PCollection
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud.pubsub_v1 import SubscriberClient
@@ -25,7 +25,7 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.ledger import LEDGER
 from pipelines.local_pubsub import LocalPubSub
-from pipelines.options import LOCAL_STREAM_RUNNER, StreamOptions, parse_stream
+from pipelines.options import LOCAL_STREAM_RUNNER, StreamOptions, parse_stream, runner_of
 from pipelines.submission import run_or_submit
 from pipelines.transforms.archiving import ArchivePlays, ReplayOpenMonths, open_files
 from pipelines.transforms.counting import CountTopTens, DeduplicatePlays, SplitTooLate, digests
@@ -95,7 +95,7 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
 
     Raises Failure, StorageError, WarehouseError.
     """
-    local_run = beam_options.view_as(StandardOptions).runner == LOCAL_STREAM_RUNNER
+    local_run = runner_of(beam_options) == LOCAL_STREAM_RUNNER
     sink = sink_of(options.warehouse, options.calendar.time_zone, options.bigquery_write_method, clock, local=local_run)
     Archive(options.archive).check_writable()
 

@@ -87,6 +87,11 @@ def preceding(month: date) -> date:
     return _nth_month((month.year - FIRST_YEAR) * 12 + month.month - 2)
 
 
+def with_neighbours(month: date) -> tuple[date, date, date]:
+    """The month between the one before and the next: another time zone's month lies in them."""
+    return preceding(month), month, following(month)
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)

@@ -8,9 +8,9 @@ from apache_beam.pvalue import PBegin, PCollection
 from apache_beam.transforms.util import GroupIntoBatches
 from apache_beam.transforms.window import TimestampedValue
 
-from pipelines.archive import Archive
+from pipelines.archive import Archive, may_have_open_plays
 from pipelines.clock import Clock
-from pipelines.domain.month import Calendar, following, month_text, parse_month
+from pipelines.domain.month import Calendar, month_text, parse_month
 from pipelines.domain.play import Play, from_message
 from pipelines.ledger import LEDGER
 from pipelines.transforms.windows import all_at_played_at
@@ -87,8 +87,7 @@ class ReplayOpenMonths(beam.PTransform):
 
 def open_files(archive: Archive, calendar: Calendar, lateness: timedelta, now: datetime) -> list[str]:
     """The files that may have plays of months that still take plays. Raises StorageError."""
-    # A job in another time zone may have filed the first hours of an open month under the month before.
-    return archive.files(m for m in archive.months() if not calendar.is_closed(following(m), lateness, now))
+    return archive.files(month for month in archive.months() if may_have_open_plays(month, calendar, lateness, now))
 
 
 def _by_month(received: tuple[str, Play], calendar: Calendar) -> tuple[str, tuple[str, bytes]]:

@@ -6,6 +6,7 @@ crosses a shuffle is a part in Arrow's format, not a play.
 
 import io
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,8 +21,10 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
 from pipelines import columnar
-from pipelines.archive import Archive
+from pipelines.archive import Archive, around
+from pipelines.clock import Clock
 from pipelines.domain.month import Calendar, month_text
+from pipelines.rebuilt import Fingerprints, Rebuilt
 from pipelines.storage import StorageError
 
 NAMESPACE = "heavy_rotation"
@@ -41,6 +44,39 @@ class Staging(Protocol):
 
     def write(self, table: str, month: date, arrow_table: pa.Table) -> str | Path:
         """A new file with rows of one month of a table; its path. Raises StorageError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be rebuilt: ``months`` or, if None, all; ``listed`` is all of the archive, before it was read.
+
+    ``asked`` says that a person named the months, and means some that are not there as a mistake. ``fingerprints`` are
+    for ``rebuilt`` to note in the end.
+    """
+
+    archive: Archive
+    calendar: Calendar
+    months: tuple[date, ...] | None
+    asked: bool
+    listed: list[str]
+    clock: Clock
+    rebuilt: Rebuilt
+    fingerprints: Fingerprints
+
+    @property
+    def paths(self) -> list[str]:
+        """The files to read."""
+        return around(self.months, self.listed)
+
+    def stage(self, pipeline: beam.Pipeline, staging: Staging) -> Any:
+        """The steps to what was made, and to what could not be read."""
+        parts, unreadable = (
+            pipeline
+            | "List files" >> beam.Create(self.paths)
+            | "Spread files" >> beam.Reshuffle()
+            | "Read parts" >> ReadParts(self.archive, self.calendar, self.months)
+        )
+        return parts | "Finish parts" >> FinishParts(staging, self.calendar, self.clock()), unreadable
 
 
 class ReadParts(beam.PTransform):

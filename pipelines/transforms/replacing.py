@@ -15,12 +15,10 @@ from apache_beam.pvalue import AsList, PCollection
 
 from pipelines import columnar
 from pipelines.archive import Archive, around
-from pipelines.clock import Clock
-from pipelines.domain.month import Calendar, month_text, parse_month
-from pipelines.rebuilt import Fingerprints, Rebuilt
+from pipelines.domain.month import month_text, parse_month
 from pipelines.storage import StorageError, storage_of
 from pipelines.tables import REBUILT
-from pipelines.transforms.rebuilding import Made
+from pipelines.transforms.rebuilding import Made, Work
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.json_rows import to_lines
 
@@ -47,35 +45,14 @@ class LineStaging:
 class ReplaceMonths(beam.PTransform):
     """Loads staged files into BigQuery month by month, each in the place of its partition, in one job a table.
 
-    Nothing is replaced unless everything was read and made. ``months`` None is all there are: those that the
-    archive has nothing of go. A retry repeats all of it, which changes nothing. ``asked`` says that a person named
-    the months, and means some that are not there as a mistake. ``listed`` is all of the archive, before it was read.
+    Nothing is replaced unless everything was read and made. Where all months are rebuilt, those go that the archive has
+    nothing of. A retry repeats all of it, which changes nothing.
     """
 
-    def __init__(
-        self,
-        warehouse: BigQueryWarehouse,
-        archive: Archive,
-        calendar: Calendar,
-        months: tuple[date, ...] | None,
-        *,
-        asked: bool,
-        listed: Sequence[str],
-        staging: LineStaging,
-        clock: Clock,
-        rebuilt: Rebuilt,
-        fingerprints: Fingerprints,
-    ) -> None:
+    def __init__(self, warehouse: BigQueryWarehouse, work: Work, staging: LineStaging) -> None:
         self.warehouse = warehouse
-        self.archive = archive
-        self.calendar = calendar
-        self.months = months
-        self.asked = asked
-        self.listed = listed
+        self.work = work
         self.staging = staging
-        self.clock = clock
-        self.rebuilt = rebuilt
-        self.fingerprints = fingerprints
 
     def expand(self, ways: Any) -> PCollection[None]:
         """What was made, and what could not be read."""
@@ -95,8 +72,8 @@ class ReplaceMonths(beam.PTransform):
         files: dict[date, dict[str, list[str]]] = {}
         for table, in_month, path in sorted(made):
             files.setdefault(parse_month(in_month), {}).setdefault(table, []).append(path)
-        check_made(self.archive, files, self.months, asked=self.asked)
-        added_since(self.archive, self.listed)
+        check_made(self.work.archive, files, self.work.months, asked=self.work.asked)
+        added_since(self.work.archive, self.work.listed)
         months = sorted(files.keys() | self._others())
         for month in months:
             for table in REBUILT:
@@ -104,15 +81,15 @@ class ReplaceMonths(beam.PTransform):
                     self.warehouse.load(table, paths, month)
                 else:
                     self.warehouse.remove_month(table, month)
-        added = added_since(self.archive, self.listed)
+        added = added_since(self.work.archive, self.work.listed)
         self._add(added, months)
-        added_since(self.archive, [*self.listed, *added])
-        self.rebuilt.note(self.fingerprints)
+        added_since(self.work.archive, [*self.work.listed, *added])
+        self.work.rebuilt.note(self.work.fingerprints)
 
     def _others(self) -> set[date]:
         """Months that have no plays, and whose rows go if there are some."""
-        if self.months is not None:
-            return set(self.months)
+        if self.work.months is not None:
+            return set(self.work.months)
         return {month for table in REBUILT for month in self.warehouse.months(table)}
 
     def _add(self, paths: list[str], months: Sequence[date]) -> None:
@@ -129,18 +106,18 @@ class ReplaceMonths(beam.PTransform):
         known = columnar.each_once(
             pl.concat(
                 self._plays([path], touched).join(listeners, on=["user_id", "month"], how="semi")
-                for path in around(touched, [*self.listed, *paths])
+                for path in around(touched, [*self.work.listed, *paths])
             )
         )
-        snapshots = columnar.snapshots(known, self.calendar, self.clock())
+        snapshots = columnar.snapshots(known, self.work.calendar, self.work.clock())
         for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
             by_month = rows.partition_by("month", as_dict=True).items()
             self.warehouse.load(table, [self.staging.write(table, m, some.to_arrow()) for (m,), some in by_month])
 
     def _plays(self, paths: list[str], months: Sequence[date]) -> pl.DataFrame:
         """The months' plays in these files."""
-        read = [columnar.read_plays(path, self.archive.read_bytes(path)) for path in paths]
-        plays = columnar.with_local_time(pl.concat([columnar.no_plays(), *read]), self.calendar)
+        read = [columnar.read_plays(path, self.work.archive.read_bytes(path)) for path in paths]
+        plays = columnar.with_local_time(pl.concat([columnar.no_plays(), *read]), self.work.calendar)
         return plays.filter(pl.col("month").is_in(list(months)))
 
 

@@ -18,10 +18,10 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.forget import main as forget_main
 from pipelines.query import main as query_main
-from pipelines.rebuild import _Work
 from pipelines.rebuild import main as rebuild_main
 from pipelines.stream import main as stream_main
 from pipelines.tables import TABLES, VIEWS, table_schema
+from pipelines.transforms.rebuilding import Work
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.bigquery_io import REJECTED_LINE
 from tests import oracle
@@ -273,14 +273,14 @@ def test_a_rebuild_takes_away_months_that_the_archive_no_longer_has(cloud: Cloud
 @contextmanager
 def during_a_rebuild(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> Iterator[None]:
     """When the archive has been listed, and nothing read."""
-    stage = _Work.stage
+    stage = Work.stage
 
-    def after(self: _Work, *more: Any) -> Any:
+    def after(self: Work, *more: Any) -> Any:
         happens()
         return stage(self, *more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(_Work, "stage", after)
+        patched.setattr(Work, "stage", after)
         yield
 
 
