@@ -77,6 +77,12 @@ def streaming(topic: Topic, cloud: Cloud, *more: str) -> Iterator[subprocess.Pop
         process.communicate()
 
 
+def wait_until_it_reads(stream: subprocess.Popen[str]) -> None:
+    assert stream.stderr is not None
+    while "Ctrl-C" not in stream.stderr.readline():
+        pass
+
+
 def stop(stream: subprocess.Popen[str]) -> str:
     stream.send_signal(signal.SIGTERM)
     said = stream.communicate(timeout=_PATIENCE)[1]
@@ -166,9 +172,7 @@ def test_rows_that_bigquery_refuses_are_rejected_with_its_reason(topic: Topic, c
     cloud.make_tables()
     some = plays("ab", start=f"{THIS_MONTH}-01T00:00:00Z")
     with streaming(topic, cloud) as stream:
-        assert stream.stderr is not None
-        while "Ctrl-C" not in stream.stderr.readline():
-            pass
+        wait_until_it_reads(stream)
         # After the check at launch, someone changes the table.
         cloud.client.delete_table(cloud.name("play_events"))
         needed = {"name": "needed", "type": "STRING", "mode": "REQUIRED"}
@@ -192,9 +196,7 @@ def test_a_table_that_is_gone_ends_the_stream_and_loses_nothing(
     cloud.make_tables()
     some = plays("abb", start=f"{THIS_MONTH}-01T00:00:00Z")
     with streaming(topic, cloud) as stream:
-        assert stream.stderr is not None
-        while "Ctrl-C" not in stream.stderr.readline():
-            pass
+        wait_until_it_reads(stream)
         for table in ("play_events", "rejected"):
             cloud.client.delete_table(cloud.name(table))
         topic.publish_raw((b"not a play", {}))

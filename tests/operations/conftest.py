@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from pipelines import storage
-from producer.logins.secret_manager import client_of
 from tests.operations.runbook import commands
 from tests.operations.runs import Person
 from tests.operations.versioned_bucket import VersionedBucket
 from tests.producer import browser
-from tests.producer.conftest import own_settings, run
+from tests.producer.conftest import own_settings, run, secret_manager
 from tests.producer.secret_manager import SecretManager
 from tests.test_stream_live import Topic
 
-__all__ = ["own_settings", "run"]
+__all__ = ["own_settings", "run", "secret_manager"]
 
 
 def closing(made: Topic) -> Iterator[Topic]:
@@ -51,11 +50,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[VersionedBucket]:
 
 
 @pytest.fixture
-def secrets(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
-    with SecretManager() as service:
-        monkeypatch.setenv("SECRET_MANAGER_EMULATOR_HOST", service.address)
-        yield service
-        client_of(service.address).transport.close()
+def secrets(secret_manager: SecretManager) -> SecretManager:
+    return secret_manager
 
 
 @pytest.fixture

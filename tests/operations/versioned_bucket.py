@@ -2,28 +2,26 @@
 has not: for Google's client, and for ``gcloud storage``.
 """
 
-import email
-import json
 import re
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.cloud_storage import StorageHandler, StorageServer
 
 _COPY = re.compile(r"/storage/v1/b/bucket/o/([^/]+)/rewriteTo/b/bucket/o/([^/]+)")
 _SOME_TIME = "2026-11-21T09:00:00Z"
 
 
-class VersionedBucket:
+class VersionedBucket(StorageServer):
     """``gs://bucket`` at ``url``; ``versions`` are (name, generation) to (bytes, whether it is the live one)."""
 
     def __init__(self) -> None:
         self.versions: dict[tuple[str, int], tuple[bytes, bool]] = {}
         self._generation = 1_700_000_000_000_000
         self._lock = threading.Lock()
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.url = f"http://127.0.0.1:{self._http.server_address[1]}"
+        super().__init__(_handler(self))
 
     def live(self) -> list[str]:
         """The names that a listing shows."""
@@ -84,24 +82,13 @@ class VersionedBucket:
                 return True
         return False
 
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
-        self._http.shutdown()
-        self._http.server_close()
-
 
 def _copied_bytes(data: bytes) -> dict[str, str]:
     return dict.fromkeys(("objectSize", "totalBytesRewritten"), str(len(data)))
 
 
-def _handler(bucket: VersionedBucket) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-
+def _handler(bucket: VersionedBucket) -> type[StorageHandler]:
+    class Handler(StorageHandler, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             name, generation, query = self._asked()
             if name is None:
@@ -121,37 +108,19 @@ def _handler(bucket: VersionedBucket) -> type[BaseHTTPRequestHandler]:
             self._send(204 if bucket.delete(name, generation) else 404, b"")
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            body = self._body()
             if found := _COPY.fullmatch(urlsplit(self.path).path):
                 source = parse_qs(urlsplit(self.path).query).get("sourceGeneration", ["0"])[0]
                 version = bucket.find(unquote(found[1]), int(source))
                 assert version
                 copied = bucket.put(unquote(found[2]), version[1])
                 return self._json(200, {"done": True, "resource": copied, **_copied_bytes(version[1])})
-            whole = email.message_from_bytes(f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode() + body)
-            about, data = (part.get_payload(decode=True) for part in whole.walk() if not part.is_multipart())
-            assert isinstance(about, bytes)
-            assert isinstance(data, bytes)
-            return self._json(200, bucket.put(json.loads(about)["name"], data))
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-            """Say nothing."""
+            name, data = self._uploaded(body)
+            return self._json(200, bucket.put(name, data))
 
         def _asked(self) -> tuple[str | None, int | None, dict[str, list[str]]]:
-            parts = urlsplit(self.path)
-            query = parse_qs(parts.query)
-            found = re.fullmatch(r"/(?:download/)?storage/v1/b/bucket/o/(.+)", parts.path)
+            query = parse_qs(urlsplit(self.path).query)
             generation = int(query["generation"][0]) if "generation" in query else None
-            return (unquote(found[1]) if found else None), generation, query
-
-        def _json(self, status: int, value: object) -> None:
-            self._send(status, json.dumps(value).encode())
-
-        def _send(self, status: int, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            return self._object(), generation, query
 
     return Handler

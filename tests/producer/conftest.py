@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from producer.__main__ import main
+from producer.logins.secret_manager import client_of
 from tests.producer.look_alike import Spotify
+from tests.producer.secret_manager import SecretManager
 from tests.pubsub_hosts import emulator_pubsub_host, local_pubsub_host, pubsub_host
 
 __all__ = ["emulator_pubsub_host", "local_pubsub_host", "pubsub_host"]
@@ -49,6 +51,15 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         return Ran(code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def secret_manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
+    """A look-alike of Secret Manager, which Google's client is sent to."""
+    with SecretManager() as service:
+        monkeypatch.setenv("SECRET_MANAGER_EMULATOR_HOST", service.address)
+        yield service
+        client_of(service.address).transport.close()
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from producer import private_files
 from producer.errors import LoggedOutError, StateError
 from producer.logins.grants import Grant, LoginStore
 from producer.logins.login import logins_of
-from producer.logins.secret_manager import client_of
 from producer.logins.stores import store_of
 from producer.polling.account import Account
 from producer.polling.publishing import ArchiveDestination
@@ -48,14 +47,6 @@ APPS = "https://www.spotify.com/account/apps"
 @pytest.fixture
 def folders(tmp_path: Path) -> Folders:
     return Folders(tmp_path / "logins", tmp_path / "state", tmp_path / "archive")
-
-
-@pytest.fixture
-def secret_manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
-    with SecretManager() as service:
-        monkeypatch.setenv("SECRET_MANAGER_EMULATOR_HOST", service.address)
-        yield service
-        client_of(service.address).transport.close()
 
 
 @pytest.fixture(params=["folder", "Secret Manager"])

@@ -5,7 +5,7 @@ says what it cannot show.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,6 @@ import pytest
 from producer.errors import LoginError, StateError
 from producer.logins.apps import App, app_of
 from producer.logins.login import Grant, LoginStore, logins_of, store_of
-from producer.logins.secret_manager import client_of
 from producer.spotify.client import Endpoints
 from producer.spotify.client import Spotify as Client
 from tests.producer.conftest import Run
@@ -28,11 +27,8 @@ SECRET = "projects/p/secrets/heavy-rotation-me"
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
-    with SecretManager() as service:
-        monkeypatch.setenv("SECRET_MANAGER_EMULATOR_HOST", service.address)
-        yield service
-        client_of(service.address).transport.close()
+def service(secret_manager: SecretManager) -> SecretManager:
+    return secret_manager
 
 
 @pytest.fixture
