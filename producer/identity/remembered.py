@@ -6,12 +6,17 @@ archive yet, find each other by it. Instants and durations are milliseconds, ins
 
 from typing import Any, NamedTuple, Self
 
-from pipelines.domain.play import SOURCE_RANK, Source
+from pipelines.domain.play import SOURCE_RANK, Play, Source
 
 # Twice and four times what Spotify lists at once: lists can lag behind, and exports hold plays that Spotify does not
 # list, such as those of private sessions.
 POLLED_PLAYS, IMPORTED_PLAYS = 100, 200
 _SOURCES = list(SOURCE_RANK)
+
+
+def artist_of(play: Play) -> str:
+    """The main artist's name, empty where there is none."""
+    return play.artists[0].name if play.artists else ""
 
 
 class TrackName(NamedTuple):
@@ -20,6 +25,11 @@ class TrackName(NamedTuple):
     id: str
     artist: str
     name: str
+
+    @classmethod
+    def of(cls, play: Play) -> Self:
+        """The track that was played."""
+        return cls(play.track_id, artist_of(play), play.track_name)
 
 
 class PolledPlay(NamedTuple):

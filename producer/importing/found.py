@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pipelines.domain.instants import to_millis
 from pipelines.domain.play import SOURCE_RANK, Play
+from producer.identity.remembered import artist_of
 from producer.identity.rows import Rows, Tracks
 
 
@@ -49,8 +50,3 @@ class Found:
             and rows.ms_played[row] == play.ms_played
             and rows.all_tracks.texts[rows.tracks[row]] == (play.track_id, artist_of(play), play.track_name)
         )
-
-
-def artist_of(play: Play) -> str:
-    """The main artist's name, empty where there is none."""
-    return play.artists[0].name if play.artists else ""

@@ -13,9 +13,10 @@ from pipelines.domain.play import Play, Source, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError
 from producer.errors import ExportError
 from producer.identity.reconciling import DUPLICATE, Identities
+from producer.identity.remembered import artist_of
 from producer.identity.rows import ACCOUNT
 from producer.importing.exports import ExportFile, treatment
-from producer.importing.found import Found, artist_of
+from producer.importing.found import Found
 from producer.importing.progress import Meter
 
 # Plays held in memory while their months fill up, and so the most that a file of the archive can get.

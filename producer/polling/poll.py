@@ -100,14 +100,10 @@ def poll(
 def _settled(cursor: Cursor, listed: _Listed) -> Cursor:
     """The cursor before a poll publishes: it has the instants of all plays that are new."""
     settled = {play.stamp for play in cursor.polled}
-    unsettled = {stamp: _track(play) for stamp, play in listed.new.items() if stamp not in settled}
+    unsettled = {stamp: TrackName.of(play) for stamp, play in listed.new.items() if stamp not in settled}
     if not unsettled:
         return cursor
     return replace(cursor, polled=(*cursor.polled, *instants_of(unsettled, cursor.polled, cursor.imported)))
-
-
-def _track(play: Play) -> TrackName:
-    return TrackName(play.track_id, play.artists[0].name if play.artists else "", play.track_name)
 
 
 def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
