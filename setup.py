@@ -34,8 +34,12 @@ setup(
     packages=[
         "pipelines",
         "pipelines.domain",
+        "pipelines.forgetting",
+        "pipelines.querying",
+        "pipelines.rebuilding",
+        "pipelines.storage",
+        "pipelines.streaming",
         "pipelines.tables",
-        "pipelines.transforms",
         "pipelines.warehouse",
         "producer",
         "producer.doctor",

@@ -22,12 +22,12 @@ import polars as pl
 from benchmarks.process import BenchmarkError, Used, run_python
 from benchmarks.tables import table
 from demo.catalogue import Track, invent_catalogue
-from pipelines.archive import Archive
-from pipelines.columnar import read_plays
 from pipelines.domain.month import Calendar, following, preceding
 from pipelines.domain.play import Artist, Play, Source
-from pipelines.warehouse.duck import query
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.querying.duck import query
+from pipelines.rebuilding.columns import read_plays
+from pipelines.storage.archive import Archive
+from pipelines.warehouse.folder import FolderWarehouse
 from producer.stopping import stopped_like_ctrl_c
 
 _LAST_MONTH = date(2026, 10, 1)
@@ -97,7 +97,7 @@ def measure(listening: Listening, calendar: Calendar, seed: int) -> Figures:
         _write_parquet(archive, paths, folder / "parquet")
         used = _rebuild(archive, folder / "warehouse", calendar)
         yardstick, tracks = _ask_duckdb(folder / "parquet", calendar)
-        rebuilt = query(LocalWarehouse.open(folder / "warehouse"), _REBUILT)
+        rebuilt = query(FolderWarehouse.open(folder / "warehouse"), _REBUILT)
         if {tuple(row.values()) for row in rebuilt.to_pylist()} != set(tracks):
             raise BenchmarkError("the rebuild and DuckDB disagree on the top ten tracks")
     return Figures(listening, len(paths), used, yardstick)

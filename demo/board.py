@@ -8,9 +8,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from pipelines.storage import StorageError
-from pipelines.warehouse import duck
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.querying import duck
+from pipelines.storage.files import StorageError
+from pipelines.warehouse.folder import FolderWarehouse
 
 _KINDS = ("track", "artist", "album")
 
@@ -34,7 +34,7 @@ def read_board(folder: Path, user_id: str) -> Board | None:
         ORDER BY kind, item.rank
     """
     try:
-        rows = duck.query(LocalWarehouse.open(folder), sql).to_pylist()
+        rows = duck.query(FolderWarehouse.open(folder), sql).to_pylist()
     except StorageError:
         return None
     if not rows:

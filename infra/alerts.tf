@@ -8,7 +8,7 @@ locals {
   poll_log = "resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"poll\" AND jsonPayload.event=\"poll\""
 
   # The first four are found in the line that the producer logs of each poll of an account; docs/producer.md lists its
-  # fields. The last one is what pipelines/warehouse/bigquery_io.py says in a Cloud Run job and on a worker of Dataflow.
+  # fields. The last one is what pipelines/streaming/bigquery_sink.py says in a Cloud Run job and on a worker of Dataflow.
   log_alerts = {
     producer_fails = {
       title    = "The producer fails"

@@ -1,13 +1,10 @@
 """What the commands have in common: how they speak to a person, and how they end."""
 
-import argparse
 import logging
 import sys
 from collections.abc import Callable
 
-from pipelines.storage import StorageError
-from pipelines.warehouse.bigquery import parse_address
-from pipelines.warehouse.local import WarehouseError
+from pipelines.storage.files import StorageError
 
 INTERRUPTED = 130
 
@@ -38,16 +35,6 @@ def _is_interrupt(error: BaseException | None) -> bool:
 
 def _plain(error: Exception) -> str:
     return str(error).partition(" [while running")[0]  # Beam says in which step
-
-
-def warehouse_argument(text: str) -> str:
-    """``--warehouse`` as argparse's type: a folder, or an address that can be one of BigQuery's."""
-    if "://" in text:
-        try:
-            parse_address(text)
-        except WarehouseError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-    return text
 
 
 def run_command(name: str, command: Callable[[], None]) -> int:

@@ -12,13 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.archive import Archive, without_user
-from pipelines.command import Failure, report, run_command, warehouse_argument
-from pipelines.storage import StorageError
+from pipelines.command import Failure, report, run_command
+from pipelines.forgetting.tables import forget_in_bigquery, forget_in_folder
+from pipelines.storage.archive import Archive, without_user
+from pipelines.storage.files import StorageError
 from pipelines.tables import TABLES
 from pipelines.warehouse.bigquery import SCHEME
-from pipelines.warehouse.forgetting import forget_in_bigquery, forget_in_folder
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.warehouse.folder import FolderWarehouse
+from pipelines.warehouse.identity import warehouse_argument
 
 _REMAINS = """\
 Not touched, and when it ends (docs/operations.md, "Forget a person"):
@@ -48,7 +49,7 @@ class Forgotten:
 def forget(user_id: str, archive: Archive, warehouse: str, *, dry_run: bool) -> Forgotten:
     """Remove a user's plays and rows; with ``dry_run`` only look for them. Raises StorageError."""
     found = Forgotten()
-    local = None if warehouse.startswith(SCHEME) else LocalWarehouse.open(warehouse)
+    local = None if warehouse.startswith(SCHEME) else FolderWarehouse.open(warehouse)
     _forget_in_archive(found, user_id, archive, dry_run=dry_run)
     if local:
         found.rows = forget_in_folder(local, user_id, dry_run=dry_run)

@@ -18,9 +18,10 @@ from apache_beam.options.pipeline_options import (
     _BeamArgumentParser,
 )
 
-from pipelines.command import warehouse_argument
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError, parse_month
+from pipelines.streaming.settings import WRITE_METHODS, StreamOptions
 from pipelines.warehouse.bigquery import SCHEME
+from pipelines.warehouse.identity import warehouse_argument
 
 # What DirectRunner would come to in the end. Asked for by that name, Beam first tries Prism, for which it
 # downloads a binary, and Prism refuses windows of one's own.
@@ -29,23 +30,6 @@ LOCAL_BATCH_RUNNER = "FnApiRunner"
 _MOST_DAYS = 36_500
 _LATENESS = timedelta(days=35)
 _LATE = "late"
-WRITE_METHODS = ("STREAMING_INSERTS", "FILE_LOADS", "STORAGE_WRITE_API")
-
-
-@dataclass(frozen=True, slots=True)
-class StreamOptions:
-    """What ``python -m pipelines.stream`` was asked for."""
-
-    subscription: str
-    archive: str
-    warehouse: str
-    calendar: Calendar
-    refresh_seconds: int
-    lateness: timedelta
-    archive_batch_plays: int
-    archive_batch_seconds: int
-    stop_when_idle_seconds: int | None = None
-    bigquery_write_method: str = WRITE_METHODS[0]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,14 @@ import duckdb
 import pyarrow as pa
 from sqlglot.errors import SqlglotError
 
-from pipelines.storage import StorageError
+from pipelines.querying import duck
+from pipelines.querying.bigquery_sql import NotASelectError
+from pipelines.querying.messages import explain
+from pipelines.querying.show import FORMATS, Format, show
+from pipelines.storage.files import StorageError
 from pipelines.tables import TABLES, VIEWS
-from pipelines.warehouse import duck
 from pipelines.warehouse.bigquery import briefly, explained, parse_address
-from pipelines.warehouse.bigquery_sql import NotASelectError
-from pipelines.warehouse.local import LocalWarehouse, WarehouseError
-from pipelines.warehouse.messages import explain
-from pipelines.warehouse.show import FORMATS, Format, show
+from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 
 _EXAMPLE = """\
 SELECT rank, track_name, artist_name, plays
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _ask_folder(folder: str, sql: str, *, native: bool) -> pa.Table:
-    warehouse = LocalWarehouse.open(folder)
+    warehouse = FolderWarehouse.open(folder)
     try:
         return duck.query(warehouse, sql, native=native)
     except (duckdb.InterruptException, StorageError):

@@ -20,18 +20,18 @@ import apache_beam as beam
 from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
-from pipelines.archive import Archive, around, months_of
 from pipelines.clock import Clock, utc_now
 from pipelines.command import Failure, report, run_command
 from pipelines.domain.month import month_text
 from pipelines.options import RebuildOptions, parse_rebuild
-from pipelines.rebuilt import Rebuilt
-from pipelines.storage import explained
+from pipelines.rebuilding.bigquery import LineStaging, ReplaceMonths, added_since, check_made, nothing_in
+from pipelines.rebuilding.graph import NAMESPACE, Work
+from pipelines.rebuilding.manifests import Rebuilt
+from pipelines.storage.archive import Archive, around, months_of
+from pipelines.storage.files import explained
 from pipelines.tables import REBUILT
-from pipelines.transforms.rebuilding import NAMESPACE, Work
-from pipelines.transforms.replacing import LineStaging, ReplaceMonths, added_since, check_made, nothing_in
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
-from pipelines.warehouse.local import MARKER, LocalWarehouse
+from pipelines.warehouse.folder import MARKER, FolderWarehouse
 
 _STAGING = ".rebuild-"
 
@@ -76,13 +76,13 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
 def _tables(options: RebuildOptions) -> "_Folder | _BigQuery":
     if options.warehouse.startswith(SCHEME):
         return _BigQuery(BigQueryWarehouse(options.warehouse), options.calendar.time_zone)
-    return _Folder(LocalWarehouse(options.warehouse, options.calendar.time_zone), options.months)
+    return _Folder(FolderWarehouse(options.warehouse, options.calendar.time_zone), options.months)
 
 
 class _Folder:
     """Tables in a folder: files are moved in, then those are removed that were there when it was made."""
 
-    def __init__(self, warehouse: LocalWarehouse, months: Iterable[date] | None) -> None:
+    def __init__(self, warehouse: FolderWarehouse, months: Iterable[date] | None) -> None:
         self.warehouse = warehouse
         self.old = {
             table: {month: warehouse.files(table, month) for month in months or warehouse.months(table)}
@@ -133,7 +133,7 @@ class _BigQuery:
 
 
 @contextmanager
-def _staging(warehouse: LocalWarehouse) -> Iterator[LocalWarehouse]:
+def _staging(warehouse: FolderWarehouse) -> Iterator[FolderWarehouse]:
     """A warehouse inside the warehouse, out of readers' sight, gone at the end.
 
     What rebuilds that were killed left behind goes too, once no other one is at work in the warehouse.
@@ -146,7 +146,7 @@ def _staging(warehouse: LocalWarehouse) -> Iterator[LocalWarehouse]:
         _lock(marker, fcntl.LOCK_SH)
         folder = Path(tempfile.mkdtemp(prefix=_STAGING, dir=warehouse.folder))
         try:
-            yield LocalWarehouse(folder, warehouse.time_zone)
+            yield FolderWarehouse(folder, warehouse.time_zone)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 

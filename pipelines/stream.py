@@ -8,86 +8,25 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
 
 import apache_beam as beam
 from apache_beam.io.gcp.pubsub import ReadFromPubSub
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.pvalue import PCollection
 from google.api_core.exceptions import GoogleAPICallError
 from google.cloud.pubsub_v1 import SubscriberClient
 
-from pipelines.archive import Archive
-from pipelines.checkpoint import Checkpoint, Checkpoints
 from pipelines.clock import Clock, utc_now
 from pipelines.command import Failure, report, run_command
-from pipelines.domain.month import Calendar
-from pipelines.domain.play import Play
-from pipelines.ledger import LEDGER
-from pipelines.local_pubsub import LocalPubSub
-from pipelines.options import LOCAL_STREAM_RUNNER, StreamOptions, parse_stream, runner_of
+from pipelines.options import LOCAL_STREAM_RUNNER, parse_stream, runner_of
+from pipelines.storage.archive import Archive
+from pipelines.streaming.archiving import open_files
+from pipelines.streaming.checkpoint import Checkpoint, Checkpoints
+from pipelines.streaming.graph import build
+from pipelines.streaming.ledger import LEDGER
+from pipelines.streaming.local_reader import LocalPubSub
+from pipelines.streaming.settings import StreamOptions
+from pipelines.streaming.sinks import sink_of
 from pipelines.submission import run_or_submit
-from pipelines.transforms.archiving import ArchivePlays, ReplayOpenMonths, open_files
-from pipelines.transforms.counting import CountTopTens, DeduplicatePlays, SplitTooLate, digests
-from pipelines.transforms.parsing import ParseMessages
-from pipelines.transforms.windows import WindowIntoMonths, at_played_at
-from pipelines.warehouse.sinks import Sink, sink_of
-
-
-def build(
-    messages: PCollection[Any],
-    options: StreamOptions,
-    sink: Sink,
-    clock: Clock = utc_now,
-    known: Checkpoint | None = None,
-) -> None:
-    """The graph, from Pub/Sub messages with attributes to rows in the tables, which hold the ``known`` plays."""
-    known = known or Checkpoint()
-    archive, calendar = Archive(options.archive), options.calendar
-    received, rejected = messages | "Parse messages" >> ParseMessages(clock)
-    rejected | "Write rejected" >> sink("rejected")
-
-    archived = received | "Archive plays" >> ArchivePlays(
-        archive, calendar, options.archive_batch_plays, options.archive_batch_seconds
-    )
-    replayed = messages.pipeline | "Replay open months" >> ReplayOpenMonths(
-        archive, calendar, options.lateness, clock, known.files
-    )
-    in_time, too_late = (
-        (archived, replayed)
-        | "Archived and replayed" >> beam.Flatten()
-        | "Split too late" >> SplitTooLate(calendar, options.lateness, clock)
-    )
-    months = WindowIntoMonths(calendar, options.refresh_seconds, options.lateness)
-    once = in_time | "Window into months" >> months | "Deduplicate plays" >> DeduplicatePlays()
-    once | "Plays once" >> _WritePlayEvents(calendar, sink)
-    too_late | "Plays too late" >> _WritePlayEvents(calendar, sink)
-    counted = _with_known(once, known, months) if known.plays else once
-    told = digests(known.plays, calendar, known.counted_at)
-    counted | "Count top tens" >> CountTopTens(calendar, clock, told) | "Write top tens" >> sink("top_ten_snapshots")
-
-
-def _with_known(once: PCollection[Play], known: Checkpoint, months: WindowIntoMonths) -> PCollection[Play]:
-    plays = (
-        once.pipeline
-        | "Known plays" >> beam.Create(known.plays)
-        | "At played_at" >> beam.Map(at_played_at)
-        | "Window known plays" >> months
-    )
-    return (once, plays) | "Once and known" >> beam.Flatten()
-
-
-class _WritePlayEvents(beam.PTransform):
-    def __init__(self, calendar: Calendar, sink: Sink) -> None:
-        self.calendar = calendar
-        self.sink = sink
-
-    def expand(self, plays: PCollection[Play]) -> Any:
-        return (
-            plays
-            | "To rows" >> beam.Map(Play.to_row, self.calendar).with_output_types(dict[str, Any])
-            | "Write play_events" >> self.sink("play_events")
-        )
 
 
 def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:

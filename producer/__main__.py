@@ -10,7 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError
-from pipelines.storage import StorageError
+from pipelines.storage.files import StorageError
 from producer import commands, durations, examples
 from producer.errors import ProducerError
 from producer.login.redirect import DEFAULT_PORT

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from platformdirs import user_state_path
 
-from pipelines.archive import Archive
 from pipelines.clock import utc_now
 from pipelines.domain.instants import to_the_second
 from pipelines.domain.month import Calendar
+from pipelines.storage.archive import Archive
 from producer.errors import StateError
 from producer.importing.exports import find
 from producer.importing.importer import Importer, Report

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from pipelines.storage import LocalStorage, explained
+from pipelines.storage.files import LocalStorage, explained
 from producer.errors import StateError
 
 _LOCK_PATIENCE_SECONDS = 10

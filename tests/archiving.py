@@ -10,13 +10,13 @@ from apache_beam.testing.test_stream import TestStream
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 
-from pipelines.archive import Archive
 from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.options import LOCAL_STREAM_RUNNER
-from pipelines.transforms import coders  # noqa: F401  registers the play's coder
-from pipelines.transforms.archiving import ArchivePlays
+from pipelines.storage.archive import Archive
+from pipelines.streaming import coders  # noqa: F401  registers the play's coder
+from pipelines.streaming.archiving import ArchivePlays
 
 Step = Sequence[Play] | int | str
 

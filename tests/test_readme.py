@@ -15,7 +15,7 @@ from demo.export import write_export
 from demo.listener import Listener
 from demo.spotify import SpotifyServer
 from pipelines.options import parse_rebuild, parse_stream
-from tests.test_stream_live import Topic
+from tests.streaming.test_stream_live import Topic
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

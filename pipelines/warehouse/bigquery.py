@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from pipelines.tables import TABLES, Field, table_layout, table_schema
-from pipelines.warehouse.local import WarehouseError
+from pipelines.warehouse.folder import WarehouseError
 
 SCHEME = "bigquery://"
 # Of a dataset: its months are counted in this time zone. Terraform writes it.

@@ -1,11 +1,12 @@
 """Which tables a ``--warehouse`` means, for what is noted about them beside the archive."""
 
+import argparse
 from hashlib import blake2b
 from pathlib import Path
 
-from pipelines.storage import explained
-from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
-from pipelines.warehouse.local import MARKER
+from pipelines.storage.files import explained
+from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse, parse_address
+from pipelines.warehouse.folder import MARKER, WarehouseError
 
 
 def key_of(warehouse: str, time_zone: str) -> str:
@@ -23,3 +24,13 @@ def _identity(warehouse: str) -> str:
     folder = Path(warehouse).resolve()
     with explained(folder):
         return f"{folder}\n{(folder / MARKER).stat().st_mtime_ns}"
+
+
+def warehouse_argument(text: str) -> str:
+    """``--warehouse`` as argparse's type: a folder, or an address that can be one of BigQuery's."""
+    if "://" in text:
+        try:
+            parse_address(text)
+        except WarehouseError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+    return text

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipelines.storage import StorageError
+from pipelines.storage.files import StorageError
 from producer.errors import ProducerError
 
 THREADS = 16

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
-from pipelines.archive import Archive
 from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError
+from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
 from producer.identity.rows import Copies, Rows
 from producer.importing.exports import ExportFile, treatment

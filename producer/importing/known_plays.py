@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 
-from pipelines.archive import Archive, fields_of
 from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import SOURCE_RANK
+from pipelines.storage.archive import Archive, fields_of
 from producer.identity.rows import Copies, Tracks
 
 _FIELDS = ("user_id", "played_at", "track_id", "track_name", "artists", "ms_played", "source")

@@ -6,11 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from pipelines.archive import Archive
 from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, Source, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError
+from pipelines.storage.archive import Archive
 from producer.errors import ExportError
 from producer.identity.reconciling import DUPLICATE, Identities
 from producer.identity.remembered import artist_of

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pipelines.storage import StorageError, explained
+from pipelines.storage.files import StorageError, explained
 from producer.errors import LoggedOutError, StateError
 from producer.logins.apps import App, app_of
 from producer.logins.grants import TOKEN_LIFE, Grant, LoginStore

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from platformdirs import user_config_path
 
-from pipelines.storage import explained
+from pipelines.storage.files import explained
 from producer.logins.grants import Grant, LoginStore, ended_record, from_record, to_record
 from producer.private_files import damaged, load, locked, refuse_shared, remove, save, traces
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.instants import to_the_second
-from pipelines.storage import StorageError
+from pipelines.storage.files import StorageError
 from producer.errors import LoggedOutError, LoginError, ProducerError, RateLimitedError
 from producer.logins.login import Login, days_left, ending_soon
 from producer.polling.poll import Polled, poll

@@ -9,7 +9,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from pipelines.storage import StorageError, bucket_and_name, client, explained
+from pipelines.storage.files import StorageError, bucket_and_name, client, explained
 from producer.errors import PublishError
 
 _SECONDS = 4.0

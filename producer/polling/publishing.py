@@ -21,10 +21,10 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.pubsub_v1 import PublisherClient
 from google.cloud.pubsub_v1.types import BatchSettings, PublisherOptions
 
-from pipelines.archive import Archive
 from pipelines.domain.instants import rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, Source
+from pipelines.storage.archive import Archive
 from producer.errors import PublishError
 from producer.state.documents import ChangedError, documents_of
 

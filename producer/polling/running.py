@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
-from pipelines.storage import StorageError
+from pipelines.storage.archive import Archive
+from pipelines.storage.files import StorageError
 from producer.durations import text_of
 from producer.errors import LoginError, ProducerError
 from producer.logins.login import LoginStore, logins_of, store_of

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import orjson
 
-from pipelines.storage import bucket_and_name, client, explained
+from pipelines.storage.files import bucket_and_name, client, explained
 from producer.private_files import damaged, locked, save
 
 _GS = "gs://"

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from pipelines.storage import storage_of
+from pipelines.storage.files import storage_of
 from producer import private_files
 from producer.private_files import damaged
 from producer.state.cursor import FOLDER, name_of

@@ -13,21 +13,21 @@ from typing import Any
 
 import pytest
 
-from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.forget import main as forget_main
 from pipelines.query import main as query_main
 from pipelines.rebuild import main as rebuild_main
+from pipelines.rebuilding.graph import Work
+from pipelines.storage.archive import Archive
 from pipelines.stream import main as stream_main
+from pipelines.streaming.bigquery_sink import REJECTED_LINE
 from pipelines.tables import TABLES, VIEWS, table_schema
-from pipelines.transforms.rebuilding import Work
 from pipelines.warehouse.bigquery import BigQueryWarehouse
-from pipelines.warehouse.bigquery_io import REJECTED_LINE
 from tests import oracle
 from tests.bigquery.cloud import ROOT, Cloud
 from tests.builders import play, plays
-from tests.test_stream_live import Topic
+from tests.streaming.test_stream_live import Topic
 
 _PATIENCE = 60
 THIS_MONTH = datetime.now(UTC).strftime("%Y-%m")
@@ -322,7 +322,7 @@ def test_a_rebuild_does_not_bring_back_who_was_forgotten_meanwhile(
         happened.append(forget_main(["--user=me", *places(cloud)]))
 
     with monkeypatch.context() as patched:
-        patched.setattr("pipelines.transforms.replacing.check_made", after_reading)
+        patched.setattr("pipelines.rebuilding.bigquery.check_made", after_reading)
         code, said = rebuild()
     assert (code, happened) == (1, [0])
     assert "files were removed from" in said

@@ -16,11 +16,11 @@ from apache_beam.typehints.schemas import typing_to_runner_api
 
 from pipelines.clock import utc_now
 from pipelines.domain.month import Calendar
-from pipelines.options import WRITE_METHODS
+from pipelines.streaming.bigquery_sink import _HOW, _for_beam, _refused, _sent_as_text
+from pipelines.streaming.settings import WRITE_METHODS
 from pipelines.tables import TABLES, table_layout, table_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
-from pipelines.warehouse.bigquery_io import _HOW, _for_beam, _refused, _sent_as_text
-from pipelines.warehouse.local import WarehouseError
+from pipelines.warehouse.folder import WarehouseError
 from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play
 from tests.pubsub_hosts import free_port

@@ -14,7 +14,7 @@ import pytest
         "pipelines.domain.ranking",
         "pipelines.domain.spotify",
         "pipelines.tables",
-        "pipelines.archive",
+        "pipelines.storage.archive",
         "pipelines.query",
         "producer.__main__",
     ],

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines import columnar
 from pipelines.domain import ranking
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play, Source
 from pipelines.domain.ranking import KINDS, Tally
+from pipelines.rebuilding import columns
 from tests import oracle
 from tests.builders import INGESTED_AT, play, plays
 
@@ -86,10 +86,10 @@ def test_the_columnar_ranking_is_the_same(some: list[Play]) -> None:
         schema_overrides=COLUMNS,
         schema=list(COLUMNS),
     )
-    once = columnar.each_once(columnar.with_local_time(frame, calendar))
-    columns = columnar.snapshots(once, calendar, INGESTED_AT).to_dicts()
+    once = columns.each_once(columns.with_local_time(frame, calendar))
+    by_columns = columns.snapshots(once, calendar, INGESTED_AT).to_dicts()
     rows = ranking.snapshots("me", MONTH, tally_of(some), is_final=False, computed_at=INGESTED_AT)
-    by_kind = {row["kind"]: row for row in columns}
+    by_kind = {row["kind"]: row for row in by_columns}
     assert by_kind == ({row["kind"]: row for row in rows} if some else {})
 
 

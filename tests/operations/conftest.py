@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipelines import storage
+from pipelines.storage import files as storage
 from tests.operations.runbook import commands
 from tests.operations.runs import Person
 from tests.operations.versioned_bucket import VersionedBucket
 from tests.producer import browser
 from tests.producer.conftest import own_settings, run, secret_manager
 from tests.producer.secret_manager import SecretManager
-from tests.test_stream_live import Topic
+from tests.streaming.test_stream_live import Topic
 
 __all__ = ["own_settings", "run", "secret_manager"]
 

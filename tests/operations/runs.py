@@ -17,12 +17,12 @@ from demo.spotify import SpotifyServer
 from demo.spotify_feed import last_plays
 from pipelines import stream
 from pipelines.clock import utc_now
-from pipelines.ledger import LEDGER
+from pipelines.streaming.ledger import LEDGER
 from producer.logins.grants import Grant
 from producer.logins.stores import store_of
 from tests.pubsub_hosts import free_port
-from tests.streaming import Outcome, outcome
-from tests.test_stream_live import Topic
+from tests.streaming.running import Outcome, outcome
+from tests.streaming.test_stream_live import Topic
 
 PATIENCE = 90
 # Plays of this month: the stream's clock is the real one, and it counts no others for ever.

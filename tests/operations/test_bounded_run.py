@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from pipelines.archive import Archive
-from pipelines.checkpoint import Checkpoint, Checkpoints
 from pipelines.domain.instants import parse, rfc3339
 from pipelines.domain.month import Calendar
-from pipelines.local_pubsub import LocalPubSub
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.storage.archive import Archive
+from pipelines.streaming.checkpoint import Checkpoint, Checkpoints
+from pipelines.streaming.local_reader import LocalPubSub
+from pipelines.warehouse.folder import FolderWarehouse
 from tests import oracle
 from tests.builders import play, plays
 from tests.operations.runs import MONTH_BEGAN, PATIENCE, bounded, process, wait_for, waiting
-from tests.streaming import outcome
-from tests.test_stream_live import Topic
+from tests.streaming.running import outcome
+from tests.streaming.test_stream_live import Topic
 
 SOME = plays("abcabcabddef", start=MONTH_BEGAN)
 # For tests with a clock of their own.
@@ -105,7 +105,7 @@ def test_two_at_once_and_one_that_is_killed_lose_nothing(topic: Topic, tmp_path:
 
 def test_a_month_that_has_ended_is_counted_once_more_to_be_final(tmp_path: Path) -> None:
     archive, calendar = Archive(str(tmp_path / "archive")), Calendar()
-    LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    FolderWarehouse(tmp_path / "warehouse", "Europe/Paris")
     checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
     november, december, january = (parse(f"{day}T12:00:00Z") for day in ("2026-11-30", "2026-12-01", "2027-01-10"))
     path = archive.write(calendar.month_of(november), IN_NOVEMBER)
@@ -121,7 +121,7 @@ def test_a_month_that_has_ended_is_counted_once_more_to_be_final(tmp_path: Path)
 @pytest.mark.parametrize("length", [0, 10, 200, -20])
 def test_a_damaged_checkpoint_is_none(tmp_path: Path, length: int) -> None:
     archive, calendar, now = Archive(str(tmp_path / "archive")), Calendar(), parse("2026-11-21T12:00:00Z")
-    LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    FolderWarehouse(tmp_path / "warehouse", "Europe/Paris")
     checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
     file = archive.write(calendar.month_of(now), IN_NOVEMBER)
     checkpoints.save(Checkpoint(), now, [file])
@@ -132,7 +132,7 @@ def test_a_damaged_checkpoint_is_none(tmp_path: Path, length: int) -> None:
 
 def test_a_checkpoint_is_not_written_over_files_that_were_removed_meanwhile(tmp_path: Path) -> None:
     archive, calendar, now = Archive(str(tmp_path / "archive")), Calendar(), parse("2026-11-21T12:00:00Z")
-    LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    FolderWarehouse(tmp_path / "warehouse", "Europe/Paris")
     checkpoints = Checkpoints(archive, str(tmp_path / "warehouse"), calendar, timedelta(days=35))
     path = archive.write(calendar.month_of(now), IN_NOVEMBER)
     archive.remove(path)

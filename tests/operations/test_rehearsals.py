@@ -19,8 +19,8 @@ from tests import oracle
 from tests.builders import play, plays
 from tests.operations.runbook import told
 from tests.operations.runs import MONTH_BEGAN, PATIENCE, arguments, bounded, process, run_bounded, wait_for, waiting
-from tests.streaming import outcome
-from tests.test_stream_live import Topic
+from tests.streaming.running import outcome
+from tests.streaming.test_stream_live import Topic
 
 SOME = plays("abcabcabddefghij", start=MONTH_BEGAN)
 

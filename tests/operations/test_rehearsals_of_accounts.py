@@ -18,11 +18,11 @@ from demo.faults import RateLimited
 from demo.listener import Listen
 from demo.spotify_feed import MIN_MS_PLAYED
 from pipelines import query, rebuild
-from pipelines.archive import Archive
 from pipelines.clock import utc_now
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar, month_text
-from pipelines.storage import client
+from pipelines.storage.archive import Archive
+from pipelines.storage.files import client
 from pipelines.tables import table_schema
 from producer.state.cursor import Cursors
 from tests import oracle
@@ -34,8 +34,8 @@ from tests.producer.bucket import Bucket
 from tests.producer.conftest import Run
 from tests.producer.exports import plays_in
 from tests.producer.secret_manager import SecretManager
-from tests.streaming import outcome
-from tests.test_stream_live import Topic
+from tests.streaming.running import outcome
+from tests.streaming.test_stream_live import Topic
 
 Add = Callable[[str], None]
 

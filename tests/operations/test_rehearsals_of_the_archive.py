@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import forget, query, rebuild
-from pipelines.archive import Archive
+from pipelines.storage.archive import Archive
 from pipelines.tables import play_schema
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.warehouse.folder import FolderWarehouse
 from tests import oracle
 from tests.bigquery.cloud import Cloud
 from tests.builders import plays
@@ -22,8 +22,8 @@ from tests.operations.runs import MONTH_BEGAN, Person, bounded, keep_login
 from tests.operations.versioned_bucket import VersionedBucket
 from tests.producer.conftest import Run
 from tests.producer.secret_manager import SecretManager
-from tests.streaming import Outcome, outcome, rows
-from tests.test_stream_live import Topic
+from tests.streaming.running import Outcome, outcome, rows
+from tests.streaming.test_stream_live import Topic
 
 SOME = plays("abcabcabddefghij")
 NOVEMBER, OCTOBER = date(2026, 11, 1), date(2026, 10, 1)
@@ -54,7 +54,7 @@ def test_a_schema_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert oracle.of_rows(outcome(tmp_path).snapshots) == oracle.top_tens(SOME[:15])
 
     # Tables too have files of before.
-    warehouse = LocalWarehouse.open(tmp_path / "warehouse")
+    warehouse = FolderWarehouse.open(tmp_path / "warehouse")
     (path,) = warehouse.files("play_events", NOVEMBER)
     table = pq.read_table(path, partitioning=None)
     pq.write_table(table.drop_columns(["isrc", "reason_end"]), path.with_name("older.parquet"))
@@ -123,11 +123,11 @@ def test_restore_a_month(bucket: VersionedBucket, tmp_path: Path, capsys: pytest
     archive.write(OCTOBER, in_october[:3])
     path = archive.write(OCTOBER, in_october[3:])
     name = path.removeprefix("gs://bucket/")
-    LocalWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    FolderWarehouse(tmp_path / "warehouse", "Europe/Paris")
     again = told("Restore a month", "pipelines.rebuild", where)
     all_months = [argument for argument in again if not argument.startswith("--months")]
     assert rebuild.main(all_months) == 0
-    good, warehouse = outcome(tmp_path), LocalWarehouse.open(tmp_path / "warehouse")
+    good, warehouse = outcome(tmp_path), FolderWarehouse.open(tmp_path / "warehouse")
 
     # The tables of the month are gone.
     for table in ("play_events", "top_ten_snapshots"):

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
-from pipelines.archive import Archive
 from pipelines.domain.instants import parse
 from pipelines.domain.play import Play
+from pipelines.storage.archive import Archive
 
 ADDRESS, AGENT, LOGIN_NAME, PLATFORM = "203.0.113.77", "agent-77", "login-name-77", "platform-77"
 

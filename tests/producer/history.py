@@ -8,11 +8,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pipelines.archive import Archive
 from pipelines.domain.instants import rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play
-from pipelines.storage import StorageError
+from pipelines.storage.archive import Archive
+from pipelines.storage.files import StorageError
 from producer.errors import PublishError
 from producer.importing.exports import find
 from producer.importing.importer import Importer, Report

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from gcp_storage_emulator.server import create_server
 
-from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
-from pipelines.storage import client
+from pipelines.storage.archive import Archive
+from pipelines.storage.files import client
 from producer.errors import StateError
 from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
 from producer.identity.rows import ACCOUNT

@@ -13,7 +13,7 @@ import pytest
 from google.cloud import pubsub
 
 from pipelines.clock import utc_now
-from pipelines.storage import client
+from pipelines.storage.files import client
 from producer.doctor.findings import Finding, Level, run_all
 from producer.logins.grants import Grant
 from producer.logins.stores import FileStore

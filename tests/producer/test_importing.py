@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from demo.catalogue import Track
 from demo.export import write_export
-from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Source
-from pipelines.storage import client
+from pipelines.storage.archive import Archive
+from pipelines.storage.files import client
 from producer.__main__ import main
 from producer.importing import writing
 from producer.importing.writing import Writer

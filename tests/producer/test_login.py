@@ -17,7 +17,7 @@ import requests
 
 from demo.faults import NotJson, RateLimited, ServerError
 from pipelines.clock import utc_now
-from pipelines.storage import StorageError
+from pipelines.storage.files import StorageError
 from producer.errors import LoginError, ProducerError
 from producer.login.flow import browser_of, log_in
 from producer.login.redirect import Redirect, redirect_uri

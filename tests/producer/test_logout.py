@@ -15,10 +15,10 @@ import requests
 from gcp_storage_emulator.server import create_server
 
 from demo.faults import Answer
-from pipelines.archive import Archive
 from pipelines.clock import utc_now
 from pipelines.domain.month import Calendar
-from pipelines.storage import client
+from pipelines.storage.archive import Archive
+from pipelines.storage.files import client
 from producer import private_files
 from producer.errors import LoggedOutError, StateError
 from producer.logins.grants import Grant, LoginStore

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from demo.faults import DuplicateItems, Fault, LateListing, ShuffledItems, SlowAnswer
-from pipelines.archive import Archive
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
+from pipelines.storage.archive import Archive
 from producer.errors import PublishError
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination, Reject

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.warehouse import duck
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.querying import duck
+from pipelines.warehouse.folder import FolderWarehouse
 from tests.warehouse.listening import rows
 from tests.zetasql_judge import Judge, the_judge
 
@@ -56,15 +56,15 @@ def judge() -> Judge:
 
 
 @pytest.fixture(scope="module")
-def warehouse(tmp_path_factory: pytest.TempPathFactory) -> LocalWarehouse:
-    warehouse = LocalWarehouse(tmp_path_factory.mktemp("warehouse"), "Europe/Paris")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> FolderWarehouse:
+    warehouse = FolderWarehouse(tmp_path_factory.mktemp("warehouse"), "Europe/Paris")
     for table, some in rows().items():
         warehouse.append(table, some)
     return warehouse
 
 
 @pytest.mark.parametrize(("heading", "sql"), _queries(), ids=lambda value: value.partition("\n")[0])
-def test_gives_the_known_rows(heading: str, sql: str, judge: Judge, warehouse: LocalWarehouse) -> None:
+def test_gives_the_known_rows(heading: str, sql: str, judge: Judge, warehouse: FolderWarehouse) -> None:
     by_google = judge.query(sql)
     table = duck.query(warehouse, sql)
     assert [tuple(row.values()) for row in table.to_pylist()] == by_google

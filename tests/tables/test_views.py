@@ -9,10 +9,10 @@ import pytest
 
 from pipelines.domain import ranking
 from pipelines.domain.play import Play, Source
+from pipelines.querying import duck
 from pipelines.tables import TABLES, VIEWS, play_events_schema, table_schema
-from pipelines.warehouse import duck
 from pipelines.warehouse.arrow import arrow_schema
-from pipelines.warehouse.local import LocalWarehouse
+from pipelines.warehouse.folder import FolderWarehouse
 from tests.warehouse.listening import CALENDAR, READ_AT, play, rows
 from tests.zetasql_judge import Judge, the_judge
 
@@ -26,7 +26,7 @@ def judge() -> Judge:
 
 
 def _local(folder: Path, sql: str, **tables: list[dict[str, Any]]) -> list[tuple[Any, ...]]:
-    warehouse = LocalWarehouse(folder, "Europe/Paris")
+    warehouse = FolderWarehouse(folder, "Europe/Paris")
     for table, some in tables.items():
         for row in some:  # a file each, as a stream writes them
             warehouse.append(table, [row])
@@ -68,7 +68,7 @@ def test_plays_keeps_the_copy_that_the_pipelines_prefer(judge: Judge, tmp_path: 
         events += [copy.to_row(CALENDAR) | {"user_id": user} for copy in (one, other)]
     sql = "SELECT user_id, source, ingested_at, track_id FROM heavy_rotation.plays ORDER BY user_id"
     judge.fill(play_events=events)
-    warehouse = LocalWarehouse(tmp_path, "Europe/Paris")
+    warehouse = FolderWarehouse(tmp_path, "Europe/Paris")
     warehouse.append("play_events", events)
     by_google = judge.query(sql)
     assert {user: tuple(rest) for user, *rest in by_google} == expected

@@ -23,8 +23,8 @@ from gcp_storage_emulator.server import create_server
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
-from pipelines.archive import encode
 from pipelines.command import Failure
+from pipelines.storage.archive import encode
 from pipelines.submission import run_or_submit
 from tests.builders import play
 from tests.pubsub_hosts import free_port
@@ -187,7 +187,7 @@ def test_no_worker_needs_what_only_the_launcher_had(stream: Launched) -> None:
     options = stream.environment["sdkPipelineOptions"]["options"]
     assert not options["save_main_session"]
     names = pickled_names(stream.pipeline)
-    assert "pipelines.transforms.archiving" in names
+    assert "pipelines.streaming.archiving" in names
     assert "__main__" not in names
     assert not [name for name in names if name.split(".")[0] in ("tests", "demo", "benchmarks", "main")]
 
@@ -220,7 +220,7 @@ def test_the_rebuild_is_a_job_that_ends(rebuild: Launched) -> None:
 def test_the_rebuild_replaces_months_by_itself(rebuild: Launched) -> None:
     """Its launcher is gone by then."""
     assert "Replace/Replace months" in steps(rebuild.pipeline)
-    assert "pipelines.transforms.replacing" in pickled_names(rebuild.pipeline)
+    assert "pipelines.rebuilding.bigquery" in pickled_names(rebuild.pipeline)
 
 
 # Updates

@@ -1,0 +1,1 @@
+"""A person's plays out of the archive and out of the tables."""

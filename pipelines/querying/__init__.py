@@ -1,0 +1,1 @@
+"""Asking a warehouse in BigQuery's SQL: by DuckDB for a folder, and how an answer is printed."""

@@ -1,0 +1,1 @@
+"""The rebuild: archive files in, whole months of tables out, in a folder or in BigQuery."""

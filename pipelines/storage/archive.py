@@ -1,0 +1,220 @@
+"""The raw Avro archive: the truth from which every table can be made again.
+
+Layout: ``ARCHIVE/plays/month=YYYY-MM/plays-<unique>.avro``, deflate, any number of files. A file appears whole
+or not at all, under a name that no retry and no second job can have, so a play may be in it more than once and
+is never missing from it. The month is the play's in the writer's time zone.
+"""
+
+import io
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Any, Literal
+
+import fastavro
+
+from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
+from pipelines.domain.play import Play, from_record
+from pipelines.storage.files import StorageError, storage_of
+from pipelines.tables import play_schema
+
+# Avro files do not say how many records they hold: one cut at the end of a block would read as complete.
+_COUNT = "heavy_rotation.plays"
+_SCHEMA = fastavro.parse_schema(play_schema())
+
+Holding = Literal["plays", "checkpoint", "older version"]
+
+
+class Archive:
+    """An archive of plays in a folder or at ``gs://bucket/folder``. Pickles as its root."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root.rstrip("/") or "/"
+        self._storage = storage_of(root)
+
+    def write(self, month: date, plays: Sequence[Play]) -> str:
+        """Put plays of one month into one new file and return its path. Raises StorageError."""
+        return self._write_new(self._folder(month), encode(plays))
+
+    def check_writable(self) -> None:
+        """Raises StorageError where nothing can be written, before work begins that would end in it."""
+        self._storage.check_writable(self.root)
+
+    def months(self) -> list[date]:
+        """The months that have a file, oldest first."""
+        return sorted(months_of(self.files()))
+
+    def files(self, months: Iterable[date] | None = None) -> list[str]:
+        """The paths of all files, or of those of some months. Raises StorageError."""
+        folders = [f"{self.root}/plays"] if months is None else [self._folder(month) for month in months]
+        paths = [path for folder in folders for path in self._storage.files(folder, ".avro")]
+        return [path for path in paths if month_of(path)]
+
+    def read(self, path: str) -> Iterator[Play]:
+        """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
+        return decode(path, self.read_bytes(path))
+
+    def read_bytes(self, path: str) -> bytes:
+        """A file as it is. Raises StorageError."""
+        return self._storage.read(path)
+
+    def replace(self, path: str, plays: Sequence[Play], metadata: Mapping[str, str]) -> None:
+        """Put plays into a file that is no part of the archive's months, in the place of an older one."""
+        self._storage.replace(path, encode(plays, metadata))
+
+    @property
+    def checkpoints(self) -> str:
+        """The folder of what the stream's bounded runs leave (``checkpoint.py``)."""
+        return f"{self.root}/checkpoints"
+
+    def everything(self) -> list[str]:
+        """The paths of all files below the root: older versions of files first, then checkpoints and plays."""
+        return self._storage.older_versions(self.root, ".avro") + self._storage.files(self.root, ".avro")
+
+    def holds(self, path: str) -> Holding:
+        """What a path of ``everything`` is."""
+        if "#" in path.rpartition("/")[2]:
+            return "older version"
+        return "checkpoint" if path.startswith(f"{self.checkpoints}/") else "plays"
+
+    def write_beside(self, path: str, data: bytes) -> str:
+        """Put a file's new contents into a new file of its month and return its path. Raises StorageError."""
+        return self._write_new(path.rpartition("/")[0], data)
+
+    def remove(self, path: str) -> None:
+        """Remove a file for good, older versions of it too. Raises StorageError."""
+        self._storage.remove(path)
+
+    def _write_new(self, folder: str, data: bytes) -> str:
+        path = f"{folder}/plays-{uuid.uuid4().hex}.avro"
+        self._storage.write_new(path, data)
+        return path
+
+    def _folder(self, month: date) -> str:
+        return f"{self.root}/plays/month={month_text(month)}"
+
+    def __reduce__(self) -> tuple[type["Archive"], tuple[str]]:
+        return type(self), (self.root,)
+
+
+def encode(plays: Sequence[Play], metadata: Mapping[str, str] | None = None) -> bytes:
+    """The bytes of an Avro file with these plays, and with metadata that its readers may look at."""
+    file = io.BytesIO()
+    records = (play.to_record() for play in plays)
+    about = {**(metadata or {}), _COUNT: str(len(plays))}
+    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata=about)
+    return file.getvalue()
+
+
+def decode(path: str, data: bytes) -> Iterator[Play]:
+    """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
+    with readable(path):
+        reader: Any = fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA)
+        records: list[Any] = list(reader)
+        _check(path, reader, len(records))
+    return map(from_record, records)
+
+
+def metadata_of(path: str, data: bytes) -> dict[str, str]:
+    """What a file says of itself. Raises StorageError."""
+    with readable(path):
+        return dict(fastavro.reader(io.BytesIO(data)).metadata)
+
+
+def fields_of(path: str, data: bytes, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """Some fields of each play of a file, one play at a time; instants are aware datetimes.
+
+    Raises StorageError, possibly after the last play, for a file that is cut short or is not Avro.
+    """
+    count = 0
+    with readable(path):
+        records: Any = fastavro.reader(io.BytesIO(data), reader_schema=_schema_of(names))
+        for count, record in enumerate(records, start=1):  # noqa: B007 - the last one is needed
+            yield record
+        _check(path, records, count)
+
+
+@cache
+def _schema_of(names: tuple[str, ...]) -> Any:
+    # A small file takes less time to read than a schema.
+    schema = play_schema()
+    return fastavro.parse_schema(schema | {"fields": [field for field in schema["fields"] if field["name"] in names]})
+
+
+def without_user(path: str, data: bytes, user_id: str) -> tuple[bytes | None, list[datetime]]:
+    """A file's bytes without a user's plays, and when those were played; None for bytes that would hold no play.
+
+    What the file knows of other plays stays as it is, fields that this version does not know among it.
+    Raises StorageError.
+    """
+    with readable(path):
+        reader = fastavro.reader(io.BytesIO(data))
+        records: list[Any] = list(reader)
+        _check(path, reader, len(records))
+    others = [record for record in records if record["user_id"] != user_id]
+    gone = [record["played_at"] for record in records if record["user_id"] == user_id]
+    if not others or not gone:
+        return data if others else None, gone
+    file = io.BytesIO()
+    about = {name: text for name, text in reader.metadata.items() if not name.startswith("avro.")}
+    fastavro.writer(
+        file, reader.writer_schema, others, codec=reader.codec, metadata={**about, _COUNT: str(len(others))}
+    )
+    return file.getvalue(), gone
+
+
+def check_count(path: str, data: bytes, count: int) -> None:
+    """Raises StorageError if the file was written with another number of plays than ``count``."""
+    with readable(path):
+        _check(path, fastavro.reader(io.BytesIO(data)), count)
+
+
+def _check(path: str, reader: Any, count: int) -> None:
+    # A file of another writer doesn't say.
+    expected = int(reader.metadata.get(_COUNT, count))
+    if expected != count:
+        raise _unreadable(path, f"{count} of its {expected} plays are left")
+
+
+@contextmanager
+def readable(path: str) -> Iterator[None]:
+    """Turn whatever a decoder says of broken bytes into a StorageError that names the file."""
+    try:
+        yield
+    except StorageError:
+        raise
+    except Exception as error:
+        raise _unreadable(path, str(error) or type(error).__name__) from error
+
+
+def _unreadable(path: str, why: str) -> StorageError:
+    return StorageError(f"{path} cannot be read ({why}); restore it from a copy, or move it out of the archive")
+
+
+def months_of(paths: Iterable[str]) -> set[date]:
+    """The months whose folders the files lie in."""
+    return {month for path in paths if (month := month_of(path))}
+
+
+def around(months: Iterable[date] | None, paths: Iterable[str]) -> list[str]:
+    """The files that can have plays of the months, all for None: a writer in another time zone may have filed a
+    month's first and last hours next door."""
+    if months is None:
+        return list(paths)
+    near = {other for month in months for other in with_neighbours(month)}
+    return [path for path in paths if month_of(path) in near]
+
+
+def may_have_open_plays(month: date, calendar: Calendar, lateness: timedelta, now: datetime) -> bool:
+    """Whether a month's folder may have plays of a month that still takes plays: a writer in another time zone may
+    have filed the first hours of an open month under the month before."""
+    return not calendar.is_closed(following(month), lateness, now)
+
+
+def month_of(path: str) -> date | None:
+    """The month of the folder that a file lies in; None for a folder that isn't one of ours."""
+    with suppress(ValueError):
+        return parse_month(path.rsplit("/", 2)[-2].removeprefix("month="))
+    return None

@@ -1,0 +1,187 @@
+"""A warehouse in a folder: ``<table>/month=YYYY-MM/<unique>.parquet`` and a marker, ``warehouse.json``.
+
+Any number of processes may write and read it at once. A file appears whole or not at all, its name is never
+used twice, and it is never changed; the marker says which version of this layout it is, and in which time
+zone its months are counted.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Self
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.domain.month import Calendar, month_text, parse_month
+from pipelines.storage.files import StorageError, explained, whole_file, write_through
+from pipelines.tables import TABLES
+from pipelines.warehouse.arrow import arrow_schema
+
+VERSION = 1
+MARKER = "warehouse.json"
+
+Row = dict[str, Any]
+
+
+class WarehouseError(StorageError):
+    """The folder is not a warehouse that this can be done with. Its text is a sentence that says what to do."""
+
+
+class FolderWarehouse:
+    """The tables in one folder, their months counted in one time zone. Pickles as the two."""
+
+    def __init__(self, folder: str | Path, time_zone: str) -> None:
+        """Open for writing; what is missing is made.
+
+        Raises WarehouseError where it is of a newer version or counts months in another time zone, StorageError
+        where the folder cannot be written, UnknownTimeZoneError.
+        """
+        self.folder = Path(folder)
+        self.time_zone = Calendar(time_zone).time_zone
+        with explained(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if not (self.folder / MARKER).exists():
+                _create_marker(self.folder / MARKER, time_zone)
+            counted_in = _read_marker(self.folder)
+        if counted_in != time_zone:
+            raise WarehouseError(
+                f"The warehouse {self.folder} counts months in {counted_in}, not {time_zone}: "
+                f"use --time_zone {counted_in}, or another folder."
+            )
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """Open for reading; the time zone is the marker's. Writes nothing. Raises StorageError."""
+        warehouse = cls.__new__(cls)
+        warehouse.folder = Path(folder)
+        with explained(folder):
+            warehouse.time_zone = _read_marker(warehouse.folder)
+        return warehouse
+
+    def append(self, table: str, rows: Sequence[Row]) -> None:
+        """Add rows of native Python values, as ``Play.to_row`` and ``ranking.snapshots`` make them.
+
+        One file for each month among them; each appears whole or not at all. Called again with the same rows
+        it adds them again, which the views over the tables allow for. Raises StorageError.
+        """
+        for month, group in groupby(sorted(rows, key=_month), _month):
+            self.write(table, month, pa.Table.from_pylist(list(group), arrow_schema(table)))
+
+    def write(self, table: str, month: date, arrow_table: pa.Table) -> Path:
+        """Add a file of one month's rows and return its path. The columns are cast to the table's schema.
+
+        Raises StorageError, and ArrowInvalid for rows that the schema does not allow.
+        """
+        schema = arrow_schema(table)
+        buffer = pa.BufferOutputStream()
+        pq.write_table(arrow_table.select(schema.names).cast(schema), buffer, compression="zstd")
+        path = self._month_folder(table, month) / f"{uuid4().hex}.parquet"
+        with explained(self.folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with whole_file(path) as part:
+                write_through(part, memoryview(buffer.getvalue()))
+        return path
+
+    def files(self, table: str, month: date) -> list[Path]:
+        """The files of a month, sorted; none is unfinished. Raises StorageError."""
+        with explained(self.folder):
+            names = _names(self._month_folder(table, month))
+        return [self._month_folder(table, month) / name for name in names if name.endswith(".parquet")]
+
+    def months(self, table: str) -> list[date]:
+        """The months that have a folder, sorted; it may be empty. Raises StorageError."""
+        with explained(self.folder):
+            names = _names(self.folder / table)
+        return [month for name in names if (month := _named_month(name))]
+
+    def replace(self, table: str, old: Mapping[date, Iterable[Path]], staging: Self) -> None:
+        """Move a table's files of another warehouse in, then remove the ``old`` files of each month.
+
+        Month by month, and in this order, so that a reader finds at every moment the old rows, the new ones,
+        or both, which the views read as one. Raises StorageError.
+        """
+        for month in sorted({*old, *staging.months(table)}):
+            with explained(self.folder):
+                for path in staging.files(table, month):
+                    target = self._month_folder(table, month) / path.name
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    path.replace(target)
+            self.remove(old.get(month, ()))
+
+    def remove(self, paths: Iterable[Path]) -> None:
+        """Remove files; one that is not there is removed already. Raises StorageError."""
+        with explained(self.folder):
+            for path in paths:
+                path.unlink(missing_ok=True)
+
+    def _month_folder(self, table: str, month: date) -> Path:
+        if table not in TABLES:
+            raise ValueError(f"{table!r} is not a table")
+        return self.folder / table / f"month={month_text(month)}"
+
+
+def _month(row: Row) -> date:
+    """A row's month by the pipeline's time zone; a rejected row has none, so its month is UTC's."""
+    month: date = row["month"] if "month" in row else row["rejected_at"].astimezone(UTC).date().replace(day=1)
+    return month
+
+
+def _named_month(name: str) -> date | None:
+    try:
+        return parse_month(name.removeprefix("month=")) if name.startswith("month=") else None
+    except ValueError:
+        return None
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir())
+    except FileNotFoundError:  # nothing was written there yet
+        return []
+
+
+def _read_marker(folder: Path) -> str:
+    """The time zone of the warehouse in a folder. Raises WarehouseError, OSError."""
+    try:
+        marker = json.loads((folder / MARKER).read_bytes())
+        version, time_zone = int(marker["version"]), str(marker["time_zone"])
+    except (FileNotFoundError, NotADirectoryError):
+        if not folder.is_dir():
+            raise WarehouseError(
+                f"There is no folder {folder}: check the path, or let python -m pipelines.rebuild make it."
+            ) from None
+        raise WarehouseError(
+            f"{folder} is not a warehouse (it has no {MARKER}): "
+            "check the path, or let python -m pipelines.rebuild make one."
+        ) from None
+    except (ValueError, KeyError, TypeError):
+        raise WarehouseError(
+            f"{folder / MARKER} is damaged: move the folder away and run python -m pipelines.rebuild."
+        ) from None
+    if version > VERSION:
+        raise WarehouseError(
+            f"The warehouse {folder} was written by a newer Heavy Rotation (layout {version}, "
+            f"this one knows {VERSION}): upgrade Heavy Rotation."
+        )
+    return time_zone
+
+
+def _create_marker(marker: Path, time_zone: str) -> None:
+    """Write the marker unless another process was first; then theirs stays."""
+    text = json.dumps({"version": VERSION, "time_zone": time_zone}) + "\n"
+    temporary = marker.with_name(f".{uuid4().hex}.part")
+    try:
+        write_through(temporary, text.encode())
+        try:
+            os.link(temporary, marker)  # unlike a rename, it never replaces
+        except FileExistsError:
+            pass
+        except OSError:  # a file system without hard links
+            temporary.replace(marker)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,223 @@
+"""The stream as a person runs it: a process of its own, a real Pub/Sub, signals."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
+
+from pipelines.domain.instants import rfc3339
+from pipelines.domain.play import Play
+from tests import oracle
+from tests.builders import plays
+from tests.pubsub_hosts import free_port
+from tests.streaming.running import Outcome, outcome
+
+_PROJECT = "heavy-rotation-test"
+_PATIENCE = 60
+# The stream's clock is the real one, and it counts nothing of months that are long over.
+YESTERDAY = rfc3339(datetime.now(UTC) - timedelta(days=1))
+
+
+class Topic:
+    """A topic with the stream's subscription.
+
+    ``retained`` as in the cloud: one can seek back to acknowledged messages, and what was delivered five times goes
+    to ``dead_letters``, a subscription.
+    """
+
+    def __init__(self, *, retained: bool = False) -> None:
+        name = f"plays-{uuid4().hex[:8]}"
+        self.topic = f"projects/{_PROJECT}/topics/{name}"
+        self.subscription = f"projects/{_PROJECT}/subscriptions/{name}"
+        self.dead_letters = f"{self.subscription}-dead-letter"
+        self.publisher = PublisherClient()
+        self.publisher.create_topic(name=self.topic)
+        request: dict[str, object] = {"name": self.subscription, "topic": self.topic}
+        with SubscriberClient() as subscriber:
+            if retained:
+                dead = f"{self.topic}-dead-letter"
+                self.publisher.create_topic(name=dead)
+                subscriber.create_subscription(name=self.dead_letters, topic=dead)
+                request["retain_acked_messages"] = True
+                request["dead_letter_policy"] = {"dead_letter_topic": dead, "max_delivery_attempts": 5}
+            subscriber.create_subscription(request=request)
+
+    def publish(self, *some: Play) -> None:
+        """Publish plays and wait until Pub/Sub has them."""
+        self.publish_raw(*(p.to_message() for p in some))
+
+    def publish_raw(self, *messages: tuple[bytes, dict[str, str]]) -> None:
+        """Publish data and attributes."""
+        for future in [self.publisher.publish(self.topic, data, **attributes) for data, attributes in messages]:
+            future.result()
+
+
+@pytest.fixture
+def topic(pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", pubsub_host)
+    made = Topic()
+    yield made
+    made.publisher.stop()
+    made.publisher.transport.close()
+
+
+@contextmanager
+def streaming(topic: Topic, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """``python -m pipelines.stream`` in the background; killed at the end if it still runs."""
+    process = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "pipelines.stream", f"--subscription={topic.subscription}"),
+            *(f"--archive={folder / 'archive'}", f"--warehouse={folder / 'warehouse'}"),
+            *("--refresh_seconds=1", "--archive_batch_seconds=1", "--runner=DirectRunner"),
+        ],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def wait_for(condition: Callable[[Outcome], bool], folder: Path) -> Outcome:
+    """What the stream left, as soon as it is so. Fails after a while."""
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        if (folder / "warehouse" / "warehouse.json").exists() and condition(seen := outcome(folder)):
+            return seen
+        time.sleep(0.3)
+    raise AssertionError(f"not within {_PATIENCE} s: {outcome(folder)}")
+
+
+def test_messages_become_archive_and_tables_and_a_second_launch_goes_on_where_the_first_ended(
+    topic: Topic, tmp_path: Path
+) -> None:
+    some = plays("abcabcabdd", start=YESTERDAY)
+    with streaming(topic, tmp_path) as stream:
+        # An unreadable message with an unreadable time stands in the way of nothing.
+        topic.publish_raw((b"\x00 not a play", {"played_at": "never"}))
+        topic.publish(*some[:6])
+        wait_for(lambda seen: len(seen.play_events) == 6 and bool(seen.rejected), tmp_path)
+        topic.publish(*some[3:8])
+        wait_for(lambda seen: len(seen.play_events) == 8, tmp_path)
+        stream.send_signal(signal.SIGTERM)
+        assert stream.wait(_PATIENCE) == 0
+    with streaming(topic, tmp_path) as stream:
+        topic.publish(*some[7:])
+        seen = wait_for(lambda seen: {p.played_at for p in seen.archived} == {p.played_at for p in some}, tmp_path)
+        seen = wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+        stream.send_signal(signal.SIGINT)
+        assert stream.wait(_PATIENCE) == 0
+    assert [row["payload"] for row in seen.rejected] == [b"\x00 not a play"]
+
+
+def test_stopping_loses_nothing_that_was_taken_from_pubsub(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    topic, some = Topic(), plays("abcdefghij" * 60, start=YESTERDAY)
+    *first, last = some
+    topic.publish(*first)
+    # Stopped in the middle of it, twice, without waiting for anything to be written.
+    archived = 0
+    for _ in range(2):
+        topic.publish(*some[: len(some) // 2])
+        with streaming(topic, tmp_path) as stream:
+            archived = len(wait_for(lambda seen: len(seen.archived) > archived, tmp_path).archived)  # noqa: B023
+            stream.send_signal(signal.SIGTERM)
+            assert stream.wait(_PATIENCE) == 0
+    with streaming(topic, tmp_path) as stream:
+        topic.publish(last)
+        wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+        stream.send_signal(signal.SIGTERM)
+        assert stream.wait(_PATIENCE) == 0
+    assert {p.played_at for p in outcome(tmp_path).archived} == {p.played_at for p in some}
+
+
+def test_a_stream_that_is_killed_again_and_again_loses_nothing(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    topic, some = Topic(), plays("abcdefghij" * 30, start=YESTERDAY)
+    for n in range(3):
+        topic.publish(*some[n * 100 : (n + 1) * 100])
+        with streaming(topic, tmp_path) as stream:
+            # Taken from Pub/Sub, on its way to the archive: a third of a second later it would be there.
+            assert stream.stderr is not None
+            assert "Ctrl-C" in stream.stderr.readline()
+            time.sleep(0.4 * n)
+            stream.kill()
+            stream.wait()
+    with streaming(topic, tmp_path):
+        wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+
+
+def test_an_archive_that_cannot_be_written_ends_the_stream_in_one_line_and_loses_nothing(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    topic, some = Topic(), plays("abcabb", start=YESTERDAY)
+    folder = tmp_path / "archive" / "plays"
+    folder.parent.mkdir()
+    with streaming(topic, tmp_path) as stream:
+        assert stream.stderr is not None
+        assert "Ctrl-C" in stream.stderr.readline()
+        folder.write_text("in the way")
+        topic.publish(*some)
+        assert stream.wait(_PATIENCE) == 1
+        said = stream.stderr.read()
+    assert said.startswith(f"pipelines.stream: {folder}")
+    assert said.endswith(" is a file, and a folder is needed there\n")
+    assert said.count("\n") == 1
+    folder.unlink()
+    with streaming(topic, tmp_path):
+        wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+
+
+def failed_launch(folder: Path, *more: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "pipelines.stream", f"--archive={folder / 'a'}", f"--warehouse={folder / 'w'}"),
+            *more,
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_PATIENCE,
+        env=os.environ,
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_missing_subscription_is_told(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    code, said = failed_launch(tmp_path, "--subscription=projects/heavy-rotation-test/subscriptions/nobody")
+    assert code == 1
+    assert "Pub/Sub does not give projects/heavy-rotation-test/subscriptions/nobody" in said
+    assert "Traceback" not in said
+
+
+def test_no_network_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", f"127.0.0.1:{free_port()}")
+    code, said = failed_launch(tmp_path, "--subscription=projects/heavy-rotation-test/subscriptions/plays")
+    assert code == 1
+    assert "Pub/Sub does not give" in said
+    assert "Traceback" not in said
+
+
+def test_a_warehouse_that_is_a_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "w").write_text("")
+    code, said = failed_launch(tmp_path, "--subscription=projects/heavy-rotation-test/subscriptions/plays")
+    assert (code, "a folder is needed there" in said, "Traceback" in said) == (1, True, False)
