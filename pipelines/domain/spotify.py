@@ -17,8 +17,8 @@ from pipelines.domain.play import (
     Play,
     Source,
     UnreadableError,
-    checked_played_at,
     in_64_bits,
+    in_its_years,
     synthetic_id,
 )
 
@@ -132,7 +132,7 @@ def from_account_row(user_id: str, row: object, ingested_at: datetime) -> Play:
     """
     row = _object("row", row)
     ms_played = _required_number(row, "msPlayed")
-    played_at = checked_played_at(_minute(row, "endTime"))
+    played_at = in_its_years("played_at", _minute(row, "endTime"))
     name, artist = _text(row, "trackName"), _text(row, "artistName")
     if not name or not artist:
         raise LeftOutError(LeftOut.NAMELESS)
@@ -207,7 +207,7 @@ def _instant(row: Row, name: str) -> datetime:
         instant = parse(text)
     except (ValueError, OverflowError):
         raise UnreadableError(f"{name} is not a time such as 2026-11-21T08:50:14Z") from None
-    return checked_played_at(instant)
+    return in_its_years("played_at", instant)
 
 
 def _minute(row: Row, name: str) -> datetime:
