@@ -35,21 +35,24 @@ def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock:
         | "Archived and replayed" >> beam.Flatten()
         | "Split too late" >> SplitTooLate(calendar, options.lateness, clock)
     )
+    once = _deduplicate(in_time, options)
+    once | "Plays once" >> _WritePlayEvents(calendar, sink)
     too_late | "Plays too late" >> _WritePlayEvents(calendar, sink)
-    _count(in_time, options, sink, clock)
+    once | "Count top tens" >> CountTopTens(calendar, clock) | "Write top tens" >> sink("top_ten_snapshots")
 
 
 def build_from_archive(paths: PCollection[str], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
     """From paths of the archive's files: those that were there at the launch, and each new one when it is there."""
-    reading = ReadOpenPlays(Archive(options.archive), options.calendar, options.lateness, clock)
-    _count(paths | "Read open plays" >> reading, options, sink, clock)
+    archive, calendar = Archive(options.archive), options.calendar
+    in_time = paths | "Read open plays" >> ReadOpenPlays(archive, calendar, options.lateness, clock)
+    once = _deduplicate(in_time, options)
+    once | "Plays once" >> _WritePlayEvents(calendar, sink)
+    once | "Count top tens" >> CountTopTens(calendar, clock) | "Write top tens" >> sink("top_ten_snapshots")
 
 
-def _count(in_time: PCollection[UserPlays], options: StreamOptions, sink: Sink, clock: Clock) -> None:
+def _deduplicate(in_time: PCollection[UserPlays], options: StreamOptions) -> PCollection[UserPlays]:
     months = WindowIntoMonths(options.calendar, options.refresh_seconds, options.lateness)
-    once = in_time | "Window into months" >> months | "Deduplicate plays" >> DeduplicatePlays()
-    once | "Plays once" >> _WritePlayEvents(options.calendar, sink)
-    once | "Count top tens" >> CountTopTens(options.calendar, clock) | "Write top tens" >> sink("top_ten_snapshots")
+    return in_time | "Window into months" >> months | "Deduplicate plays" >> DeduplicatePlays()
 
 
 @dataclass

@@ -24,7 +24,7 @@ PASSED_OVER_LINE = "A file of the archive was passed over, and the tables may la
 
 @dataclass
 class ReplayOpenMonths(beam.PTransform):
-    """The archive's plays of the months that still take plays, by user and month.
+    """The archive's plays of the months that still take plays, by user and month, read as ``ReadOpenPlays`` does.
 
     What a job that ended had counted, the next one counts again from here; deduplication takes away what comes
     from Pub/Sub as well. The archive is listed when the job starts, not when its graph is made.
@@ -38,12 +38,13 @@ class ReplayOpenMonths(beam.PTransform):
     def expand(self, begin: PBegin) -> PCollection[UserPlays]:
         """At a pipeline's beginning; in the global window."""
         listing = _List(self.archive, self.calendar, self.lateness, self.clock)
+        reading = _Read(self.archive, self.calendar, self.lateness, self.clock)
         return (
             begin
             | beam.Impulse()
             | "List files" >> beam.ParDo(listing).with_output_types(str)
             | "Spread files" >> beam.Reshuffle()
-            | "Read open plays" >> ReadOpenPlays(self.archive, self.calendar, self.lateness, self.clock)
+            | "Read file" >> beam.ParDo(reading).with_output_types(UserPlays)
         )
 
 

@@ -116,7 +116,7 @@ REFUSED = {
     "archive_batch_plays": ["", "0", "-1", "2.5"],
     "archive_batch_seconds": ["", "0", "-1", "2.5"],
     "bigquery_write_method": ["", "streaming_inserts", "LOADS"],
-    "months": ["", "later", "late,2026-11", "2026-13", "2026-1", "1969-12", "2100-01", "2026-10;2026-11", "2026-10,"],
+    "months": ["", "later", "late,2026-11", "2026-13", "2026-1", "1969-12", "2101-01", "2026-10;2026-11", "2026-10,"],
 }
 # What the commands take elsewhere. A job can reach what is in the cloud only, and its launcher has no Java.
 ELSEWHERE = {
