@@ -18,8 +18,8 @@ from pipelines.domain.play import (
     UnreadableError,
     from_message,
     from_record,
-    synthetic_id,
 )
+from pipelines.domain.song import synthetic_id
 from pipelines.tables import play_schema, table_schema
 from tests.builders import play
 

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from pipelines.domain.instants import parse
-from pipelines.domain.play import Artist, Source, UnreadableError, synthetic_id
+from pipelines.domain.play import Artist, Source, UnreadableError
+from pipelines.domain.song import UNKNOWN_NAME, synthetic_id
 from pipelines.domain.spotify import (
-    UNKNOWN_NAME,
     LeftOut,
     LeftOutError,
     from_account_row,
