@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from producer.errors import ExportError
+from pipelines.failure import Failure
 
 # Spotify writes files of some 12 MB, and a whole lifetime, put into one file, has less than this.
 MOST_BYTES = 256 * 2**20
@@ -27,6 +27,10 @@ _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64_BYTES = 20
 _LONGEST_END = _END_64.size + _LOCATOR_64_BYTES + _END.size + 2**16
+
+
+class ExportError(Failure):
+    """What was named is not an export that can be read whole."""
 
 
 @dataclass(frozen=True, slots=True)

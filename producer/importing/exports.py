@@ -13,8 +13,7 @@ from typing import Any
 
 from pipelines.domain.play import Play
 from pipelines.domain.spotify import LeftOut, LeftOutError, from_account_row, from_extended_row
-from producer.errors import ExportError
-from producer.importing.containers import Opener, Place
+from producer.importing.containers import ExportError, Opener, Place
 from producer.importing.decoding import DecodingError, decode
 
 # The play of a row for a user, ingested at an instant. Raises LeftOutError and UnreadableError.

@@ -12,8 +12,7 @@ from pathlib import Path, PurePosixPath
 
 import orjson
 
-from producer.errors import ExportError
-from producer.importing.containers import MOST_DEPTH, MOST_MEMBERS, Opener, Place, refused
+from producer.importing.containers import MOST_DEPTH, MOST_MEMBERS, ExportError, Opener, Place, refused
 from producer.importing.decoding import HEAD_BYTES, has_history, has_rows
 from producer.importing.exports import EXPECTED, ExportFile, natural
 
@@ -37,14 +36,14 @@ class TooMuchError(ExportError):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundFiles:
     """The files to read, and in words what looks like listening history and is not read."""
 
     files: list[ExportFile]
     not_read: list[str]
 
 
-def find(paths: Iterable[Path]) -> Found:
+def find(paths: Iterable[Path]) -> FoundFiles:
     """The files of listening history in all these places, each once, oldest first as far as names tell.
 
     Files of one zip stand together. What is listening history by its name and cannot be read is among them, with its
@@ -67,11 +66,11 @@ class _Search:
         self._seen: set[Path] = set()
         self._hits = self._bytes = self._members_left = 0
 
-    def found(self) -> Found:
+    def found(self) -> FoundFiles:
         files = [replace(file, account=self._accounts.get(file.place.folder)) for file in self._files]
         # By zip, since each is opened once for all of its files.
         files.sort(key=lambda file: (file.place.container.name if file.place.members else "", natural(file)))
-        return Found(files, self._not_read)
+        return FoundFiles(files, self._not_read)
 
     def look_into(self, path: Path) -> None:
         """A place that a person named. Raises ExportError where there is nothing of use."""

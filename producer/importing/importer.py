@@ -18,16 +18,14 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError
 from pipelines.storage.archive import Archive
-from producer.errors import ExportError
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
 from producer.identity.rows import Copies, Rows
-from producer.importing.containers import Place
+from producer.importing.containers import ExportError, Place
 from producer.importing.exports import ExportFile, Reader
-from producer.importing.found import Found
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.owners import Owners
 from producer.importing.progress import Meter, Progress, silent
-from producer.importing.writing import Writer
+from producer.importing.writing import Found, Writer
 from producer.state.cursor import Cursor, Cursors
 
 Span = tuple[datetime, datetime]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from producer.errors import ExportError
+from producer.importing.containers import ExportError
 from producer.importing.exports import ExportFile
 
 _NAMED_FILES = 3
