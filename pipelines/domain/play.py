@@ -6,7 +6,7 @@ JSON with RFC 3339 times, and the row of ``play_events``.
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, get_args, get_type_hints
@@ -20,6 +20,8 @@ from pipelines.domain.song import album_key, song_key
 # Spotify was founded in 2006. Exports hold rows of 1970, and a broken clock can write any year: such a row
 # would open a month that nobody lived in.
 FIRST_YEAR, LAST_YEAR = 2006, 2099
+# How far a clock may be ahead of another one.
+_AHEAD = timedelta(days=1)
 
 
 class Source(StrEnum):
@@ -163,17 +165,28 @@ def from_message(data: bytes) -> Play:
         values["source"] = Source(values["source"])
     except ValueError:
         raise UnreadableError("source is none that is known") from None
-    values["played_at"] = checked_played_at(_instant("played_at", values["played_at"]))
-    values["ingested_at"] = _instant("ingested_at", values["ingested_at"])
+    for name in ("played_at", "ingested_at"):
+        values[name] = in_its_years(name, _instant(name, values[name]))
     values["artists"] = _artists(message.get("artists"))
     return Play(**values)
 
 
-def checked_played_at(instant: datetime) -> datetime:
-    """The instant, if anyone can have listened to Spotify then. Raises UnreadableError."""
+def in_its_years(name: str, instant: datetime) -> datetime:
+    """The instant, if its year of UTC is one that every later step can carry, in any time zone: FIRST_YEAR to
+    LAST_YEAR. Raises UnreadableError."""
     if not FIRST_YEAR <= instant.year <= LAST_YEAR:
-        raise UnreadableError(f"played_at is not between {FIRST_YEAR} and {LAST_YEAR}")
+        raise UnreadableError(f"{name} is not between {FIRST_YEAR} and {LAST_YEAR}")
     return instant
+
+
+def check_times(played_at: datetime, ingested_at: datetime, now: datetime) -> None:
+    """Raises UnreadableError where a play cannot be of these instants: one is out of its years, or later than a day
+    after ``now``, when it is read; or ``played_at`` is later than a day after ``ingested_at``."""
+    for name, instant in (("played_at", played_at), ("ingested_at", ingested_at)):
+        if in_its_years(name, instant) > now + _AHEAD:
+            raise UnreadableError(f"{name} is more than a day after it was read")
+    if played_at > ingested_at + _AHEAD:
+        raise UnreadableError("played_at is more than a day after ingested_at")
 
 
 def _check(name: str, value: Any, kind: type) -> Any:

@@ -17,8 +17,9 @@ from pipelines.domain.play import (
     Play,
     Source,
     UnreadableError,
-    checked_played_at,
+    check_times,
     in_64_bits,
+    in_its_years,
 )
 from pipelines.domain.song import UNKNOWN_NAME, synthetic_id
 
@@ -36,6 +37,7 @@ class LeftOut(StrEnum):
     AUDIOBOOK = "audiobook chapter"
     VIDEO = "video"
     NAMELESS = "no track named"
+    FUTURE = "more than a day in the future"
     DUPLICATE = "the same play again"
 
 
@@ -65,9 +67,11 @@ def from_recently_played(user_id: str, item: object, ingested_at: datetime) -> P
     images = _list("images", album.get("images") or [])
     covers = [_object("image", image) for image in images]
     widest = max(covers, key=lambda image: _number(image, "width") or 0, default={})
+    played_at = _instant(item, "played_at")
+    check_times(played_at, ingested_at, ingested_at)
     return Play(
         user_id=user_id,
-        played_at=_instant(item, "played_at"),
+        played_at=played_at,
         track_id=track_id,
         track_name=name,
         artists=artists,
@@ -102,8 +106,7 @@ def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
         if _text(row, "audiobook_uri") or _text(row, "audiobook_title"):
             raise LeftOutError(LeftOut.AUDIOBOOK)
         raise LeftOutError(LeftOut.NAMELESS)
-    if ms_played < COUNTS_FROM_MS:
-        raise LeftOutError(LeftOut.SHORT)
+    _check_row(ms_played, played_at, ingested_at)
     artist = _text(row, "master_metadata_album_artist_name")
     if name is None and uri.startswith(_LOCAL_URI):
         artist, name = _local_names(uri)
@@ -132,13 +135,17 @@ def from_account_row(user_id: str, row: object, ingested_at: datetime) -> Play:
     Raises LeftOutError and UnreadableError as from_extended_row does. The times are UTC, in whole minutes.
     """
     row = _object("row", row)
+    if not row.get("trackName"):
+        if "podcastName" in row:
+            raise LeftOutError(LeftOut.PODCAST)
+        if "audiobookName" in row:
+            raise LeftOutError(LeftOut.AUDIOBOOK)
     ms_played = _required_number(row, "msPlayed")
-    played_at = checked_played_at(_minute(row, "endTime"))
+    played_at = in_its_years("endTime", _minute(row, "endTime"))
     name, artist = _text(row, "trackName"), _text(row, "artistName")
     if not name or not artist:
         raise LeftOutError(LeftOut.NAMELESS)
-    if ms_played < COUNTS_FROM_MS:
-        raise LeftOutError(LeftOut.SHORT)
+    _check_row(ms_played, played_at, ingested_at)
     return Play(
         user_id=user_id,
         played_at=played_at,
@@ -157,6 +164,17 @@ def _local_names(uri: str) -> tuple[str | None, str | None]:
     if len(parts) != 6:
         return None, None
     return unquote_plus(parts[2]) or None, unquote_plus(parts[4]) or None
+
+
+def _check_row(ms_played: int, played_at: datetime, ingested_at: datetime) -> None:
+    """Raises LeftOutError where a row of music is too short, or of a time that cannot be: exports are read as they
+    are ingested."""
+    if ms_played < COUNTS_FROM_MS:
+        raise LeftOutError(LeftOut.SHORT)
+    try:
+        check_times(played_at, ingested_at, ingested_at)
+    except UnreadableError:
+        raise LeftOutError(LeftOut.FUTURE) from None
 
 
 def _object(name: str, value: object) -> Row:
@@ -208,7 +226,7 @@ def _instant(row: Row, name: str) -> datetime:
         instant = parse(text)
     except (ValueError, OverflowError):
         raise UnreadableError(f"{name} is not a time such as 2026-11-21T08:50:14Z") from None
-    return checked_played_at(instant)
+    return in_its_years(name, instant)
 
 
 def _minute(row: Row, name: str) -> datetime:
