@@ -1,27 +1,28 @@
 """What the commands have in common: how they speak to a person, and how they end."""
 
 import logging
+import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from pipelines.storage.files import StorageError
+from pipelines.failure import Failure
+from pipelines.logs import JsonLines, is_json_wanted, json_line
 
 INTERRUPTED = 130
 
 
-class Failure(Exception):  # noqa: N818  it is what the user is told, not a programming error
-    """The command can't do what it was asked. The text says why and what to do."""
-
-
-def report(line: str) -> None:
-    """Tell the person at the terminal how it goes. Standard output is for results."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+def report(line: str, level: int = logging.INFO) -> None:
+    """Tell the person at the terminal how it goes, or Cloud Logging. Standard output is for results."""
+    text = json_line(level, line, "pipelines") if is_json_wanted(os.environ) else line
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _without_stack_trace(record: logging.LogRecord) -> bool:
     """Beam logs what a step raises at each attempt, with all of the stack. What is explained needs none."""
     error = sys.exception()
-    if isinstance(error, StorageError):
+    if isinstance(error, Failure):
         record.msg, record.args, record.exc_info, record.exc_text = _plain(error), (), None, None
     return not _is_interrupt(error)
 
@@ -41,15 +42,27 @@ def run_command(name: str, command: Callable[[], None]) -> int:
     """Run a command; its exit code is 0, 1 for a failure that is explained, 130 after Ctrl-C."""
     handler = logging.StreamHandler()
     handler.addFilter(_without_stack_trace)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
+    text = logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if is_json_wanted(os.environ) else text)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     try:
         command()
-    except (Failure, StorageError) as error:
-        report(f"{name}: {_plain(error)}")
+    except Failure as error:
+        report(f"{name}: {_plain(error)}", logging.ERROR)
         return 1
     except BaseException as error:
         if not _is_interrupt(error):
             raise
-        report(f"{name}: interrupted")
+        report(f"{name}: interrupted", logging.WARNING)
         return INTERRUPTED
     return 0
+
+
+@contextmanager
+def stopped_like_ctrl_c() -> Iterator[None]:
+    """While the block runs, SIGTERM raises KeyboardInterrupt in the main thread, as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -13,11 +13,15 @@ from typing import Any
 
 import orjson
 
+from pipelines.failure import Failure
 from pipelines.storage.files import LocalStorage, explained
-from producer.errors import StateError
 
 _LOCK_PATIENCE_SECONDS = 10
 _POLL_AGAIN = "remove it and poll again: what Spotify still lists is published once more, which counts nothing twice"
+
+
+class StateError(Failure):
+    """The state folder or the store of logins cannot be read or written, or what is asked of it is not there."""
 
 
 def save(path: Path, value: dict[str, Any]) -> bytes:
@@ -72,10 +76,10 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
     """Hold the file's own lock, a hidden file beside it, since the file itself is replaced.
 
-    Raises StateError and StorageError.
+    ``busy`` is what to say where another process goes on holding it. Raises StateError and StorageError.
     """
     lock = path.with_name(f".{path.name}.lock")
     patience_ends = time.monotonic() + _LOCK_PATIENCE_SECONDS
@@ -89,7 +93,7 @@ def locked(path: Path) -> Iterator[None]:
                     yield
                     return
             elif time.monotonic() > patience_ends:
-                raise StateError(f"{path} is locked by another process that does not go on; end it")
+                raise StateError(busy or f"{path} is locked by another process that does not go on; end it")
             else:
                 time.sleep(0.01)
         finally:

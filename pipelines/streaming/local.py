@@ -13,8 +13,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.clock import Clock
+from pipelines.failure import Failure
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import StorageError
 from pipelines.streaming.graph import build_from_archive
 from pipelines.streaming.intake import Intake
 from pipelines.streaming.local_source import FileFeed
@@ -33,7 +33,7 @@ def run_here(
     """Run until SIGINT or SIGTERM, which drains: what was pulled is archived, acknowledged and counted.
 
     Draining ends within ten seconds. What is not counted by then is in the archive, and the next launch counts it.
-    A second signal ends the process as it always does. Raises StorageError.
+    A second signal ends the process as it always does. Raises Failure.
     """
     stopping = Event()
     with (
@@ -140,4 +140,4 @@ def _is_not_explained(record: logging.LogRecord) -> bool:
         *arguments,
         *(part for argument in arguments if isinstance(argument, tuple) for part in argument),
     ]
-    return not any(isinstance(error, StorageError) for error in raised)
+    return not any(isinstance(error, Failure) for error in raised)

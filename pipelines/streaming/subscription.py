@@ -14,7 +14,7 @@ from google.cloud.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import ReceivedMessage
 
-from pipelines.storage.files import StorageError
+from pipelines.failure import Failure
 
 _log = logging.getLogger("heavy_rotation")
 _PULL_SECONDS = 1.0
@@ -37,7 +37,7 @@ _PASSING = (
 )
 
 
-class PubSubError(StorageError):
+class PubSubError(Failure):
     """Pub/Sub does not give what is there, and waiting would not change that. The text is for the user."""
 
 

@@ -13,11 +13,14 @@ from pathlib import Path
 import grpc
 import pytest
 
-from producer.errors import LoginError, StateError
-from producer.logins.apps import App, app_of
-from producer.logins.login import Grant, LoginStore, logins_of, store_of
+from producer.accounts.app import app_of
+from producer.accounts.grant import Grant, LoginStore
+from producer.accounts.login import logins_of
+from producer.accounts.stores import store_of
+from producer.private_files import StateError
 from producer.spotify.client import Endpoints
 from producer.spotify.client import Spotify as Client
+from producer.spotify.oauth import App, LoginError
 from tests.producer.conftest import Run
 from tests.producer.look_alike import Spotify
 from tests.producer.secret_manager import SecretManager
@@ -56,7 +59,10 @@ def test_a_new_grant_replaces_the_old_whose_version_is_destroyed(service: Secret
 
 def test_an_ended_login_is_remembered_without_its_token(service: SecretManager, store: LoginStore) -> None:
     store.save(Grant("me", "hidden", AT))
-    store.discard("me")
+    store.discard("me", "another")
+    assert store.load("me") == Grant("me", "hidden", AT), "only the token that is stored is discarded"
+    with store.refreshing("me"):
+        store.discard("me", "hidden")
     assert (store.accounts(), store.load("me")) == (["me"], None)
     assert all(b"hidden" not in (data or b"") for data in service.versions[SECRET])
 
