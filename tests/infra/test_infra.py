@@ -52,6 +52,16 @@ def test_views_are_those_of_the_pipelines_and_come_after_what_they_read(plan: Pl
         assert read <= set(tables.TABLES) | (set(lower) if name in upper else set())
 
 
+def test_raw_plays_takes_its_columns_from_a_file_of_this_version(plan: Plan) -> None:
+    made = plan(**EVERYTHING)
+    reference = made.resources["google_storage_bucket_object.play_schema[0]"]
+    (external,) = made.resources["google_bigquery_table.raw_plays[0]"]["external_data_configuration"]
+    assert external["reference_file_schema_uri"] == f"gs://my-project-heavy-rotation/{reference['name']}"
+    # It is no file of plays, neither to BigQuery nor to the archive's readers.
+    assert not reference["name"].startswith("archive/")
+    assert (INFRA / reference["source"]).resolve() == ROOT / "pipelines" / "tables" / "play.avro"
+
+
 def test_nothing_that_stays_depends_on_the_size(plan: Plan) -> None:
     """So that moving from one size to the other is a matter of who reads."""
     small, stream = plan(size="small", **EVERYTHING), plan(size="stream", **EVERYTHING)
