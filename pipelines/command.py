@@ -62,9 +62,7 @@ def run_command(command: Callable[[], str | bool | None], *, logger: str = "pipe
     except BaseException as error:
         if not _is_interrupt(error):
             raise
-        report(
-            "stopped; what was written is whole, and the same command can be run again", logging.WARNING, logger
-        )
+        report("stopped; what was written is whole, and the same command can be run again", logging.WARNING, logger)
         return INTERRUPTED
     return 1 if result is False else 0
 

@@ -89,7 +89,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         metavar="MB",
         help="how much memory a query of a folder may take (default: a quarter of this machine's, 2048 at most)",
     )
-    parser.add_argument("sql", nargs="?", default="", metavar="SQL", help='"SELECT …", or - to read it from standard input')
+    parser.add_argument(
+        "sql", nargs="?", default="", metavar="SQL", help='"SELECT …", or - to read it from standard input'
+    )
     options = parser.read(argv)
     if options.warehouse.startswith(SCHEME) and options.dialect == "duckdb":
         parser.error("BigQuery speaks BigQuery SQL: leave --dialect out")

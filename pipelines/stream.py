@@ -104,7 +104,7 @@ def _explained(subscription: str) -> Iterator[None]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run_command("pipelines.stream", lambda: stream(*parse_stream(argv)))
+    return run_command(lambda: stream(*parse_stream(argv)))
 
 
 if __name__ == "__main__":

@@ -64,7 +64,10 @@ def test_a_command_line_is_read_before_anything_heavy_is_loaded(command: str) ->
     [
         (["imprt"], "there is no command 'imprt'; did you mean import?"),
         (["frobnicate"], "there is no command 'frobnicate'; there are import, login, "),
-        (["import", "x.zip", "--usr", "me"], "there is no option --usr; did you mean --user? It takes --help, --user, "),
+        (
+            ["import", "x.zip", "--usr", "me"],
+            "there is no option --usr; did you mean --user? It takes --help, --user, ",
+        ),
         (["poll", "--frobnicate"], "there is no option --frobnicate; it takes --help, --once, --every, "),
         (["forget", "--user", "me", "--dry"], "there is no option --dry; did you mean --dry-run? It takes "),
         (["doctor", "now"], "'now' is one argument too many"),

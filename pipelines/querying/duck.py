@@ -5,7 +5,7 @@ extensions. So whatever a query says, it can write nothing, not even where it ne
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,17 @@ _READS = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 
 
 def query(
-    warehouse: FolderWarehouse, sql: str, *, native: bool = False, max_megabytes: int | None = None
+    warehouse: FolderWarehouse,
+    sql: str,
+    *,
+    native: bool = False,
+    parameters: Mapping[str, object] | None = None,
+    max_megabytes: int | None = None,
 ) -> pa.Table:
     """The rows that one query gives, in BigQuery's SQL or, if ``native``, in DuckDB's.
 
-    With ``max_megabytes`` this process takes no more memory than that from then on: it is for one query.
+    ``parameters`` are values for its ``@names``, by name, and all of them. With ``max_megabytes`` this process takes
+    no more memory than that from then on: it is for one query.
     Sees every file that was there when it began; one that a rebuild replaces meanwhile makes it begin again.
     Raises WarehouseError, duckdb.Error, NotASelectError, and sqlglot's errors for BigQuery's SQL.
     """
@@ -49,7 +55,7 @@ def query(
                     connection.execute(f"SET threads = {threads()}; SET memory_limit = '{max_megabytes}MiB'")
                     limit_address_space(max_megabytes)
                 connection.execute("SET lock_configuration = true")
-                return _plain_numbers(connection.sql(statement).to_arrow_table())
+                return _plain_numbers(connection.sql(statement, params=parameters).to_arrow_table())
         except (duckdb.Error, OSError) as error:
             if all(file.exists() for paths in files.values() for file in paths):
                 raise

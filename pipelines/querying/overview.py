@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Iterator
+from datetime import date
 
 import pyarrow as pa
 
@@ -9,6 +10,12 @@ from pipelines.querying import duck
 from pipelines.querying.show import show
 from pipelines.tables import TABLES
 
+_USERS = """\
+SELECT user_id, COUNT(*) AS plays, COUNT(DISTINCT month) AS months, MIN(month) AS first_month, MAX(month) AS last_month
+FROM {dataset}.plays
+GROUP BY user_id
+ORDER BY user_id"""
+_ROWS = "SELECT '{table}' AS name, COUNT(*) AS number FROM {dataset}.{table}"
 _EXAMPLES = (
     "SELECT rank, track_name, artist_name, plays\n"
     "FROM {dataset}.monthly_top_tracks\n"
@@ -25,16 +32,14 @@ _EXAMPLES = (
 
 def overview(warehouse: str, dataset: str, ask: Callable[[str], pa.Table]) -> Iterator[str]:
     """The text, line by line. ``ask`` answers a query of the warehouse, whose tables are in ``dataset``."""
-    users = ask(
-        "SELECT user_id, COUNT(*) AS plays, COUNT(DISTINCT month) AS months, MIN(month) AS first_month, "
-        f"MAX(month) AS last_month FROM {dataset}.plays GROUP BY user_id ORDER BY user_id"  # noqa: S608
-    )
-    counted = " UNION ALL ".join(f"SELECT '{table}' AS t, COUNT(*) AS n FROM {dataset}.{table}" for table in TABLES)  # noqa: S608
-    rows = {row["t"]: row["n"] for row in ask(counted).to_pylist()}
+    users = ask(_USERS.format(dataset=dataset))
+    counts = ask(" UNION ALL ".join(_ROWS.format(dataset=dataset, table=table) for table in TABLES))
+    rows = {row["name"]: row["number"] for row in counts.to_pylist()}
     yield f"{warehouse}\n\n"
     if users.num_rows:
         yield from show(users, "table")
-        newest = max(users["last_month"].to_pylist())
+        months: list[date] = [row["last_month"] for row in users.to_pylist()]
+        newest = max(months)
         yield "\nFor example:\n"
         for example in _EXAMPLES:
             sql = example.format(dataset=dataset, month=newest, year=newest.year)

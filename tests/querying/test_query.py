@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - attacks are made of text
 """The command: what it prints, what it says when a query fails, and how it exits."""
 
 import csv
