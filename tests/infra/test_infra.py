@@ -14,7 +14,7 @@ import pytest
 from pipelines import tables
 from pipelines.options import parse_rebuild, parse_stream, stream_parser
 from pipelines.warehouse.bigquery import TIME_ZONE_LABEL, as_label
-from producer.__main__ import _parser as producer_parser
+from producer import commandline
 from tests.gcloud import refused_by_gcloud
 from tests.infra.conftest import EVERYTHING, MINIMUM, ROOT, Plan, run_check
 from tests.templates.launcher import BUCKET, JOB
@@ -322,7 +322,7 @@ def _parse(words: list[str]) -> str:
     """Parse a command with its own parser, which exits where an option is unknown, and say which it was."""
     assert words[:2] == ["python", "-m"]
     if words[2] == "producer":
-        producer_parser().parse_args(words[3:])
+        commandline.parse(words[3:])
         return words[3]
     {"pipelines.stream": parse_stream, "pipelines.rebuild": parse_rebuild}[words[2]](words[3:])
     return words[2]
