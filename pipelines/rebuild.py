@@ -28,7 +28,7 @@ from pipelines.warehouse.folder import FolderWarehouse
 # How often it begins again because files went from the archive meanwhile.
 _ATTEMPTS = 3
 _NOTHING = {
-    "late": "No month is late: the tables of those that take no more plays were made from all the files they have",
+    "late": "No month is late: those that take no more plays were rebuilt from all the files they have",
     "changed": "No month has changed since its tables were made",
 }
 
