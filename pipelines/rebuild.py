@@ -12,7 +12,8 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from pipelines.clock import Clock, utc_now
-from pipelines.command import Failure, report, run_command
+from pipelines.command import report, run_command
+from pipelines.failure import Failure
 from pipelines.options import is_on_dataflow, parse_rebuild
 from pipelines.rebuilding.bigquery import BigQueryTables
 from pipelines.rebuilding.folder import FolderTables

@@ -125,8 +125,9 @@ class BigQueryTables(Target):
             return self._plays([path], touched).join(listeners, on=["user_id", "month"], how="semi")
 
         of_all = side_by_side(of_listeners, around(touched, [*read, *added]))
-        snapshots = columns.snapshots(columns.each_once(pl.concat(of_all)), self.calendar, self.clock())
-        for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
+        heard = columns.with_keys(columns.each_once(pl.concat(of_all)))
+        snapshots = columns.snapshots(heard, self.calendar, self.clock())
+        for table, rows in (("play_events", columns.with_keys(plays)), ("top_ten_snapshots", snapshots)):
             by_month = rows.partition_by("month", as_dict=True).items()
             self.warehouse.load(table, [str(staging.write(table, m, some.to_arrow())) for (m,), some in by_month])
 

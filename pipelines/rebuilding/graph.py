@@ -154,7 +154,7 @@ class _FinishParts(beam.DoFn):
                 yield WindowedValue(staged, MIN_TIMESTAMP, (GlobalWindow(),))
 
     def _finish(self, plan: Plan) -> Iterator[Staged]:
-        plays = columns.each_once(pl.concat(self.waiting))
+        plays = columns.with_keys(columns.each_once(pl.concat(self.waiting)))
         self.waiting = []
         self.distinct.inc(plays.height)
         snapshots = columns.snapshots(plays, self.calendar, plan.now)
