@@ -90,7 +90,11 @@ def test_stream_and_rebuild_make_equal_tables(tmp_path: Path, seed: int, monkeyp
     rebuilt = outcome(tmp_path)
     in_order = partial(sorted, key=lambda row: (row["user_id"], row["played_at"]))
     assert in_order(view(tmp_path, "SELECT * FROM plays")) == in_order(live)
-    assert in_order(rebuilt.play_events) == in_order(live)  # each play is one row, not only in the view
+    # Each play is one row, not only in the view, which calls the song's key its id.
+    once = [
+        {"song_id" if name == "song_key" else name: value for name, value in row.items()} for row in rebuilt.play_events
+    ]
+    assert in_order(once) == in_order(live)
     assert len(live) == len(oracle.distinct(some))
     assert fullest(rebuilt.snapshots) == fullest(streamed.snapshots)
     assert len(rebuilt.snapshots) == len(fullest(rebuilt.snapshots))
