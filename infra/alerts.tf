@@ -54,7 +54,9 @@ locals {
 
   rejects_line = "went to the table rejected"
 
-  of_stream = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.stream.name}\""
+  subscription_name = local.is_stream ? google_pubsub_subscription.stream[0].name : ""
+
+  of_stream = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${local.subscription_name}\""
   job_runs  = "resource.type=\"cloud_run_job\" AND metric.type=\"run.googleapis.com/job/completed_execution_count\""
   dataflow  = "resource.type=\"dataflow_job\" AND resource.labels.job_name=\"stream\""
 
@@ -62,30 +64,6 @@ locals {
   # every period.
   metric_alerts = merge(
     {
-      data_is_old = {
-        title     = "Data is old"
-        what      = "A play has waited for an hour and is in no table."
-        section   = "data-is-old"
-        severity  = "CRITICAL"
-        filter    = "${local.of_stream} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
-        above     = 3600
-        duration  = "300s"
-        period    = "300s"
-        aligner   = "ALIGN_MAX"
-        has_image = true
-      }
-      dead_letters = {
-        title     = "A poisoned message"
-        what      = "A message could not be handled, was delivered again and again, and waits in the dead-letter subscription."
-        section   = "a-poisoned-message"
-        severity  = "ERROR"
-        filter    = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.dead_letter.name}\" AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\""
-        above     = 0
-        duration  = "0s"
-        period    = "300s"
-        aligner   = "ALIGN_MAX"
-        has_image = false
-      }
       # No absence condition: that would wait for a first poll that went well. Missing data counts as too little here.
       producer_silent = {
         title     = "The producer is silent"
@@ -97,6 +75,20 @@ locals {
         duration  = "60s"
         period    = "3600s"
         aligner   = "ALIGN_SUM"
+        has_image = true
+      }
+    },
+    local.is_stream ? {
+      data_is_old = {
+        title     = "Data is old"
+        what      = "A play has waited for an hour and is in no table."
+        section   = "data-is-old"
+        severity  = "CRITICAL"
+        filter    = "${local.of_stream} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+        above     = 3600
+        duration  = "300s"
+        period    = "300s"
+        aligner   = "ALIGN_MAX"
         has_image = true
       }
       rebuild_fails = {
@@ -111,8 +103,6 @@ locals {
         aligner   = "ALIGN_SUM"
         has_image = true
       }
-    },
-    local.is_stream ? {
       backlog = {
         title     = "Backlog"
         what      = "Messages wait: they come faster than the stream takes them, or it does not run."
@@ -138,21 +128,9 @@ locals {
         has_image = true
       }
       } : {
-      backlog = {
-        title     = "Backlog"
-        what      = "Messages have waited for three runs: the runs end without taking them."
-        section   = "backlog"
-        severity  = "WARNING"
-        filter    = "${local.of_stream} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
-        above     = var.poll_minutes * 60 * 3
-        duration  = "0s"
-        period    = "300s"
-        aligner   = "ALIGN_MAX"
-        has_image = true
-      }
       runs_fail = {
         title     = "The runs fail"
-        what      = "Three runs failed within an hour: polling an account, or the stream after it."
+        what      = "Three runs failed within an hour: polling an account, or the rebuild after it."
         section   = "the-producer-fails"
         severity  = "ERROR"
         filter    = "${local.job_runs} AND resource.labels.job_name=\"poll\" AND metric.labels.result=\"failed\""

@@ -1,4 +1,14 @@
 # Size stream: the streaming pipeline on Dataflow, around the clock.
+locals {
+  stream_options = {
+    subscription          = local.subscription
+    archive               = local.archive
+    warehouse             = local.warehouse
+    time_zone             = var.time_zone
+    bigquery_write_method = var.bigquery_write_method
+  }
+}
+
 resource "google_dataflow_flex_template_job" "stream" {
   provider = google-beta
   count    = local.is_stream && local.has_image ? 1 : 0
@@ -8,7 +18,7 @@ resource "google_dataflow_flex_template_job" "stream" {
   container_spec_gcs_path = "gs://${google_storage_bucket.this.name}/templates/${var.image_tag}/stream.json"
   sdk_container_image     = local.image
 
-  parameters = merge(local.stream_options, { bigquery_write_method = var.bigquery_write_method })
+  parameters = local.stream_options
 
   enable_streaming_engine = true
   additional_experiments  = ["use_runner_v2"]
