@@ -47,11 +47,12 @@ locals {
       what     = "Rows came into the table rejected, with the reason beside each."
       section  = "rejects"
       severity = "WARNING"
-      filter   = "(resource.type=\"cloud_run_job\" AND textPayload:\"${local.rejects_line}\") OR (resource.type=\"dataflow_step\" AND jsonPayload.message:\"${local.rejects_line}\")"
+      filter   = "${local.our_jobs} AND jsonPayload.message:\"${local.rejects_line}\""
       repeat   = "86400s"
     }
   }
 
+  our_jobs     = "(resource.type=\"cloud_run_job\" OR resource.type=\"dataflow_step\")"
   rejects_line = "went to the table rejected"
 
   subscription_name = local.is_stream ? google_pubsub_subscription.stream[0].name : ""

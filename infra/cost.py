@@ -127,8 +127,8 @@ def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
     yield (
         "Cloud Storage, requests",
         "of each poll a write and two reads of state; in size small of each run two lists of the archive, and after "
-        "plays a file, three staged ones, a manifest, and reading the files of two months on average; $0.005 a thousand "
-        "writes and lists, $0.0004 a thousand reads",
+        "plays a file, three staged ones, a manifest, and reading the files of two months on average; $0.005 for 1,000 "
+        "writes and lists, $0.0004 for 1,000 reads",
         writes / 1000 * 0.005 + reads / 1000 * 0.0004,
     )
     archive = 12 * (shape.plays * ARCHIVED + files * FILE)

@@ -203,30 +203,6 @@ variable "rebuild_memory" {
   }
 }
 
-variable "stream_machine_type" {
-  description = "Size stream: the machine of a Dataflow worker."
-  type        = string
-  default     = "e2-standard-2"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*-[a-z0-9-]+$", var.stream_machine_type))
-    error_message = "Name a machine type, such as e2-standard-2."
-  }
-}
-
-variable "stream_max_workers" {
-  description = "Size stream: how many workers Dataflow may start when messages wait."
-  type        = number
-  default     = 3
-  nullable    = false
-
-  validation {
-    condition     = var.stream_max_workers >= 1 && var.stream_max_workers <= 100
-    error_message = "From 1 to 100 workers."
-  }
-}
-
 variable "renamed_steps" {
   description = "Size stream: steps that have another name in this version than in the one that runs, { \"Old name\" = \"New name\" }, for the one apply that replaces it."
   type        = map(string)
