@@ -171,9 +171,7 @@ def test_before_there_is_an_image_nothing_runs_and_nothing_is_watched_for_runnin
         assert not made.all("google_cloud_run_v2_job")
         assert not made.all("google_cloud_scheduler_job")
         assert not made.all("google_dataflow_flex_template_job")
-        assert set(made.all("google_monitoring_alert_policy")) == {
-            'google_monitoring_alert_policy.metric["dead_letters"]',
-        }
+        assert not made.all("google_monitoring_alert_policy")
 
 
 def test_slack_is_told_by_a_workflow_that_reads_the_webhook(plan: Plan) -> None:

@@ -1,7 +1,7 @@
 """The job as Terraform has it launched from a template, and what the launcher of a Flex template passes on of both.
 
-tests/infra holds Terraform's plan to JOB, test_build.py the template to ENVIRONMENT, and test_submission.py launches with
-OPTIONS, so that the job it looks at is the one that is asked for.
+tests/infra holds Terraform's plan to JOB, test_build.py the template to ENVIRONMENT, and test_submission.py launches
+with OPTIONS, so that the job it looks at is the one that is asked for.
 """
 
 import json
