@@ -201,12 +201,27 @@ resource "google_project_iam_member" "producer_lists_logins" {
   member  = local.members["producer"]
 }
 
+# Of two that refresh an account's token at once, one would destroy what the other got. So whoever refreshes holds a lease,
+# which stands in the secret's annotations.
+resource "google_project_iam_custom_role" "leases_logins" {
+  role_id     = "heavyRotationLeasesLogins"
+  title       = "Heavy Rotation: holds leases on logins"
+  description = "To read and change a secret's annotations, and not what is in it."
+  permissions = ["secretmanager.secrets.get", "secretmanager.secrets.update"]
+
+  depends_on = [google_project_service.api]
+}
+
 resource "google_project_iam_member" "producer_keeps_logins" {
   # Logins come into being when people log in, so they have no resource here; the condition narrows it to their names.
-  for_each = toset(["roles/secretmanager.secretAccessor", "roles/secretmanager.secretVersionManager"])
+  for_each = {
+    reads  = "roles/secretmanager.secretAccessor"
+    writes = "roles/secretmanager.secretVersionManager"
+    leases = google_project_iam_custom_role.leases_logins.id
+  }
 
   project = var.project_id
-  role    = each.key
+  role    = each.value
   member  = local.members["producer"]
 
   condition {

@@ -18,6 +18,7 @@ PROJECT_ROLES = {
         ("producer_lists_logins", None),  # a role of our own, with one permission
         ("producer_keeps_logins", "roles/secretmanager.secretAccessor"),
         ("producer_keeps_logins", "roles/secretmanager.secretVersionManager"),
+        ("producer_keeps_logins", None),  # a role of our own, with two permissions
         ("slack_starts", "roles/workflows.invoker"),
     },
     "stream": {("dataflow_launches", None), ("dataflow_works", "roles/dataflow.worker")},
@@ -25,6 +26,7 @@ PROJECT_ROLES = {
 PROJECT_ROLES["stream"] |= PROJECT_ROLES["small"]
 OWN_ROLES = {
     "lists_secrets": {"secretmanager.secrets.list"},
+    "leases_logins": {"secretmanager.secrets.get", "secretmanager.secrets.update"},
     "launches": {
         "dataflow.jobs.create", "dataflow.jobs.get", "dataflow.jobs.list", "dataflow.jobs.updateContents",
         "dataflow.messages.list", "dataflow.metrics.get",
@@ -101,8 +103,8 @@ def test_rights_for_the_whole_project_are_few(plan: Plan, size: str) -> None:
     assert given == PROJECT_ROLES[size]
     others = {address.split(".")[0] for address in made.resources if address.startswith("google_project_iam")}
     assert others == {"google_project_iam_member", "google_project_iam_custom_role"}
-    for values in made.all("google_project_iam_member").values():
-        if (values.get("role") or "").startswith("roles/secretmanager"):
+    for address, values in made.all("google_project_iam_member").items():
+        if ".producer_keeps_logins[" in address:
             expression = values["condition"][0]["expression"]
             assert expression.startswith('resource.name.startsWith("projects/')
             assert expression.endswith('/secrets/heavy-rotation-")')
