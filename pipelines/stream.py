@@ -43,7 +43,7 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run_command("pipelines.stream", lambda: stream(*parse_stream(argv)))
+    return run_command(lambda: stream(*parse_stream(argv)))
 
 
 if __name__ == "__main__":

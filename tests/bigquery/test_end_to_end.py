@@ -203,7 +203,7 @@ def test_a_table_that_is_gone_ends_the_stream_and_loses_nothing(
         assert stream.wait(_PATIENCE) == 1
         said = stream.stderr.read()
     assert "Traceback" not in said
-    assert said.splitlines()[-1].startswith("pipelines.stream: ")
+    assert said.splitlines()[-1].startswith("error: ")
     assert stream_main([f"--subscription={topic.subscription}", *places(cloud)]) == 1
     assert "  play_events: there is no such table\n  rejected: there is no such table" in capsys.readouterr().err
     for table in ("play_events", "rejected"):
@@ -352,7 +352,7 @@ def test_a_rebuild_that_cannot_read_a_file_replaces_nothing(cloud: Cloud, rebuil
     Archive(cloud.bucket)._storage.write_new(broken, b"not Avro")
     code, said = rebuild()
     assert code == 1
-    assert f"pipelines.rebuild: {broken} cannot be read" in said
+    assert f"error: {broken} cannot be read" in said
     assert said.endswith("nothing was replaced\n")
     assert ids(cloud.rows("play_events")) == [*"ab"]
 
@@ -363,7 +363,7 @@ def test_a_rebuild_of_months_that_are_not_there(cloud: Cloud, rebuild: Rebuild) 
     code, said = rebuild("--months=2019-02")
     assert (code, said.splitlines()[-1]) == (
         1,
-        "pipelines.rebuild: the archive has no plays of 2019-02; nothing was replaced",
+        "error: the archive has no plays of 2019-02; nothing was replaced",
     )
 
 

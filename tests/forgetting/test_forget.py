@@ -196,7 +196,7 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_done(
     assert forget.main(["--user=me", *places]) == 1
     said = capsys.readouterr()
     assert "me: forgotten, but not everywhere" in said.out
-    assert f"pipelines.forget: {broken} cannot be read" in said.err
+    assert f"error: {broken} cannot be read" in said.err
     assert "not everything of me is gone" in said.err
     broken.unlink()
     assert forget.main(["--user=me", *places]) == 0
@@ -275,7 +275,7 @@ def test_rows_in_bigquery(cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_a_dataset_that_is_not_there(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
     assert forget.main(["--user=me", f"--archive={cloud.bucket}", f"--warehouse={cloud.address}", "--dry_run"]) == 1
-    assert capsys.readouterr().err.startswith(f"pipelines.forget: there is no {PROJECT}.{cloud.dataset} in BigQuery (")
+    assert capsys.readouterr().err.startswith(f"error: there is no {PROJECT}.{cloud.dataset} in BigQuery (")
 
 
 def test_it_needs_no_beam() -> None:
