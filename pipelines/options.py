@@ -71,21 +71,14 @@ def stream_parser() -> argparse.ArgumentParser:
         help="or that long after the first of them; tables follow the archive (default: 30)",
     )
     parser.add_argument(
-        "--stop_when_idle_seconds",
-        type=_count,
-        metavar="SECONDS",
-        help="end well when no message has come for so long, for a scheduler; the local runner only "
-        "(default: run until stopped)",
-    )
-    parser.add_argument(
         "--bigquery_write_method",
         choices=WRITE_METHODS,
         default=WRITE_METHODS[0],
         help="how rows come into BigQuery. STREAMING_INSERTS: within seconds. FILE_LOADS: by load jobs, which are "
-        "free, every five minutes; needs --temp_location=gs://..., except on the local runner, where rows are loaded "
-        "when it ends; a load takes all its rows or none, and one that failed is not tried again: cancel the job "
-        "and come back. STORAGE_WRITE_API: within seconds, for less; needs Java, and its libraries from the network, "
-        "where the pipeline is launched, and no local runner (default: STREAMING_INSERTS)",
+        "free, every five minutes; needs --temp_location=gs://...; a load takes all its rows or none, and one that "
+        "failed is not tried again: cancel the job and come back. STORAGE_WRITE_API: within seconds, for less; needs "
+        "Java, and its libraries from the network, where the pipeline is launched. The local runner writes by "
+        "STREAMING_INSERTS (default: STREAMING_INSERTS)",
     )
     return parser
 
@@ -103,12 +96,9 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         lateness=arguments.allowed_lateness_days,
         archive_batch_plays=arguments.archive_batch_plays,
         archive_batch_seconds=arguments.archive_batch_seconds,
-        stop_when_idle_seconds=arguments.stop_when_idle_seconds,
         bigquery_write_method=arguments.bigquery_write_method,
     )
     beam_options = _beam_options(parser, beam_arguments, LOCAL_STREAM_RUNNER, streaming=True)
-    if options.stop_when_idle_seconds and runner_of(beam_options) != LOCAL_STREAM_RUNNER:
-        parser.error("--stop_when_idle_seconds is for the local runner; a job elsewhere is drained")
     _check_write_method(parser, options, beam_options)
     _check_reachable(parser, options, beam_options)
     return options, beam_options
@@ -203,9 +193,9 @@ def _check_write_method(parser: argparse.ArgumentParser, options: StreamOptions,
     method, local = options.bigquery_write_method, runner_of(beam_options) == LOCAL_STREAM_RUNNER
     if method != WRITE_METHODS[0] and not options.warehouse.startswith(SCHEME):
         parser.error(f"--bigquery_write_method={method} is for --warehouse=bigquery://PROJECT.DATASET")
-    if method == "STORAGE_WRITE_API" and local:
-        parser.error("the local runner cannot write by STORAGE_WRITE_API; it can by STREAMING_INSERTS and FILE_LOADS")
-    if method == "FILE_LOADS" and not local:
+    if method != WRITE_METHODS[0] and local:
+        parser.error(f"the local runner cannot write by {method}; it can by {WRITE_METHODS[0]}")
+    if method == "FILE_LOADS":
         _require_bucket(parser, beam_options, "--bigquery_write_method=FILE_LOADS")
 
 

@@ -92,7 +92,7 @@ def _tell(result: Result, options: RebuildOptions, seconds: float) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run_command("pipelines.rebuild", lambda: rebuild(*parse_rebuild(argv)))
+    return run_command(lambda: rebuild(*parse_rebuild(argv)))
 
 
 if __name__ == "__main__":

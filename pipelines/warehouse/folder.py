@@ -12,16 +12,15 @@ from contextlib import nullcontext, suppress
 from datetime import UTC, date
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.domain.month import Calendar, month_text, parse_month
 from pipelines.storage.files import StorageError, explained, whole_file, write_through
 from pipelines.tables import TABLES
-from pipelines.warehouse.arrow import arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 VERSION = 1
 MARKER = "warehouse.json"
@@ -72,14 +71,24 @@ class FolderWarehouse:
         One file for each month among them; each appears whole or not at all. Called again with the same rows
         it adds them again, which the views over the tables allow for. Raises StorageError.
         """
+        import pyarrow as pa
+
+        from pipelines.warehouse.arrow import arrow_schema
+
         for month, group in groupby(sorted(rows, key=_month), _month):
             self.write(table, month, pa.Table.from_pylist(list(group), arrow_schema(table)))
 
-    def write(self, table: str, month: date, arrow_table: pa.Table) -> Path:
+    def write(self, table: str, month: date, arrow_table: "pa.Table") -> Path:
         """Add a file of one month's rows and return its path. The columns are cast to the table's schema.
 
         Raises StorageError, and ArrowInvalid for rows that the schema does not allow.
         """
+        # Who only asks which files there are needs no Arrow, which takes a tenth of a second to load.
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from pipelines.warehouse.arrow import arrow_schema
+
         schema = arrow_schema(table)
         buffer = pa.BufferOutputStream()
         pq.write_table(arrow_table.select(schema.names).cast(schema), buffer, compression="zstd")
@@ -104,6 +113,8 @@ class FolderWarehouse:
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
         """Some columns of every row. For a table that has few. Raises StorageError."""
+        import pyarrow.parquet as pq
+
         for month in self.months(table):
             for path in self.files(table, month):
                 with explained(path):

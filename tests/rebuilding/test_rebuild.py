@@ -339,7 +339,7 @@ def test_an_interrupt_in_a_step_changes_nothing(
         capsys.readouterr()
         assert run(folder) == 130
     said = capsys.readouterr().err
-    assert said.splitlines()[-1] == "pipelines.rebuild: interrupted"
+    assert said.splitlines()[-1] == "stopped; what was written is whole, and the same command can be run again"
     assert "Traceback" not in said
     assert contents(folder) == before
     assert leftovers(folder) == []
@@ -413,7 +413,7 @@ def fails(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
     assert contents(folder) == before
     if (folder / "warehouse").is_dir():
         assert leftovers(folder) == []
-    return said.partition("pipelines.rebuild: ")[2]
+    return said.partition("error: ")[2]
 
 
 def test_broken_files_are_all_named_and_their_months_left(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -560,7 +560,7 @@ def test_a_step_that_fails_ends_the_command_without_a_stack_trace(folder: Path) 
     limited = 'ulimit -f 1; exec "$0" -m pipelines.rebuild "$@"'  # no file above a kilobyte
     ended = subprocess.run(["bash", "-c", limited, sys.executable, *arguments(folder)], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert re.search(r"^pipelines.rebuild: .*: File too large$", ended.stderr, re.MULTILINE)
+    assert re.search(r"^error: .*: File too large$", ended.stderr, re.MULTILINE)
     assert "Traceback" not in ended.stderr
     assert contents(folder).keys() == {"warehouse.json"}
 
