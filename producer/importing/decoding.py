@@ -105,7 +105,7 @@ def _place(chunks: Iterable[bytes], at: int) -> tuple[int, int]:
     line, column = 1, 1
     for chunk in _to_utf8(iter(chunks)):
         part = chunk[:at]
-        lines, _, last = part.rpartition(b"\n")
+        last = part.rpartition(b"\n")[2]
         column = _length(last) + (column if len(last) == len(part) else 1)
         line += part.count(b"\n")
         at -= len(part)
@@ -224,6 +224,6 @@ def _other_encoding(data: bytes) -> str:
     except ValueError:
         return "; download the export again"
     return (
-        ": an editor saved it in another encoding, most likely Windows-1252, which is also called ANSI; save it there as "
-        "UTF-8, or take the file as Spotify sent it"
+        ": an editor saved it in another encoding, most likely Windows-1252, also called ANSI; save it there as UTF-8, "
+        "or take the file as Spotify sent it"
     )
