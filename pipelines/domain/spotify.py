@@ -20,15 +20,13 @@ from pipelines.domain.play import (
     check_times,
     in_64_bits,
     in_its_years,
-    synthetic_id,
 )
+from pipelines.domain.song import UNKNOWN_NAME, synthetic_id
 
 COUNTS_FROM_MS = 30_000
 _TRACK_URI = "spotify:track:"
 _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
 _LOCAL_URI = "spotify:local:"
-# A play whose name Spotify no longer gives is still a play.
-UNKNOWN_NAME = "(unknown)"
 
 
 class LeftOut(StrEnum):
@@ -62,6 +60,7 @@ def from_recently_played(user_id: str, item: object, ingested_at: datetime) -> P
     names = [_object("artist", artist) for artist in _list("artists", track.get("artists"))]
     # A local file's artist can be there without a name.
     artists = tuple(Artist(name, _text(row, "id")) for row in names if (name := _text(row, "name")))
+    album_artists = [_object("album artist", artist) for artist in _list("album artists", album.get("artists") or [])]
     name = _text(track, "name") or UNKNOWN_NAME
     # A local file has no id: its names stand for it.
     track_id = _text(track, "id") or synthetic_id("track", artists[0].name if artists else "", name)
@@ -86,6 +85,7 @@ def from_recently_played(user_id: str, item: object, ingested_at: datetime) -> P
         album_release_date=_text(album, "release_date"),
         album_image_url=_text(widest, "url"),
         context_uri=_text(_object("context", item.get("context") or {}), "uri"),
+        album_artist_name=_text(album_artists[0], "name") if album_artists else None,
     )
 
 
@@ -125,6 +125,7 @@ def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
         skipped=_flag(row, "skipped"),
         reason_start=_text(row, "reason_start"),
         reason_end=_text(row, "reason_end"),
+        album_artist_name=_text(row, "master_metadata_album_artist_name"),
     )
 
 
