@@ -192,6 +192,19 @@ def test_months_that_were_not_asked_for_are_untouched(folder: Path) -> None:
     assert outcome(folder).counts() == {"2026-10": [1], "2026-11": [4]}
 
 
+def test_plays_of_a_time_that_cannot_be_make_no_month_and_are_counted_by_reason(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # As versions before this one archived them.
+    archive(folder, [play("2031-01-01T10:00:00Z", "f"), play("2031-02-01T10:00:00Z", "g")])
+    assert run(folder) == 0
+    assert tracks(folder) == ["october", "a", "b", "c"]
+    assert sorted(outcome(folder).counts()) == ["2026-10", "2026-11"]
+    said = "Passed over 2 plays of a time that cannot be: played_at is more than a day after it was read"
+    assert said in capsys.readouterr().err
+    assert run(folder, "--months=2031-01") == 1, "a month that nobody has lived in is not there"
+
+
 def test_a_month_that_left_the_archive_leaves_the_tables(folder: Path) -> None:
     assert run(folder) == 0
     for path in (folder / "archive" / "plays" / "month=2026-10").iterdir():
