@@ -84,7 +84,7 @@ def _forget_in_archive(found: Forgotten, user_id: str, archive: Archive, *, dry_
             holding = archive.holds(path)
             if holding == "older version":
                 found.older_versions += 1
-            elif others is None or holding == "checkpoint":  # the next run makes another
+            elif others is None:
                 found.removed += 1
             else:
                 found.rewritten += 1
@@ -94,6 +94,9 @@ def _forget_in_archive(found: Forgotten, user_id: str, archive: Archive, *, dry_
                 instants.setdefault(path.split("/")[-2].removeprefix("month="), set()).update(gone)
             if not dry_run:
                 archive.remove(path)
+    if not dry_run:
+        for path in archive.checkpoints():
+            archive.remove(path)
     found.plays = Counter({month: len(plays) for month, plays in instants.items()})
     if unreadable:
         still_there = set(archive.everything())
