@@ -113,6 +113,8 @@ class FolderWarehouse:
 
     def rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
         """Some columns of every row. For a table that has few. Raises StorageError."""
+        import pyarrow.parquet as pq
+
         for month in self.months(table):
             for path in self.files(table, month):
                 with explained(path):
