@@ -184,6 +184,18 @@ def test_an_archive_that_cannot_be_written_ends_the_stream_in_one_line_and_loses
         wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
 
 
+def test_a_signal_during_the_imports_gives_no_stack_trace() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "pipelines.stream", "--help"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as starting:
+        assert starting.stderr is not None
+        while "apache_beam" not in starting.stderr.readline():
+            pass
+        starting.send_signal(signal.SIGINT)
+        said = starting.stderr.read()
+    assert starting.returncode == -signal.SIGINT
+    assert "Traceback" not in said
+
+
 def failed_launch(folder: Path, *more: str) -> tuple[int, str]:
     done = subprocess.run(
         [
