@@ -28,7 +28,7 @@ from pipelines.rebuilding.bigquery import LineStaging, ReplaceMonths, added_sinc
 from pipelines.rebuilding.graph import NAMESPACE, Work
 from pipelines.rebuilding.manifests import Rebuilt
 from pipelines.storage.archive import Archive, around, months_of
-from pipelines.storage.files import explained
+from pipelines.storage.files import storage_explained
 from pipelines.tables import REBUILT
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.folder import MARKER, FolderWarehouse
@@ -138,7 +138,7 @@ def _staging(warehouse: FolderWarehouse) -> Iterator[FolderWarehouse]:
 
     What rebuilds that were killed left behind goes too, once no other one is at work in the warehouse.
     """
-    with explained(warehouse.folder), (warehouse.folder / MARKER).open("rb") as marker:
+    with storage_explained(warehouse.folder), (warehouse.folder / MARKER).open("rb") as marker:
         if _lock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB):
             for abandoned in warehouse.folder.glob(f"{_STAGING}*"):
                 shutil.rmtree(abandoned, ignore_errors=True)

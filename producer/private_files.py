@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from pipelines.storage.files import LocalStorage, explained
+from pipelines.storage.files import storage_explained, storage_of
 from producer.errors import StateError
 
 _LOCK_PATIENCE_SECONDS = 10
@@ -23,7 +23,7 @@ _POLL_AGAIN = "remove it and poll again: what Spotify still lists is published o
 def save(path: Path, value: dict[str, Any]) -> bytes:
     """Replace the file; its bytes. After a crash it holds the old value or the new one. Raises StorageError."""
     data = orjson.dumps(value, option=orjson.OPT_INDENT_2)
-    with explained(path):
+    with storage_explained(path):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Of two processes that write at once, each has a file of its own, 0600 from the start.
         handle, part = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -41,7 +41,7 @@ def save(path: Path, value: dict[str, Any]) -> bytes:
 
 def load(path: Path, *, remedy: str = _POLL_AGAIN) -> dict[str, Any] | None:
     """The file's value, None if there is no file. Raises StateError, which says the remedy, and StorageError."""
-    with explained(path):
+    with storage_explained(path):
         if not path.exists():
             return None
         data = path.read_bytes()
@@ -57,18 +57,14 @@ def load(path: Path, *, remedy: str = _POLL_AGAIN) -> dict[str, Any] | None:
 def traces(path: Path) -> list[Path]:
     """The file, parts of it that a crash left, and its lock: those that are there. Raises StorageError."""
     belongs = re.compile(rf"\.{re.escape(path.name)}\.([a-z0-9_]{{8}}|lock)")  # as tempfile names its files
-    with explained(path):
+    with storage_explained(path):
         files = list(path.parent.iterdir()) if path.parent.is_dir() else []
     return sorted(file for file in files if file.name == path.name or belongs.fullmatch(file.name))
 
 
 def remove(path: Path) -> None:
     """Remove the file and whatever belongs to it, for good. Raises StateError and StorageError."""
-    if not traces(path):
-        return
-    with locked(path):
-        for file in traces(path):
-            LocalStorage().remove(str(file))
+    storage_of(str(path)).remove(str(path))
 
 
 @contextmanager
@@ -80,7 +76,7 @@ def locked(path: Path) -> Iterator[None]:
     lock = path.with_name(f".{path.name}.lock")
     patience_ends = time.monotonic() + _LOCK_PATIENCE_SECONDS
     while True:
-        with explained(path):
+        with storage_explained(path):
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -98,7 +94,7 @@ def locked(path: Path) -> Iterator[None]:
 
 def refuse_shared(path: Path) -> None:
     """Raises StateError where others may read or write the file, and says how to end that; StorageError."""
-    with explained(path):
+    with storage_explained(path):
         # Windows has no such bits: a file in the user's own folder is the user's.
         shared = os.name == "posix" and path.exists() and path.stat().st_mode & 0o077
     if shared:

@@ -13,7 +13,7 @@ from hashlib import blake2b
 
 from pipelines.domain.month import Calendar, month_text, with_neighbours
 from pipelines.storage.archive import Archive, month_of, months_of
-from pipelines.storage.files import StorageError, storage_of
+from pipelines.storage.files import StorageError, storage_of, update
 from pipelines.warehouse.identity import key_of
 
 _log = logging.getLogger("heavy_rotation")
@@ -54,20 +54,29 @@ class Rebuilt:
         }
 
     def note(self, fingerprints: Fingerprints) -> None:
-        """These months have been rebuilt. Of two notes at once one may get lost: a month is then rebuilt again.
+        """These months have been rebuilt; what others noted of other months stays.
 
         An archive that can only be read is enough for everything else, so it is no error if this cannot be noted.
         """
-        text = json.dumps({"months": self._read() | fingerprints}, indent=1, sort_keys=True)
+
+        def noted(before: bytes | None) -> bytes:
+            return json.dumps({"months": _months_in(before) | fingerprints}, indent=1, sort_keys=True).encode()
+
         try:
-            storage_of(self.root).replace(self.path, text.encode())
+            update(self.path, noted)
         except StorageError as error:
             _log.warning("what was rebuilt could not be noted, and --months=late rebuilds it again: %s", error)
 
     def _read(self) -> Fingerprints:
-        with suppress(StorageError, ValueError, KeyError):  # none, or none that can be read: all months are late
-            return dict(json.loads(storage_of(self.root).read(self.path))["months"])
+        with suppress(StorageError):  # none, or none that can be read: all months are late
+            return _months_in(storage_of(self.root).read(self.path).data)
         return {}
+
+
+def _months_in(note: bytes | None) -> Fingerprints:
+    with suppress(ValueError, KeyError, TypeError):  # a note that is damaged is none
+        return dict(json.loads(note or b"{}")["months"])
+    return {}
 
 
 def _digest(names: Iterable[str]) -> str:

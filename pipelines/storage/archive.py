@@ -17,7 +17,7 @@ import fastavro
 
 from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
 from pipelines.domain.play import Play, from_record
-from pipelines.storage.files import StorageError, storage_of
+from pipelines.storage.files import StorageError, storage_of, update
 from pipelines.tables import play_schema
 
 # Avro files do not say how many records they hold: one cut at the end of a block would read as complete.
@@ -58,11 +58,12 @@ class Archive:
 
     def read_bytes(self, path: str) -> bytes:
         """A file as it is. Raises StorageError."""
-        return self._storage.read(path)
+        return self._storage.read(path).data
 
     def replace(self, path: str, plays: Sequence[Play], metadata: Mapping[str, str]) -> None:
         """Put plays into a file that is no part of the archive's months, in the place of an older one."""
-        self._storage.replace(path, encode(plays, metadata))
+        data = encode(plays, metadata)
+        update(path, lambda _: data)
 
     @property
     def checkpoints(self) -> str:

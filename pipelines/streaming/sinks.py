@@ -13,7 +13,7 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from pipelines.clock import Clock, utc_now
-from pipelines.storage.files import explained
+from pipelines.storage.files import storage_explained
 from pipelines.streaming.bigquery_sink import WriteRejected, WriteToTable
 from pipelines.streaming.ledger import LEDGER
 from pipelines.tables import REBUILT
@@ -126,7 +126,7 @@ class LineFolder:
     def append(self, table: str, rows: Sequence[Row]) -> None:
         """One file. Raises StorageError."""
         path = Path(self.folder) / table / f"{uuid4().hex}.part"
-        with explained(path):
+        with storage_explained(path):
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(b"".join(to_line(row) + b"\n" for row in rows))
             path.rename(path.with_suffix(".json"))

@@ -6,8 +6,8 @@ zone its months are counted.
 """
 
 import json
-import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.domain.month import Calendar, month_text, parse_month
-from pipelines.storage.files import StorageError, explained, whole_file, write_through
+from pipelines.storage.files import ChangedError, StorageError, storage_explained, storage_of
+from pipelines.storage.folder import make_folder, sync_folder
 from pipelines.tables import TABLES
 from pipelines.warehouse.arrow import arrow_schema
 
@@ -43,10 +44,11 @@ class FolderWarehouse:
         """
         self.folder = Path(folder)
         self.time_zone = Calendar(time_zone).time_zone
-        with explained(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with storage_explained(self.folder):
             if not (self.folder / MARKER).exists():
-                _create_marker(self.folder / MARKER, time_zone)
+                marker = json.dumps({"version": VERSION, "time_zone": time_zone}) + "\n"
+                with suppress(ChangedError):  # another process was first, and its marker stays
+                    storage_of(str(folder)).write_new(str(self.folder / MARKER), marker.encode())
             counted_in = _read_marker(self.folder)
         if counted_in != time_zone:
             raise WarehouseError(
@@ -59,7 +61,7 @@ class FolderWarehouse:
         """Open for reading; the time zone is the marker's. Writes nothing. Raises StorageError."""
         warehouse = cls.__new__(cls)
         warehouse.folder = Path(folder)
-        with explained(folder):
+        with storage_explained(folder):
             warehouse.time_zone = _read_marker(warehouse.folder)
         return warehouse
 
@@ -81,21 +83,18 @@ class FolderWarehouse:
         buffer = pa.BufferOutputStream()
         pq.write_table(arrow_table.select(schema.names).cast(schema), buffer, compression="zstd")
         path = self._month_folder(table, month) / f"{uuid4().hex}.parquet"
-        with explained(self.folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as part:
-                write_through(part, memoryview(buffer.getvalue()))
+        storage_of(str(path)).write_new(str(path), memoryview(buffer.getvalue()))
         return path
 
     def files(self, table: str, month: date) -> list[Path]:
         """The files of a month, sorted; none is unfinished. Raises StorageError."""
-        with explained(self.folder):
+        with storage_explained(self.folder):
             names = _names(self._month_folder(table, month))
         return [self._month_folder(table, month) / name for name in names if name.endswith(".parquet")]
 
     def months(self, table: str) -> list[date]:
         """The months that have a folder, sorted; it may be empty. Raises StorageError."""
-        with explained(self.folder):
+        with storage_explained(self.folder):
             names = _names(self.folder / table)
         return [month for name in names if (month := _named_month(name))]
 
@@ -106,16 +105,17 @@ class FolderWarehouse:
         or both, which the views read as one. Raises StorageError.
         """
         for month in sorted({*old, *staging.months(table)}):
-            with explained(self.folder):
-                for path in staging.files(table, month):
-                    target = self._month_folder(table, month) / path.name
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    path.replace(target)
+            with storage_explained(self.folder):
+                if new := staging.files(table, month):
+                    make_folder(self._month_folder(table, month))
+                    for path in new:
+                        path.replace(self._month_folder(table, month) / path.name)
+                    sync_folder(self._month_folder(table, month))
             self.remove(old.get(month, ()))
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files; one that is not there is removed already. Raises StorageError."""
-        with explained(self.folder):
+        with storage_explained(self.folder):
             for path in paths:
                 path.unlink(missing_ok=True)
 
@@ -169,19 +169,3 @@ def _read_marker(folder: Path) -> str:
             f"this one knows {VERSION}): upgrade Heavy Rotation."
         )
     return time_zone
-
-
-def _create_marker(marker: Path, time_zone: str) -> None:
-    """Write the marker unless another process was first; then theirs stays."""
-    text = json.dumps({"version": VERSION, "time_zone": time_zone}) + "\n"
-    temporary = marker.with_name(f".{uuid4().hex}.part")
-    try:
-        write_through(temporary, text.encode())
-        try:
-            os.link(temporary, marker)  # unlike a rename, it never replaces
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without hard links
-            temporary.replace(marker)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -4,7 +4,7 @@ import argparse
 from hashlib import blake2b
 from pathlib import Path
 
-from pipelines.storage.files import explained
+from pipelines.storage.files import storage_explained
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse, parse_address
 from pipelines.warehouse.folder import MARKER, WarehouseError
 
@@ -22,7 +22,7 @@ def _identity(warehouse: str) -> str:
     if warehouse.startswith(SCHEME):
         return f"{warehouse.rstrip('/')}\n{BigQueryWarehouse(warehouse).created()}"
     folder = Path(warehouse).resolve()
-    with explained(folder):
+    with storage_explained(folder):
         return f"{folder}\n{(folder / MARKER).stat().st_mtime_ns}"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pipelines.storage.files import StorageError, explained
+from pipelines.storage.files import StorageError, storage_explained
 from producer.errors import LoggedOutError, StateError
 from producer.logins.apps import App, app_of
 from producer.logins.grants import TOKEN_LIFE, Grant, LoginStore
@@ -83,7 +83,7 @@ def logins_of(environment: Mapping[str, str], state: Path, store: LoginStore) ->
 
 def kept_of_environment(state: Path, account_id: str) -> list[Path]:
     """The files that say what became of the account's logins in the environment. Raises StateError, StorageError."""
-    with explained(state):
+    with storage_explained(state):
         files = sorted((state / _FROM_ENVIRONMENT).glob("*.json"))
     return [file for file in files if (load(file) or {}).get("account_id") == account_id]
 

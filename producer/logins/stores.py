@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 from platformdirs import user_config_path
 
-from pipelines.storage.files import explained
+from pipelines.storage.files import storage_explained
 from producer.logins.grants import Grant, LoginStore, ended_record, from_record, to_record
 from producer.private_files import damaged, load, locked, refuse_shared, remove, save, traces
 
@@ -47,7 +47,7 @@ class FileStore:
 
     def accounts(self) -> list[str]:
         """The names of the files say it; none is opened."""
-        with explained(self._folder):
+        with storage_explained(self._folder):
             # Not with glob, which finds nothing where it may not look, and says nothing.
             files = list(self._folder.iterdir()) if self._folder.exists() else []
         return sorted(unquote(path.stem) for path in files if path.suffix == ".json")
@@ -65,7 +65,7 @@ class FileStore:
     def is_there(self, account_id: str) -> bool:
         """It is if its file is."""
         path = self._path(account_id)
-        with explained(path):
+        with storage_explained(path):
             return path.exists()
 
     def save(self, grant: Grant) -> None:

@@ -11,10 +11,10 @@ from typing import Any, Protocol
 
 import orjson
 
-from pipelines.storage.files import bucket_and_name, client, explained
+from pipelines.storage.bucket import bucket_and_name, client
+from pipelines.storage.files import is_bucket, storage_explained
 from producer.private_files import damaged, locked, save
 
-_GS = "gs://"
 _REQUEST_SECONDS, _PATIENCE_SECONDS = 10.0, 30.0
 
 
@@ -55,11 +55,6 @@ def documents_of(root: str | Path) -> Documents:
     return BucketDocuments(text) if is_bucket(text) else LocalDocuments(Path(root))
 
 
-def is_bucket(place: str) -> bool:
-    """Whether it is ``gs://bucket/...``, and no folder or file of this machine."""
-    return place.startswith(_GS)
-
-
 def rejected_of(state: str) -> str:
     """The folder of the state for what Spotify listed and could not be read."""
     return f"{state.rstrip('/')}/rejected"
@@ -79,7 +74,7 @@ class LocalDocuments:
     def replace(self, name: str, value: dict[str, Any], version: object) -> object:
         """Compare and rename under a lock that processes and threads share."""
         path = self._root / name
-        with explained(path):
+        with storage_explained(path):
             if version is not None and not path.exists():
                 raise ChangedError  # without a lock, which would be left where somebody removed everything
         with locked(path):
@@ -89,7 +84,7 @@ class LocalDocuments:
 
     def names(self, folder: str) -> list[str]:
         """The names of the folder's JSON files."""
-        with explained(self._root):
+        with storage_explained(self._root):
             return sorted(f"{folder}/{path.name}" for path in (self._root / folder).glob("*.json"))
 
     def place(self, name: str) -> str:
@@ -98,7 +93,7 @@ class LocalDocuments:
 
     def _bytes(self, name: str) -> bytes | None:
         path = self._root / name
-        with explained(path):
+        with storage_explained(path):
             return path.read_bytes() if path.exists() else None
 
 
@@ -121,7 +116,7 @@ class BucketDocuments:
         """The object's value; its generation is its version, 0 where there is no object."""
         from google.api_core.exceptions import NotFound, PreconditionFailed
 
-        with explained(self.place(name)):
+        with storage_explained(self.place(name)):
             while True:
                 blob = self._bucket.get_blob(self._prefix + name, **self._patience)
                 if blob is None:
@@ -141,7 +136,7 @@ class BucketDocuments:
         from google.api_core.exceptions import PreconditionFailed
 
         blob = self._bucket.blob(self._prefix + name)
-        with explained(self.place(name)):
+        with storage_explained(self.place(name)):
             try:
                 blob.upload_from_string(
                     orjson.dumps(value, option=orjson.OPT_INDENT_2),
@@ -155,7 +150,7 @@ class BucketDocuments:
 
     def names(self, folder: str) -> list[str]:
         """The names of the JSON objects right under the folder."""
-        with explained(self.place(folder)):
+        with storage_explained(self.place(folder)):
             blobs = self._bucket.client.list_blobs(
                 self._bucket, prefix=f"{self._prefix}{folder}/", delimiter="/", **self._patience
             )

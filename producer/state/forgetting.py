@@ -5,11 +5,11 @@ from typing import Any
 
 import orjson
 
-from pipelines.storage.files import storage_of
+from pipelines.storage.files import is_bucket, storage_of
 from producer import private_files
 from producer.private_files import damaged
 from producer.state.cursor import FOLDER, name_of
-from producer.state.documents import is_bucket, rejected_of
+from producer.state.documents import rejected_of
 
 _REMEDY = "remove it, and run the same command again"
 
@@ -46,6 +46,6 @@ def _every_version(folder: str, suffix: str) -> list[str]:
 
 def _user_of(path: str) -> Any:
     try:
-        return orjson.loads(storage_of(path).read(path))["user_id"]
+        return orjson.loads(storage_of(path).read(path).data)["user_id"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise damaged(path, remedy=_REMEDY) from None

@@ -13,7 +13,7 @@ from gcp_storage_emulator.server import create_server
 
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import client
+from pipelines.storage.bucket import client
 from producer.errors import StateError
 from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
 from producer.identity.rows import ACCOUNT
@@ -21,22 +21,18 @@ from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination
 from producer.state.cursor import Cursor, Cursors, Gap
 from producer.state.documents import ChangedError, documents_of
-from tests.producer.bucket import Bucket, nothing
 from tests.producer.exports import extended, plays_in
 from tests.producer.history import History
 from tests.producer.look_alike import NOW, items
+from tests.standins.cloud_storage import Bucket, connected, nothing
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    with Bucket() as bucket:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
-        client.cache_clear()
+    with Bucket() as bucket, connected(bucket, monkeypatch):
         yield bucket
-        client().close()
-        client.cache_clear()
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -205,7 +201,7 @@ def test_state_of_the_first_version_is_read(tmp_path: Path) -> None:
 )
 def test_damaged_state_is_told(state: str, text: str, bucket: Bucket) -> None:
     if state.startswith("gs://"):
-        bucket.objects["state/cursors/me.json"] = 7, text.encode()
+        bucket.put("state/cursors/me.json", text.encode())
     else:
         (Path(state) / "cursors").mkdir(parents=True)
         (Path(state) / "cursors" / "me.json").write_text(text)

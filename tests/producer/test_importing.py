@@ -19,14 +19,12 @@ from demo.export import write_export
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Source
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import client
 from producer.__main__ import main
 from producer.importing import writing
 from producer.importing.writing import Writer
 from producer.logins.grants import Grant
 from producer.logins.stores import FileStore, default_store
 from producer.state.cursor import Cursors
-from tests.producer.bucket import Bucket
 from tests.producer.conftest import Run
 from tests.producer.exports import (
     account,
@@ -39,6 +37,7 @@ from tests.producer.exports import (
     write_zip,
 )
 from tests.producer.look_alike import LISTENER, NOW, Spotify
+from tests.standins.cloud_storage import Bucket, connected
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "real"
 FOLDER = "Spotify Extended Streaming History"
@@ -266,15 +265,11 @@ def test_files_are_uploaded_beside_each_other(run: Run, tmp_path: Path, monkeypa
     rows = [extended(f"2026-{month:02}-{day:02}T10:00:00Z") for month in range(1, months + 1) for day in range(1, 4)]
     export = write_json(tmp_path / "endsong_0.json", rows)
     two = threading.Barrier(2, timeout=60)  # an upload waits until there is another
-    with Bucket() as bucket:
+    with Bucket() as bucket, connected(bucket, monkeypatch):
         bucket.before_upload = lambda _: two.wait() and None
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
-        client.cache_clear()
         ran = run("import", export, "--user", "me", "--archive", "gs://bucket/archive")
         assert (ran.code, ran.err) == (0, "")
         plays = [play for path in Archive("gs://bucket/archive").files() for play in Archive("gs://bucket").read(path)]
-        client().close()
-        client.cache_clear()
     assert len(bucket.objects) == months
     assert [play.played_at for play in plays] == at(*(row["ts"] for row in rows))
 

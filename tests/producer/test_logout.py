@@ -18,7 +18,7 @@ from demo.faults import Answer
 from pipelines.clock import utc_now
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import client
+from pipelines.storage.bucket import client
 from producer import private_files
 from producer.errors import LoggedOutError, StateError
 from producer.logins.grants import Grant, LoginStore
@@ -31,14 +31,13 @@ from producer.spotify.client import Spotify as Client
 from producer.state import forgetting
 from producer.state.cursor import Cursors
 from producer.state.documents import documents_of, rejected_of
-from tests.operations.versioned_bucket import VersionedBucket
-from tests.producer.bucket import Bucket
 from tests.producer.conftest import Ran, Run
 from tests.producer.exports import plays_in
 from tests.producer.many_spotify import ManySpotify
 from tests.producer.secret_manager import SecretManager
 from tests.producer.test_service import REPOSITORY, Folders, service, stopped, wait_for
 from tests.pubsub_hosts import free_port
+from tests.standins.cloud_storage import Bucket
 
 APP = {"SPOTIFY_CLIENT_ID": "client"}
 APPS = "https://www.spotify.com/account/apps"
@@ -270,7 +269,7 @@ def test_a_refusal_is_told(secret_manager: SecretManager, run: Run, folders: Fol
 def test_older_versions_go_too(at: Callable[[str], None], run: Run, folders: Folders) -> None:
     state = "gs://bucket/state"
     options = ["--logins", folders.logins, "--state", state, "--account", "ann"]
-    with VersionedBucket() as bucket:
+    with Bucket(versioned=True) as bucket:
         at(bucket.url)
         remember(state, "ann", "ben", times=3)
         bucket.put("state/cursors/ann.json.json", b"another's")

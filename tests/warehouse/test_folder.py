@@ -125,7 +125,7 @@ def test_an_interrupted_write_leaves_nothing(warehouse: FolderWarehouse, monkeyp
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "replace", interrupt)
+    monkeypatch.setattr("os.link", interrupt)
     with pytest.raises(KeyboardInterrupt):
         warehouse.append("rejected", rows()["rejected"])
     assert warehouse.files("rejected", NOVEMBER) == []
