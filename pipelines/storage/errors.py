@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipelines.failure import Failure
 
-class StorageError(Exception):
+
+class StorageError(Failure):
     """Reading or writing failed for a reason outside the program. The text is for the user."""
 
 

@@ -13,9 +13,9 @@ import pytest
 from google.cloud import pubsub
 
 from pipelines.clock import utc_now
+from producer.accounts.grant import Grant
+from producer.accounts.stores import FileStore
 from producer.doctor.findings import Finding, Level, run_all
-from producer.logins.grants import Grant
-from producer.logins.stores import FileStore
 from producer.state.cursor import Cursor, Cursors, Gap
 from tests.producer.conftest import Ran, Run
 from tests.producer.many_spotify import ManySpotify, log_in

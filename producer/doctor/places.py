@@ -1,13 +1,13 @@
 """Whether plays and state could be written, found out without writing anything that stays.
 
-Each check gives back what was found; where something is wrong it raises ProducerError or StorageError, whose
-text says what to do. None waits for longer than a few seconds for one answer.
+Each check gives back what was found; where something is wrong it raises a Failure, whose text says what
+to do. None waits for longer than a few seconds for one answer.
 """
 
 from pathlib import Path
 
 from pipelines.storage.files import is_bucket, storage_of
-from producer.errors import PublishError
+from producer.polling.publishing import PublishError
 
 _SECONDS = 4.0
 _PUBLISH = "pubsub.topics.publish"
