@@ -11,7 +11,7 @@ from pipelines.storage.interface import NO_FILE, File, Storage, Version
 
 __all__ = [
     "NO_FILE", "ChangedError", "File", "MissingError", "Storage", "StorageError", "Version", "is_bucket",
-    "storage_explained", "storage_of", "update",
+    "storage_explained", "storage_of", "update", "wait_before",
 ]  # fmt: skip
 
 _ATTEMPTS = 20
@@ -25,7 +25,8 @@ def storage_of(root: str) -> Storage:
 def update(path: str, change: Callable[[bytes | None], bytes | None]) -> None:
     """Replace a file by what ``change`` makes of its bytes, None where there is no file; None leaves it as it is.
 
-    Where another process was faster, ``change`` is called again with what is there then. Raises StorageError.
+    Where another process was faster, ``change`` is called again with what is there then, so it has to be idempotent.
+    Raises StorageError.
     """
     storage = storage_of(path)
     for attempt in range(_ATTEMPTS):

@@ -22,10 +22,11 @@ from pipelines.storage.interface import NO_FILE, File, Version
 
 _LOCK_PATIENCE_SECONDS = 10.0
 _PART = re.compile(r"\..+\.[0-9a-f]{32}\.part")
+_OWN = re.compile(rf"{_PART.pattern}|\..+\.lock")
 
 
 class FolderStorage:
-    """A folder. The version of a file is a digest of its bytes; hidden files are not listed."""
+    """A folder. The version of a file is a digest of its bytes."""
 
     def read(self, path: str) -> File:
         """The file as it is."""
@@ -62,14 +63,12 @@ class FolderStorage:
             with locked(target):
                 if self._version_of(target) != version:
                     raise changed(path)
-                with _part(target, data) as part:
-                    part.replace(target)
-                    sync_folder(target.parent)
+                write_whole(target, data)
         return _version(data)
 
     def files(self, folder: str, suffix: str) -> list[str]:
-        """Files under the folder whose name ends so and does not begin with a dot."""
-        return sorted(path for path in _walk(folder) if path.endswith(suffix) and not _is_hidden(path))
+        """Files under the folder whose name ends so, without those that are being written and locks."""
+        return sorted(path for path in _walk(folder) if path.endswith(suffix) and not _OWN.fullmatch(Path(path).name))
 
     def older_versions(self, folder: str, suffix: str) -> list[str]:  # noqa: ARG002 - a bucket's
         """A folder keeps none."""
@@ -108,6 +107,14 @@ class FolderStorage:
             return NO_FILE
 
 
+def write_whole(target: Path, data: bytes | memoryview) -> None:
+    """Put a file there in the place of whatever is there, for who holds its lock or needs none. Raises OSError."""
+    make_folder(target.parent)
+    with _part(target, data) as part:
+        part.replace(target)
+        sync_folder(target.parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder and those above it that are not there, 0700. Raises OSError."""
     missing = []
@@ -130,12 +137,12 @@ def sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path, patience_seconds: float = _LOCK_PATIENCE_SECONDS) -> Iterator[None]:
+def locked(path: Path, *, patience_seconds: float = _LOCK_PATIENCE_SECONDS, busy: str | None = None) -> Iterator[None]:
     """Hold a file's lock, a hidden file beside it, since the file itself is replaced; it is gone afterwards.
 
     For threads and processes of this machine; the end of a process gives it back. Not for one who holds it already:
     ``write_new``, ``replace`` and ``remove`` take it themselves, so what is to be held around them needs a name of its
-    own. Raises StorageError where another one holds it for longer than the patience.
+    own. Raises StorageError, with the text ``busy``, where another one holds it for longer than the patience.
     """
     lock = _lock_of(path)
     patience_ends = time.monotonic() + patience_seconds
@@ -154,7 +161,7 @@ def locked(path: Path, patience_seconds: float = _LOCK_PATIENCE_SECONDS) -> Iter
                         lock.unlink()  # before it is given back: who waits for it looks whether it is there
                 return
             if time.monotonic() > patience_ends:
-                raise StorageError(f"{path} is locked by another process that does not go on; end it")
+                raise StorageError(busy or f"{path} is locked by another process that does not go on; end it")
         finally:
             os.close(handle)  # and so gives the lock back
         time.sleep(0.01)
@@ -222,20 +229,17 @@ def _version(data: bytes | memoryview) -> Version:
     return Version(sha256(data).hexdigest())
 
 
-def _is_hidden(path: str) -> bool:
-    return Path(path).name.startswith(".")
-
-
 def _walk(folder: str) -> Iterator[str]:
     with storage_explained(folder):
         if not Path(folder).exists():
             return
-        for parent, _, names in os.walk(folder, onerror=_raise):
+        for parent, _, names in os.walk(folder.rstrip("/") or "/", onerror=_raise):
             yield from (f"{parent}/{name}" for name in names)
 
 
 def _raise(error: OSError) -> None:
-    raise error
+    if not isinstance(error, FileNotFoundError):  # a folder that goes meanwhile has no files
+        raise error
 
 
 @contextmanager

@@ -32,7 +32,9 @@ class Storage(Protocol):
     def replace(self, path: str, data: bytes | memoryview, version: Version) -> Version:
         """Compare and set: put a file there if what is there still has this version, or is nothing for NO_FILE.
 
-        Raises ChangedError otherwise: of all that replace the same version, one does.
+        Raises ChangedError otherwise: of all that replace the same version, one does. Where the network takes an
+        answer away, and somebody has replaced the file again since, that is all who was first can be told: what is
+        made of the file when it is read again has to be idempotent.
         """
 
     def files(self, folder: str, suffix: str) -> list[str]:

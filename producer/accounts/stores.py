@@ -7,9 +7,10 @@ from urllib.parse import quote, unquote
 
 from platformdirs import user_config_path
 
-from pipelines.storage.files import storage_explained
+from pipelines.storage.files import storage_explained, storage_of
+from pipelines.storage.folder import locked, traces
 from producer.accounts.grant import Grant, LoginStore, ended_record, from_record, to_record
-from producer.private_files import damaged, load, locked, refuse_shared, remove, save, traces
+from producer.private_files import damaged, load, refuse_shared, save
 
 _SCHEME = "secretmanager:"
 _LOG_IN_AGAIN = "remove it and log in again: python -m producer login"
@@ -83,11 +84,12 @@ class FileStore:
     def traces(self, account_id: str) -> list[str]:
         """The file; also where only a part of it is, which a crash left."""
         path = self._path(account_id)
-        return [str(path)] if traces(path) else []
+        with storage_explained(path):
+            return [str(path)] if traces(path) else []
 
     def remove(self, account_id: str) -> None:
         """The file, and what belongs to it."""
-        remove(self._path(account_id))
+        storage_of(str(self._folder)).remove(str(self._path(account_id)))
 
     def _replace(self, account_id: str, record: dict[str, Any]) -> bool:
         path = self._path(account_id)

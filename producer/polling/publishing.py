@@ -26,7 +26,8 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, Source
 from pipelines.failure import Failure
 from pipelines.storage.archive import Archive
-from producer.state.documents import ChangedError, documents_of
+from pipelines.storage.files import ChangedError
+from producer.state.documents import Documents
 
 _PATIENCE_SECONDS = 30.0
 _TRANSIENT = (
@@ -106,7 +107,7 @@ class ArchiveDestination:
         """``rejected`` is a folder or ``gs://bucket/folder``. Raises StorageError."""
         self._archive = archive
         self._calendar = calendar
-        self._rejected = documents_of(rejected)
+        self._rejected = Documents(rejected)
 
     def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
         """One new file for each month, one for each reject."""

@@ -5,8 +5,6 @@ meanwhile, it is read again and the same change is made to that. So two pollers 
 an import, lose nothing of each other's.
 """
 
-import random
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,9 +13,10 @@ from typing import Any, Self
 from urllib.parse import quote, unquote
 
 from pipelines.domain.instants import parse, rfc3339
+from pipelines.storage.files import ChangedError, Version, wait_before
 from producer.identity.remembered import ImportedPlay, PolledPlay
 from producer.private_files import StateError, damaged
-from producer.state.documents import ChangedError, documents_of
+from producer.state.documents import Documents
 
 FOLDER = "cursors"
 _ATTEMPTS = 20
@@ -93,7 +92,7 @@ class Known:
     """A cursor as it was read, the version of its document, and whether there is one."""
 
     cursor: Cursor
-    version: object
+    version: Version
     is_there: bool = True
 
 
@@ -102,7 +101,7 @@ class Cursors:
 
     def __init__(self, state: str | Path) -> None:
         """``state`` is a folder or ``gs://bucket/folder``. Raises StorageError."""
-        self._documents = documents_of(state)
+        self._documents = Documents(state)
 
     def read(self, account_id: str) -> Known:
         """The account's cursor, an empty one if it was never read. Raises StateError and StorageError."""
@@ -133,7 +132,7 @@ class Cursors:
             try:
                 version = self._documents.replace(name, _to_record(changed), known.version)
             except ChangedError:
-                time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two don't keep meeting
+                wait_before(attempt)
                 was_there, known = known.is_there, self.read(known.cursor.account_id)
                 if was_there and not known.is_there:
                     raise StateError(f"{self._documents.place(name)} was removed meanwhile, and stays so") from None

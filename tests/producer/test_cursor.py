@@ -14,13 +14,14 @@ from gcp_storage_emulator.server import create_server
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
 from pipelines.storage.bucket import client
+from pipelines.storage.files import ChangedError
 from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
 from producer.identity.rows import ACCOUNT
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination
 from producer.private_files import StateError
 from producer.state.cursor import Cursor, Cursors, Gap
-from producer.state.documents import ChangedError, documents_of
+from producer.state.documents import Documents
 from tests.producer.exports import extended, plays_in
 from tests.producer.history import History
 from tests.producer.look_alike import NOW, items
@@ -68,7 +69,7 @@ def test_a_cursor_comes_back_as_it_was(state: str) -> None:
 
 
 def test_what_was_read_before_somebody_else_wrote_is_not_written(state: str) -> None:
-    documents = documents_of(state)
+    documents = Documents(state)
     empty = documents.read("a.json")
     documents.replace("a.json", {"by": "one"}, empty.version)
     with pytest.raises(ChangedError):

@@ -77,9 +77,9 @@ def left_in(folder: Path) -> list[str]:
 
 def test_it_gives_back_what_it_was_given(any_root: str) -> None:
     storage = storage_of(any_root)
-    for name in ("b/2.x", "b/1.x", "a.x", "a.y"):
+    for name in ("b/2.x", "b/1.x", "a.x", "a.y", "..%2F.x"):
         storage.write_new(f"{any_root}/{name}", name.encode())
-    assert storage.files(any_root, ".x") == [f"{any_root}/{name}" for name in ("a.x", "b/1.x", "b/2.x")]
+    assert storage.files(any_root, ".x") == [f"{any_root}/{name}" for name in ("..%2F.x", "a.x", "b/1.x", "b/2.x")]
     assert storage.read(f"{any_root}/b/2.x").data == b"b/2.x"
     assert storage.files(f"{any_root}/none", ".x") == []
     with pytest.raises(MissingError, match=f"^there is no {any_root}/none"):
@@ -396,7 +396,7 @@ def test_a_lock_that_is_removed_with_its_file_still_keeps_others_out(tmp_path: P
 def test_a_lock_that_is_held_for_long_is_told(tmp_path: Path) -> None:
     storage, path = FolderStorage(), tmp_path / "file"
     version = storage.write_new(str(path), b"1")
-    attempts: list[Callable[[], object]] = [lambda: locked(path, 0.05).__enter__()]
+    attempts: list[Callable[[], object]] = [lambda: locked(path, patience_seconds=0.05).__enter__()]
     with locked(path):
         for attempt in attempts:
             with pytest.raises(StorageError, match=f"^{path} is locked by another process that does not go on; end it"):
