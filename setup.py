@@ -52,7 +52,7 @@ setup(
     ],
     package_data={
         "pipelines": ["py.typed"],
-        "pipelines.tables": ["*.avsc", "*.json", "views/*.sql"],
+        "pipelines.tables": ["*.avsc", "*.json", "questions/*.sql", "views/*.sql"],
         "producer": ["py.typed"],
     },
     install_requires=PRODUCER,

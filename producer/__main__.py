@@ -82,6 +82,7 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
         "--archive", metavar="A", help="a folder or gs://bucket/folder to write to, and to compare with"
     )
     parser.add_argument("--dry-run", action="store_true", help="report what an import would do, write nothing")
+    parser.add_argument("--skip-unreadable", action="store_true", help="go on without the files that cannot be read")
     _add_time_zone(parser)
     _add_logins(parser)
     _add_state(parser)
@@ -97,6 +98,7 @@ def _add_import(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser
             calendar=options.time_zone or Calendar(),
             state=options.state,
             logins=options.logins,
+            skip_unreadable=options.skip_unreadable,
         )
 
     parser.set_defaults(run=run)

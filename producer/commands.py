@@ -13,7 +13,7 @@ from pipelines.domain.instants import to_the_second
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
 from producer.accounts.stores import store_of
-from producer.importing.exports import find
+from producer.importing.finding import find
 from producer.importing.importer import Importer, Report
 from producer.importing.progress import ProgressBar
 from producer.importing.report import text_of
@@ -30,6 +30,7 @@ def import_exports(
     calendar: Calendar,
     state: str,
     logins: str,
+    skip_unreadable: bool,
 ) -> str:
     """Import exports into the archive; in a dry run, say what an import would do, with or without an archive.
 
@@ -41,10 +42,12 @@ def import_exports(
     user = user or only(accounts or cursors.accounts())
     is_account = user in accounts or cursors.load(user).polled_at is not None
     progress = ProgressBar(sys.stderr)
-    importer = Importer(user, calendar, utc_now(), cursors, progress)
+    importer = Importer(user, calendar, utc_now(), cursors, progress, skip_unreadable)
     try:
         with stopped_like_ctrl_c():
-            report = importer.run(find(paths), Archive(archive) if archive else None, dry_run=dry_run)
+            found = find(paths)
+            report = importer.run(found.files, Archive(archive) if archive else None, dry_run=dry_run)
+            report.not_read += found.not_read
     finally:
         progress.clear()
     seconds = time.perf_counter() - started

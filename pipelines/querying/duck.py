@@ -4,6 +4,7 @@ It reads the warehouse's files and nothing else: no network, no extensions, noth
 a query needs more memory than there is.
 """
 
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -26,9 +27,12 @@ _TYPES = {
 _READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
 
 
-def query(warehouse: FolderWarehouse, sql: str, *, native: bool = False) -> pa.Table:
+def query(
+    warehouse: FolderWarehouse, sql: str, *, native: bool = False, parameters: Mapping[str, object] | None = None
+) -> pa.Table:
     """The rows that one query gives, in BigQuery's SQL or, if ``native``, in DuckDB's.
 
+    ``parameters`` are values for its ``@names``, by name, and all of them.
     Sees every file that was there when it began; one that a rebuild replaces meanwhile makes it begin again.
     Raises WarehouseError, duckdb.Error, NotASelectError, and sqlglot's errors for BigQuery's SQL.
     """
@@ -36,7 +40,7 @@ def query(warehouse: FolderWarehouse, sql: str, *, native: bool = False) -> pa.T
     for _ in range(_ATTEMPTS):
         try:
             with connect(warehouse) as connection:
-                return _plain_numbers(connection.sql(statement).to_arrow_table())
+                return _plain_numbers(connection.sql(statement, params=parameters).to_arrow_table())
         except duckdb.IOException as error:
             vanished = error
     raise WarehouseError(f"The files of {warehouse.folder} cannot be read: {str(vanished).splitlines()[0]}")

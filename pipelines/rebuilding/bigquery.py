@@ -109,8 +109,8 @@ class ReplaceMonths(beam.PTransform):
                 for path in around(touched, [*self.work.listed, *paths])
             )
         )
-        snapshots = columns.snapshots(known, self.work.calendar, self.work.clock())
-        for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
+        snapshots = columns.snapshots(columns.with_keys(known), self.work.calendar, self.work.clock())
+        for table, rows in (("play_events", columns.with_keys(plays)), ("top_ten_snapshots", snapshots)):
             by_month = rows.partition_by("month", as_dict=True).items()
             self.warehouse.load(table, [self.staging.write(table, m, some.to_arrow()) for (m,), some in by_month])
 

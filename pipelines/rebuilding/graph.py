@@ -167,7 +167,7 @@ class _FinishParts(beam.DoFn):
                 yield WindowedValue(made, MIN_TIMESTAMP, (GlobalWindow(),))
 
     def _finish(self) -> Iterator[Made]:
-        plays = columns.each_once(pl.concat(self.waiting))
+        plays = columns.with_keys(columns.each_once(pl.concat(self.waiting)))
         self.waiting = []
         self.distinct.inc(plays.height)
         snapshots = columns.snapshots(plays, self.calendar, self.computed_at)

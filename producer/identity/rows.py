@@ -10,7 +10,7 @@ from itertools import compress
 from typing import Self
 
 from pipelines.domain.play import SOURCE_RANK, Source
-from pipelines.domain.spotify import UNKNOWN_NAME
+from pipelines.domain.song import UNKNOWN_NAME
 from producer.identity.remembered import PolledPlay
 
 ACCOUNT = SOURCE_RANK[Source.ACCOUNT_EXPORT]

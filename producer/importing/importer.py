@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from pathlib import Path
+from typing import Any
 
 from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
@@ -20,13 +20,17 @@ from pipelines.domain.spotify import LeftOut, LeftOutError
 from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
 from producer.identity.rows import Copies, Rows
-from producer.importing.exports import ExportFile, treatment
+from producer.importing.containers import ExportError, Place
+from producer.importing.exports import ExportFile, Reader
 from producer.importing.known_plays import read_copies, touched_months
+from producer.importing.owners import Owners
 from producer.importing.progress import Meter, Progress, silent
 from producer.importing.writing import Found, Writer
 from producer.state.cursor import Cursor, Cursors
 
 Span = tuple[datetime, datetime]
+# Of many files so many are named.
+_TOLD = 20
 
 
 @dataclass
@@ -44,11 +48,14 @@ class Report:
 
     ``months`` counts the plays of the export by month; of these, ``polled`` were known from polling, ``exported``
     only from the other kind of export, and ``archived`` were imported before. ``covered`` has the first and the
-    last play (UTC) of each export: plays that the account made in between are known now.
+    last play (UTC) of each export: plays that the account made in between are known now. ``skipped`` says of each file
+    that could not be read why, ``not_read`` what only looked like listening history.
     """
 
     files: int = 0
     rows: int = 0
+    skipped: list[str] = field(default_factory=list)
+    not_read: list[str] = field(default_factory=list)
     left_out: Counter[LeftOut] = field(default_factory=Counter)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     months: Counter[date] = field(default_factory=Counter)
@@ -76,23 +83,28 @@ class Report:
 
 @dataclass(frozen=True)
 class Importer:
-    """Imports exports for one user. ``ingested_at`` is the same for all of their plays."""
+    """Imports exports for one user. ``ingested_at`` is the same for all of their plays.
+
+    With ``skip_unreadable`` files that cannot be read are passed over, as long as one can be.
+    """
 
     user_id: str
     calendar: Calendar
     ingested_at: datetime
     cursors: Cursors
     progress: Progress = silent
+    skip_unreadable: bool = False
 
     def run(self, files: list[ExportFile], archive: Archive | None, *, dry_run: bool = False) -> Report:
         """Read the files and write their plays; in a dry run or without an archive, only say what would be written.
 
-        Raises ExportError before anything is written where a file is broken, and StorageError and StateError where
+        Raises ExportError before anything is written where a file is broken, or the files are of two accounts, and
+        StorageError and StateError where
         archive or state cannot be read or written. What was written by then are whole files with the right identities:
         importing again completes them.
         """
         dry_run = dry_run or archive is None
-        report = Report(files=len(files))
+        report = Report()
         meter = Meter(self.progress, sum(file.size for file in files) * (1 if dry_run else 2))
         found = self._survey(files, report, meter)
         decided = self._decide(found.rows, self._copies(found.rows, archive, meter), dry_run=dry_run)
@@ -105,26 +117,38 @@ class Importer:
     def _survey(self, files: list[ExportFile], report: Report, meter: Meter) -> Found:
         """The first pass: the rows that count, and what the files say into the report."""
         found = Found()
-        spans: dict[tuple[Path, int], list[int]] = {}
+        owners = Owners()
+        readable: list[ExportFile] = []
+        spans: dict[tuple[Place, int], list[int]] = {}
         for file in files:
-            for place, play in self._plays(file, report, meter):
+            try:
+                rows = file.rows()
+                read = file.reader(rows)
+            except ExportError as error:
+                report.skipped.append(str(error))
+                found.end_file()
+                continue
+            owners.note(file, rows)
+            readable.append(file)
+            report.rows += len(rows)
+            for place, play in self._plays(file, read, rows, report, meter):
                 found.add(place, play)
-            if rows := found.end_file():
-                instants = found.rows.instants[rows.start : rows.stop]
-                span = spans.setdefault((file.place, found.rows.sources[rows.start]), [])
+            if counted := found.end_file():
+                instants = found.rows.instants[counted.start : counted.stop]
+                span = spans.setdefault((file.place.container, found.rows.sources[counted.start]), [])
                 span += [min(instants), max(instants)]
+        report.files = len(readable)
+        if report.skipped and not (readable and self.skip_unreadable):
+            raise ExportError(_refusal(report.skipped, readable))
+        owners.check()
         report.covered = [(from_millis(min(span)), from_millis(max(span))) for span in spans.values()]
         return found
 
-    def _plays(self, file: ExportFile, report: Report, meter: Meter) -> Iterator[tuple[int, Play]]:
+    def _plays(
+        self, file: ExportFile, read: Reader, rows: list[Any], report: Report, meter: Meter
+    ) -> Iterator[tuple[int, Play]]:
         """A file's rows that count, by their place, with the export's own instants; the others into the report."""
-        rows = file.rows()
-        report.rows += len(rows)
-        read = treatment(file, rows)
         for place, row in enumerate(meter.rows("reading", file.size, rows)):
-            if isinstance(read, LeftOut):
-                report.left_out[read] += 1
-                continue
             try:
                 yield place, read(self.user_id, row, self.ingested_at)
             except LeftOutError as error:
@@ -172,3 +196,13 @@ class Importer:
         missing = Counter({dates[month]: count - archived[month] for month, count in plays.items()})
         report.archived = report.plays - missing.total()
         return +missing
+
+
+def _refusal(problems: list[str], readable: list[ExportFile]) -> str:
+    """What cannot be read, and what could be done about it."""
+    told = problems[:_TOLD] + [f"and {len(problems) - _TOLD:,} more"] * (len(problems) > _TOLD)
+    if readable:
+        names = [file.name for file in readable[:_TOLD]]
+        names += [f"{len(readable) - _TOLD:,} more"] * (len(readable) > _TOLD)
+        told.append(f"nothing was written; --skip-unreadable imports the files that can be read: {', '.join(names)}")
+    return "\n".join(told)

@@ -10,12 +10,13 @@ from datetime import date, datetime
 from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import SOURCE_RANK, Play, Source, UnreadableError
-from pipelines.domain.spotify import LeftOut, LeftOutError
+from pipelines.domain.spotify import LeftOutError
 from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities
 from producer.identity.remembered import artist_of
 from producer.identity.rows import ACCOUNT, Rows, Tracks
-from producer.importing.exports import ExportError, ExportFile, treatment
+from producer.importing.containers import ExportError
+from producer.importing.exports import ExportFile
 from producer.importing.progress import Meter
 
 # Plays held in memory while their months fill up, and so the most that a file of the archive can get.
@@ -107,10 +108,8 @@ class Writer:
         """The plays of some rows of a file, which is not read where there are none."""
         changed = ExportError(f"{file.name} changed while it was read; run the import again")
         rows = file.rows() if chosen else []
-        read = treatment(file, rows)
+        read = file.reader(rows)
         for row in self.meter.rows("writing", file.size, chosen):
-            if isinstance(read, LeftOut):
-                raise changed
             try:
                 play = read(self.user_id, rows[found.place(row)], self.ingested_at)
             except (IndexError, LeftOutError, UnreadableError):

@@ -1,6 +1,6 @@
 import io
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import fastavro
@@ -16,10 +16,11 @@ from pipelines.domain.play import (
     Play,
     Source,
     UnreadableError,
+    check_times,
     from_message,
     from_record,
-    synthetic_id,
 )
+from pipelines.domain.song import synthetic_id
 from pipelines.tables import play_schema, table_schema
 from tests.builders import play
 
@@ -104,6 +105,8 @@ def changed(**fields: Any) -> bytes:
         (changed(played_at="2026-11-21T08:00:00"), "played_at is not an RFC 3339 time with an offset"),
         (changed(played_at="1970-01-01T00:00:00Z"), "played_at is not between 2006 and 2099"),
         (changed(played_at="9999-12-31T23:59:59-10:00"), "played_at is not an RFC 3339 time with an offset"),
+        (changed(ingested_at="0999-11-21T08:00:00Z"), "ingested_at is not between 2006 and 2099"),
+        (changed(ingested_at="2100-01-01T00:00:00Z"), "ingested_at is not between 2006 and 2099"),
         (changed(track_id=None), "track_id is missing"),
         (changed(source="RADIO"), "source is none that is known"),
         (changed(duration_ms="long"), "duration_ms is not a whole number"),
@@ -126,6 +129,30 @@ def test_an_unreadable_message_says_why(data: bytes, reason: str) -> None:
 def test_no_bytes_whatever_raise_another_error(data: bytes) -> None:
     with pytest.raises(UnreadableError):
         from_message(data)
+
+
+DAY, MS = timedelta(days=1), timedelta(milliseconds=1)
+READ = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("played_at", "ingested_at", "reason"),
+    [
+        (READ, READ, None),
+        (READ + DAY, READ, None),
+        (READ + DAY + MS, READ + DAY, "played_at is more than a day after it was read"),
+        (READ, READ + DAY + MS, "ingested_at is more than a day after it was read"),
+        (READ - DAY, READ - 2 * DAY, None),
+        (READ - DAY + MS, READ - 2 * DAY, "played_at is more than a day after ingested_at"),
+        (datetime(2005, 12, 31, 23, 59, tzinfo=UTC), READ, "played_at is not between 2006 and 2099"),
+    ],
+)
+def test_a_play_is_of_a_time_that_can_be(played_at: datetime, ingested_at: datetime, reason: str | None) -> None:
+    try:
+        said = check_times(played_at, ingested_at, READ)
+    except UnreadableError as error:
+        said = str(error)
+    assert said == reason
 
 
 def test_what_a_newer_version_adds_is_passed_over() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.domain.play import Source, synthetic_id
+from pipelines.domain.play import Source
+from pipelines.domain.song import synthetic_id
 from producer.importing.importer import Report
 from tests.producer.exports import account, extended, plays_in
 from tests.producer.history import History

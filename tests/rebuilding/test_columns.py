@@ -28,10 +28,11 @@ _plays = st.builds(
     st.integers(-3, 6).map(lambda n: parse("2026-10-31T22:59:00Z") + timedelta(minutes=n)),
     st.sampled_from("abc"),
     user_id=st.sampled_from(["me", "you"]),
-    track_name=st.sampled_from(["Track", "Track (remaster)"]),
+    track_name=st.sampled_from(["Track", " tRACK", "Track (remaster)", "(unknown)"]),
     artists=st.lists(st.builds(Artist, _names, _ids), max_size=2).map(tuple),
     album_id=_ids,
     album_name=st.none() | _names,
+    album_artist_name=st.none() | _names,
     album_image_url=st.sampled_from([None, "", "cover", "other"]),
     source=st.sampled_from(list(Source)),
     # Copies that differ and are equally preferred would leave open which one is kept.
@@ -64,9 +65,9 @@ def by_the_domain(plays: Sequence[Play], calendar: Calendar) -> list[dict[str, A
 
 @settings(deadline=None, max_examples=80)
 @given(_many)
-def test_each_play_once_and_its_local_time_as_the_domain_says(plays: list[Play]) -> None:
+def test_each_play_once_and_its_local_time_and_keys_as_the_domain_says(plays: list[Play]) -> None:
     calendar = Calendar("Europe/Paris")
-    rows = columns.each_once(frame_of(plays, calendar)).to_dicts()
+    rows = columns.with_keys(columns.each_once(frame_of(plays, calendar))).to_dicts()
     assert rows == [p.to_row(calendar) for p in preferred(plays)]
 
 
@@ -74,7 +75,8 @@ def test_each_play_once_and_its_local_time_as_the_domain_says(plays: list[Play])
 @given(_many)
 def test_snapshots_as_the_domain_says(plays: list[Play]) -> None:
     calendar = Calendar("Europe/Paris")
-    made = columns.snapshots(columns.each_once(frame_of(plays, calendar)), calendar, NOW).to_dicts()
+    once = columns.with_keys(columns.each_once(frame_of(plays, calendar)))
+    made = columns.snapshots(once, calendar, NOW).to_dicts()
     by_key = itemgetter("user_id", "month", "kind")
     assert sorted(made, key=by_key) == sorted(by_the_domain(plays, calendar), key=by_key)
 
