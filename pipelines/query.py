@@ -21,7 +21,7 @@ from pipelines.querying.messages import explain
 from pipelines.querying.show import FORMATS, Format, show
 from pipelines.storage.files import StorageError
 from pipelines.tables import TABLES, VIEWS
-from pipelines.warehouse.bigquery import briefly, explained, parse_address
+from pipelines.warehouse.bigquery import bigquery_explained, briefly, parse_address
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 
 _EXAMPLE = """\
@@ -103,7 +103,7 @@ def _ask_bigquery(project: str, dataset: str, sql: str) -> pa.Table:
     except ImportError:
         raise QueryError("BigQuery's client is missing: pip install 'heavy-rotation[pipelines]'.") from None
     config = bigquery.QueryJobConfig(default_dataset=f"{project}.{dataset}")
-    with explained(f"{project}.{dataset}"), bigquery.Client(project=project) as client:
+    with bigquery_explained(f"{project}.{dataset}"), bigquery.Client(project=project) as client:
         try:
             table: pa.Table = client.query(sql, config, **briefly()).result().to_arrow(create_bqstorage_client=False)
             return table

@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 from pipelines.storage.files import storage_explained
 from pipelines.tables import TABLES
 from pipelines.warehouse.arrow import arrow_schema
-from pipelines.warehouse.bigquery import explained as bigquery_explained
-from pipelines.warehouse.bigquery import parse_address
+from pipelines.warehouse.bigquery import bigquery_explained, parse_address
 from pipelines.warehouse.folder import FolderWarehouse
 
 _KEYS = {

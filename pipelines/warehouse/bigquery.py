@@ -52,7 +52,7 @@ class BigQueryWarehouse:
         """
         from google.api_core.exceptions import NotFound
 
-        with explained(f"{self.project}.{self.dataset}"):
+        with bigquery_explained(f"{self.project}.{self.dataset}"):
             try:
                 labels = self._client.get_dataset(self.dataset, **briefly()).labels
             except NotFound:
@@ -81,18 +81,18 @@ class BigQueryWarehouse:
 
     def created(self) -> str:
         """When the tables were made, as a text: tables that were made again are other tables."""
-        with explained(self.address):
+        with bigquery_explained(self.address):
             return " ".join(f"{self._client.get_table(self.name(table), **briefly()).created}" for table in TABLES)
 
     def months(self, table: str) -> list[date]:
         """The months that a table with a column ``month`` has rows of."""
-        with explained(self.name(table)):
+        with bigquery_explained(self.name(table)):
             found = self._client.query_and_wait(f"SELECT DISTINCT month FROM `{self.name(table)}`")  # noqa: S608
             return sorted(row["month"] for row in found)
 
     def insert(self, table: str, rows: Sequence[dict[str, Any]]) -> dict[int, str]:
         """Stream rows of JSON values in, and say why by the index of each row that BigQuery refuses for ever."""
-        with explained(self.name(table)):
+        with bigquery_explained(self.name(table)):
             # Without ids for BigQuery's own, short deduplication: every reader reads each row once anyway.
             refused = self._client.insert_rows_json(
                 self.name(table), rows, row_ids=[None] * len(rows), skip_invalid_rows=True
@@ -107,7 +107,7 @@ class BigQueryWarehouse:
         """
         from google.cloud import bigquery
 
-        with explained(f"{self.name(table)}{f' of {month:%Y-%m}' if month else ''}"):
+        with bigquery_explained(f"{self.name(table)}{f' of {month:%Y-%m}' if month else ''}"):
             there = self._client.get_table(self.name(table))
             config = bigquery.LoadJobConfig(
                 source_format=bigquery.SourceFormat.NEWLINE_DELIMITED_JSON,
@@ -127,7 +127,7 @@ class BigQueryWarehouse:
 
     def remove_month(self, table: str, month: date) -> None:
         """Remove the month's partition; one that is not there is removed already."""
-        with explained(self.name(table)):
+        with bigquery_explained(self.name(table)):
             self._client.delete_table(self._partition(table, month), not_found_ok=True)
 
     def name(self, table: str) -> str:
@@ -140,7 +140,7 @@ class BigQueryWarehouse:
     def _differences(self, table: str) -> Iterator[str]:
         from google.api_core.exceptions import NotFound
 
-        with explained(self.name(table)):
+        with bigquery_explained(self.name(table)):
             try:
                 found = self._client.get_table(self.name(table), **briefly()).to_api_repr()
             except NotFound:
@@ -179,7 +179,7 @@ def reason_of(errors: Sequence[dict[str, str]] | str) -> str:
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
+def bigquery_explained(what: str) -> Iterator[None]:
     """Turn the errors of BigQuery's client into a WarehouseError of one line that says what to do."""
     from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError
     from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError

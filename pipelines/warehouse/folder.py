@@ -116,8 +116,11 @@ class FolderWarehouse:
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files; one that is not there is removed already. Raises StorageError."""
         with storage_explained(self.folder):
-            for path in paths:
+            gone = list(paths)
+            for path in gone:
                 path.unlink(missing_ok=True)
+            for folder in sorted({path.parent for path in gone if path.parent.exists()}):
+                sync_folder(folder)
 
     def _month_folder(self, table: str, month: date) -> Path:
         if table not in TABLES:
