@@ -1,19 +1,22 @@
 """What the commands have in common: how they speak to a person, and how they end."""
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from pipelines.failure import Failure
+from pipelines.logs import JsonLines, is_json_wanted, json_line
 
 INTERRUPTED = 130
 
 
-def report(line: str) -> None:
-    """Tell the person at the terminal how it goes. Standard output is for results."""
-    print(line, file=sys.stderr, flush=True)  # noqa: T201
+def report(line: str, level: int = logging.INFO) -> None:
+    """Tell the person at the terminal how it goes, or Cloud Logging. Standard output is for results."""
+    text = json_line(level, line, "pipelines") if is_json_wanted(os.environ) else line
+    print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _without_stack_trace(record: logging.LogRecord) -> bool:
@@ -39,16 +42,18 @@ def run_command(name: str, command: Callable[[], None]) -> int:
     """Run a command; its exit code is 0, 1 for a failure that is explained, 130 after Ctrl-C."""
     handler = logging.StreamHandler()
     handler.addFilter(_without_stack_trace)
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
+    text = logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    handler.setFormatter(JsonLines() if is_json_wanted(os.environ) else text)
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     try:
         command()
     except Failure as error:
-        report(f"{name}: {_plain(error)}")
+        report(f"{name}: {_plain(error)}", logging.ERROR)
         return 1
     except BaseException as error:
         if not _is_interrupt(error):
             raise
-        report(f"{name}: interrupted")
+        report(f"{name}: interrupted", logging.WARNING)
         return INTERRUPTED
     return 0
 
