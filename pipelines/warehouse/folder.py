@@ -6,25 +6,26 @@ zone its months are counted.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from datetime import UTC, date
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from pipelines.domain.month import Calendar, month_text, parse_month
 from pipelines.storage.files import ChangedError, StorageError, storage_explained, storage_of
 from pipelines.storage.folder import make_folder, sync_folder
 from pipelines.tables import TABLES
-from pipelines.warehouse.arrow import arrow_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 VERSION = 1
 MARKER = "warehouse.json"
+# What a folder's name begins with in which a rebuild has its files until all are there.
+STAGING = ".rebuild-"
 
 Row = dict[str, Any]
 
@@ -71,14 +72,24 @@ class FolderWarehouse:
         One file for each month among them; each appears whole or not at all. Called again with the same rows
         it adds them again, which the views over the tables allow for. Raises StorageError.
         """
+        import pyarrow as pa
+
+        from pipelines.warehouse.arrow import arrow_schema
+
         for month, group in groupby(sorted(rows, key=_month), _month):
             self.write(table, month, pa.Table.from_pylist(list(group), arrow_schema(table)))
 
-    def write(self, table: str, month: date, arrow_table: pa.Table) -> Path:
+    def write(self, table: str, month: date, arrow_table: "pa.Table") -> Path:
         """Add a file of one month's rows and return its path. The columns are cast to the table's schema.
 
         Raises StorageError, and ArrowInvalid for rows that the schema does not allow.
         """
+        # Who only asks which files there are needs no Arrow, which takes a tenth of a second to load.
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        from pipelines.warehouse.arrow import arrow_schema
+
         schema = arrow_schema(table)
         buffer = pa.BufferOutputStream()
         pq.write_table(arrow_table.select(schema.names).cast(schema), buffer, compression="zstd")
@@ -98,20 +109,39 @@ class FolderWarehouse:
             names = _names(self.folder / table)
         return [month for name in names if (month := _named_month(name))]
 
-    def replace(self, table: str, old: Mapping[date, Iterable[Path]], staging: Self) -> None:
-        """Move a table's files of another warehouse in, then remove the ``old`` files of each month.
+    def rows(self, table: str, columns: Sequence[str]) -> Iterator[Row]:
+        """Some columns of every row. For a table that has few. Raises StorageError."""
+        import pyarrow.parquet as pq
 
-        Month by month, and in this order, so that a reader finds at every moment the old rows, the new ones,
-        or both, which the views read as one. Raises StorageError.
+        for month in self.months(table):
+            for path in self.files(table, month):
+                with storage_explained(path):
+                    found = pq.read_table(path, columns=list(columns), partitioning=None)
+                yield from found.to_pylist()
+
+    def take(self, table: str, month: date, path: Path) -> str:
+        """Move a file of another warehouse in; its name. One that is in already stays. Raises StorageError."""
+        target = self._month_folder(table, month) / path.name
+        with storage_explained(self.folder):
+            make_folder(target.parent)
+            with suppress(FileNotFoundError) if target.exists() else nullcontext():
+                path.replace(target)
+            sync_folder(target.parent)
+        return path.name
+
+    def remove_files(self, table: str, month: date, names: Iterable[str]) -> None:
+        """Remove files of a month by their names; one that is not there is removed already. Raises StorageError."""
+        self.remove(self._month_folder(table, month) / name for name in names)
+
+    def leftovers(self) -> list[Path]:
+        """What writers that were killed left, or that others are at work on. Raises StorageError.
+
+        Staging folders of rebuilds, and files that never got their names: no reader sees them, and they may hold
+        anybody's plays.
         """
-        for month in sorted({*old, *staging.months(table)}):
-            with storage_explained(self.folder):
-                if new := staging.files(table, month):
-                    make_folder(self._month_folder(table, month))
-                    for path in new:
-                        path.replace(self._month_folder(table, month) / path.name)
-                    sync_folder(self._month_folder(table, month))
-            self.remove(old.get(month, ()))
+        with storage_explained(self.folder):
+            unnamed = [path for path in self.folder.rglob(".*.part") if path.is_file()]
+            return sorted([*self.folder.glob(f"{STAGING}*"), *unnamed])
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files; one that is not there is removed already. Raises StorageError."""
