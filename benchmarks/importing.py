@@ -18,10 +18,10 @@ from demo.catalogue import Track
 from demo.export import write_export
 from demo.listener import Listen, Listener
 from demo.spotify_feed import MIN_MS_PLAYED, write_item
+from pipelines.command import stopped_like_ctrl_c
 from pipelines.domain.month import Calendar
 from pipelines.domain.spotify import from_recently_played
 from pipelines.storage.archive import Archive
-from producer.stopping import stopped_like_ctrl_c
 
 _USER = "listener"
 _ENDS = datetime(2026, 11, 1, tzinfo=UTC)

@@ -27,9 +27,9 @@ import orjson
 from benchmarks import crowd, topic
 from benchmarks.process import cpu_seconds, keep_to_two_cores, peak_mb
 from benchmarks.tables import table
-from producer import durations
-from producer.logins.grants import Grant, to_record
-from producer.stopping import stopped_like_ctrl_c
+from pipelines.command import stopped_like_ctrl_c
+from pipelines.domain.durations import duration_text, parse_duration
+from producer.accounts.grant import Grant, to_record
 
 GOAL_MB = 300
 _PATIENCE_SECONDS = 20
@@ -91,7 +91,7 @@ def run(options: Options) -> list[Round]:
 def _service(world: "_World", options: Options) -> Iterator[Round]:
     """The first round, and the one after."""
     accounts, interval = options.accounts, options.interval.total_seconds()
-    print(f"A service that polls {accounts:,} accounts every {durations.text_of(options.interval)}:")
+    print(f"A service that polls {accounts:,} accounts every {duration_text(options.interval)}:")
     with _Poller(world, "service", "--every", f"{interval:.0f}s") as poller:
         log = poller.log
         poller.wait_for_polls(1, accounts, 2 * interval)
@@ -307,7 +307,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run it and print the figures. Exit code 1 where there are none, or a round takes too long or too much memory."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.many_accounts", description=__doc__, allow_abbrev=False)
     parser.add_argument("--accounts", type=int, default=5000, help="how many (default: %(default)s)")
-    parser.add_argument("--every", type=durations.parse, default="10m", help="the interval (default: %(default)s)")
+    parser.add_argument("--every", type=parse_duration, default="10m", help="the interval (default: %(default)s)")
     parser.add_argument("--latency_ms", type=int, default=100, help="of each answer (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="of what is played (default: %(default)s)")
     given = parser.parse_args(argv)

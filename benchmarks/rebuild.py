@@ -22,13 +22,13 @@ import polars as pl
 from benchmarks.process import BenchmarkError, Used, run_python
 from benchmarks.tables import table
 from demo.catalogue import Track, invent_catalogue
+from pipelines.command import stopped_like_ctrl_c
 from pipelines.domain.month import Calendar, following, preceding
 from pipelines.domain.play import Artist, Play, Source
 from pipelines.querying.duck import query
 from pipelines.rebuilding.columns import read_plays
 from pipelines.storage.archive import Archive
 from pipelines.warehouse.folder import FolderWarehouse
-from producer.stopping import stopped_like_ctrl_c
 
 _LAST_MONTH = date(2026, 10, 1)
 # As the stream writes them.

@@ -1,16 +1,14 @@
 """What the commands have in common: how they speak to a person, and how they end."""
 
 import logging
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from pipelines.storage.files import StorageError
+from pipelines.failure import Failure
 
 INTERRUPTED = 130
-
-
-class Failure(Exception):  # noqa: N818  it is what the user is told, not a programming error
-    """The command can't do what it was asked. The text says why and what to do."""
 
 
 def report(line: str) -> None:
@@ -21,7 +19,7 @@ def report(line: str) -> None:
 def _without_stack_trace(record: logging.LogRecord) -> bool:
     """Beam logs what a step raises at each attempt, with all of the stack. What is explained needs none."""
     error = sys.exception()
-    if isinstance(error, StorageError):
+    if isinstance(error, Failure):
         record.msg, record.args, record.exc_info, record.exc_text = _plain(error), (), None, None
     return not _is_interrupt(error)
 
@@ -44,7 +42,7 @@ def run_command(name: str, command: Callable[[], None]) -> int:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", handlers=[handler])
     try:
         command()
-    except (Failure, StorageError) as error:
+    except Failure as error:
         report(f"{name}: {_plain(error)}")
         return 1
     except BaseException as error:
@@ -53,3 +51,13 @@ def run_command(name: str, command: Callable[[], None]) -> int:
         report(f"{name}: interrupted")
         return INTERRUPTED
     return 0
+
+
+@contextmanager
+def stopped_like_ctrl_c() -> Iterator[None]:
+    """While the block runs, SIGTERM raises KeyboardInterrupt in the main thread, as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

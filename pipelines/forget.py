@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipelines.command import Failure, report, run_command
+from pipelines.command import report, run_command
+from pipelines.failure import Failure
 from pipelines.forgetting.tables import forget_in_bigquery, forget_in_folder
 from pipelines.storage.archive import Archive, without_user
 from pipelines.storage.files import StorageError

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 from sqlglot.errors import SqlglotError
 
+from pipelines.failure import Failure
 from pipelines.querying import duck
 from pipelines.querying.bigquery_sql import NotASelectError
 from pipelines.querying.messages import explain
@@ -30,7 +31,7 @@ WHERE month = '2026-11-01'
 ORDER BY user_id, rank"""
 
 
-class QueryError(Exception):
+class QueryError(Failure):
     """The query failed; the text is for the one who wrote it."""
 
 

@@ -21,8 +21,9 @@ from apache_beam.metrics.metric import MetricsFilter
 from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from pipelines.clock import Clock, utc_now
-from pipelines.command import Failure, report, run_command
+from pipelines.command import report, run_command
 from pipelines.domain.month import month_text
+from pipelines.failure import Failure
 from pipelines.options import RebuildOptions, parse_rebuild
 from pipelines.rebuilding.bigquery import LineStaging, ReplaceMonths, added_since, check_made, nothing_in
 from pipelines.rebuilding.graph import NAMESPACE, Work
@@ -37,7 +38,7 @@ _STAGING = ".rebuild-"
 
 
 def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
-    """Make the tables of the months asked for again. Raises Failure, StorageError, WarehouseError."""
+    """Make the tables of the months asked for again. Raises Failure."""
     archive = Archive(options.archive)
     if not around(options.months, archive.files()):  # A mistyped archive must not make a warehouse.
         raise nothing_in(archive)

@@ -16,7 +16,8 @@ from google.api_core.exceptions import GoogleAPICallError
 from google.cloud.pubsub_v1 import SubscriberClient
 
 from pipelines.clock import Clock, utc_now
-from pipelines.command import Failure, report, run_command
+from pipelines.command import report, run_command
+from pipelines.failure import Failure
 from pipelines.options import LOCAL_STREAM_RUNNER, parse_stream, runner_of
 from pipelines.storage.archive import Archive
 from pipelines.streaming.archiving import open_files
@@ -32,7 +33,7 @@ from pipelines.submission import run_or_submit
 def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
     """Run until stopped, until no message comes if so asked, or submit to Dataflow.
 
-    Raises Failure, StorageError, WarehouseError.
+    Raises Failure.
     """
     local_run = runner_of(beam_options) == LOCAL_STREAM_RUNNER
     sink = sink_of(options.warehouse, options.calendar.time_zone, options.bigquery_write_method, clock, local=local_run)

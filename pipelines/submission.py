@@ -6,7 +6,8 @@ from apache_beam.runners.dataflow.dataflow_runner import DataflowPipelineResult
 from apache_beam.runners.dataflow.internal.apiclient import DataflowJobAlreadyExistsError
 from google.api_core.exceptions import GoogleAPICallError
 
-from pipelines.command import Failure, report
+from pipelines.command import report
+from pipelines.failure import Failure
 
 _CONSOLE = "https://console.cloud.google.com/dataflow/jobs"
 

@@ -2,12 +2,11 @@
 
 ``__main__`` and ``commands`` read the command line and hand over to
 
-- ``login``: a person agrees on Spotify's page, once for each account;
+- ``accounts``: a person agrees on Spotify's page, once for each account; what that gave, and how it goes again;
 - ``polling``: what Spotify lists, published again and again;
 - ``importing``: exports, and which of their plays are known already;
-- ``doctor``: what is wrong, and the remedy;
-- ``logout``: an account forgotten here.
+- ``doctor``: what is wrong, and the remedy.
 
-These stand on ``spotify`` (asking Spotify), ``logins`` (what a login gave, and where it is kept) and ``state`` (how far
-each account was read). ``watching`` has the logs and metrics, ``errors`` what can go wrong.
+These stand on ``spotify`` (asking Spotify), ``state`` (how far each account was read) and ``identity`` (which play is
+which). What is told to the user is a ``pipelines.failure.Failure``, raised and named where it goes wrong.
 """

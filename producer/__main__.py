@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from pipelines.domain.durations import parse_duration
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError
-from pipelines.storage.files import StorageError
-from producer import commands, durations, examples
-from producer.errors import ProducerError
-from producer.login.redirect import DEFAULT_PORT
-from producer.logins.stores import default_store
-from producer.watching import set_up_logging
+from pipelines.failure import Failure
+from pipelines.logs import set_up_logging
+from producer import commands, examples
+from producer.accounts.redirect import DEFAULT_PORT
+from producer.accounts.stores import default_store
 
 _OK, _FAILED, _INTERRUPTED = 0, 1, 130
 
@@ -27,7 +27,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         # The text for stdout, or whether all is well where everything has been told.
         result = options.run(options)
-    except (ProducerError, StorageError) as error:
+    except Failure as error:
         logging.getLogger("producer").error("%s", error)
         return _FAILED
     except KeyboardInterrupt:
@@ -65,9 +65,9 @@ def _add_login(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument("--no-browser", action="store_true", help="print the address only; open no browser")
 
     def run(options: argparse.Namespace) -> str:
-        from producer.login import flow
+        from producer.accounts import authorization
 
-        return flow.run(options.logins, port=options.port, with_browser=not options.no_browser)
+        return authorization.run(options.logins, port=options.port, with_browser=not options.no_browser)
 
     parser.set_defaults(run=run)
 
@@ -218,7 +218,7 @@ def _account(text: str) -> str:
 
 def _duration(text: str) -> timedelta:
     try:
-        return durations.parse(text)
+        return parse_duration(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

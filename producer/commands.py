@@ -8,17 +8,17 @@ from pathlib import Path
 from platformdirs import user_state_path
 
 from pipelines.clock import utc_now
+from pipelines.command import stopped_like_ctrl_c
 from pipelines.domain.instants import to_the_second
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
-from producer.errors import StateError
+from producer.accounts.stores import store_of
 from producer.importing.exports import find
 from producer.importing.importer import Importer, Report
 from producer.importing.progress import ProgressBar
 from producer.importing.report import text_of
-from producer.logins.stores import store_of
+from producer.private_files import StateError
 from producer.state.cursor import Cursors
-from producer.stopping import stopped_like_ctrl_c
 
 
 def import_exports(
@@ -33,7 +33,7 @@ def import_exports(
 ) -> str:
     """Import exports into the archive; in a dry run, say what an import would do, with or without an archive.
 
-    Raises ProducerError and StorageError, and KeyboardInterrupt where the process is asked to end.
+    Raises Failure, and KeyboardInterrupt where the process is asked to end.
     """
     started = time.perf_counter()
     cursors = Cursors(state)
@@ -72,7 +72,7 @@ def poll(
 ) -> bool:
     """Poll the accounts that have logged in, once or at an interval; whether all went well.
 
-    Raises ProducerError and StorageError.
+    Raises Failure.
     """
     # An import of an export starts faster without the clients of Spotify and of Pub/Sub.
     from producer.polling import running
@@ -96,8 +96,8 @@ def doctor(*, topic: str | None, archive: str | None, state: str, logins: str) -
 
 
 def logout(account: str, *, state: str, logins: str, dry_run: bool) -> str:
-    """Forget an account's login and what is remembered of it. Raises ProducerError and StorageError."""
-    from producer import logout as module
+    """Forget an account's login and what is remembered of it. Raises Failure."""
+    from producer.accounts import logout as module
 
     return module.run(account, logins=logins, state=state, environment_state=local_folder(state), dry_run=dry_run)
 

@@ -1,7 +1,7 @@
 """What ``--help`` shows below the options of each command."""
 
-from producer.login.redirect import DEFAULT_PORT, redirect_uri
-from producer.logins.apps import DASHBOARD
+from producer.accounts.redirect import DEFAULT_PORT, redirect_uri
+from producer.spotify.oauth import DASHBOARD
 
 LOGOUT = """\
 examples:

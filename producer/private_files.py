@@ -13,11 +13,15 @@ from typing import Any
 
 import orjson
 
+from pipelines.failure import Failure
 from pipelines.storage.files import LocalStorage, explained
-from producer.errors import StateError
 
 _LOCK_PATIENCE_SECONDS = 10
 _POLL_AGAIN = "remove it and poll again: what Spotify still lists is published once more, which counts nothing twice"
+
+
+class StateError(Failure):
+    """The state folder or the store of logins cannot be read or written, or what is asked of it is not there."""
 
 
 def save(path: Path, value: dict[str, Any]) -> bytes:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any, Protocol
 from uuid import uuid4
 
+from pipelines.failure import Failure
+
 _GS = "gs://"
 _ANSWERS_WITHIN_SECONDS = 15
 _VERSION = re.compile(r"(.+)#(\d+)")
 
 
-class StorageError(Exception):
+class StorageError(Failure):
     """Reading or writing failed for a reason outside the program. The text is for the user."""
 
 

@@ -1,1 +1,1 @@
-"""``checks`` is what is looked at, ``findings`` what is said of it."""
+"""``checks`` and ``places`` are what is looked at, ``findings`` what is said of it."""

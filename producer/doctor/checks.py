@@ -13,25 +13,18 @@ from pathlib import Path
 import requests
 
 from pipelines.clock import utc_now
+from pipelines.domain.durations import duration_text
 from pipelines.domain.instants import to_the_second
+from producer.accounts.app import app_of
+from producer.accounts.login import REFRESH_TOKEN, Login, days_left, ending_soon, logins_of
+from producer.accounts.stores import default_store, store_of
 from producer.doctor.findings import THREADS, Check, Finding, Level, run_all
-from producer.durations import text_of
-from producer.errors import LoginError, SpotifyError
-from producer.logins.login import (
-    REFRESH_TOKEN,
-    Login,
-    app_of,
-    days_left,
-    default_store,
-    ending_soon,
-    logins_of,
-    store_of,
-)
-from producer.polling.places import check_folder_or_bucket, check_topic
+from producer.doctor.places import check_folder_or_bucket, check_topic
 from producer.polling.running import nobody
 from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL
 from producer.spotify.client import Endpoints, Spotify
-from producer.spotify.transport import NoAuth, Transport
+from producer.spotify.oauth import LoginError
+from producer.spotify.transport import NoAuth, SpotifyError, Transport
 from producer.state.cursor import Cursor, Cursors
 
 _SECONDS = 13.0
@@ -138,7 +131,7 @@ def _clock(api: str) -> list[Finding]:
         return [reached, Finding(Level.WARNING, "clock", "Spotify did not say what time it is")]
     ahead = before + (utc_now() - before) / 2 - theirs
     if abs(ahead) > _CLOCK_MAY_BE_OFF:
-        off = f"{text_of(abs(ahead))} {'ahead' if ahead > timedelta() else 'behind'}"
+        off = f"{duration_text(abs(ahead))} {'ahead' if ahead > timedelta() else 'behind'}"
         return [reached, Finding(Level.PROBLEM, "clock", f"this machine's is {off}; run: timedatectl set-ntp true")]
     return [reached, Finding(Level.OK, "clock", "it agrees with Spotify's")]
 
@@ -170,7 +163,7 @@ def _last_poll(cursor: Cursor, now: datetime, patient: Patient) -> Finding:
     if cursor.polled_at is None:
         return Finding(Level.PROBLEM, name, f"it was never polled with this --state; run: {patient.poll}")
     ago = max(now - cursor.polled_at, timedelta())
-    text = f"last polled {text_of(ago)} ago"
+    text = f"last polled {duration_text(ago)} ago"
     if ago <= LONGEST_SAFE_INTERVAL:
         return Finding(Level.OK, name, text)
     level = Level.PROBLEM if ago > _LONG_AGO else Level.WARNING
@@ -180,10 +173,10 @@ def _last_poll(cursor: Cursor, now: datetime, patient: Patient) -> Finding:
 def _interval(cursor: Cursor) -> list[Finding]:
     if cursor.interval is None:
         return []
-    text = f"the last two polls were {text_of(cursor.interval)} apart"
+    text = f"the last two polls were {duration_text(cursor.interval)} apart"
     if cursor.interval <= LONGEST_SAFE_INTERVAL:
         return [Finding(Level.OK, cursor.account_id, text)]
-    why = f"{text}, and 50 plays, all that Spotify lists, take {text_of(FIFTY_PLAYS)}; poll every 10m"
+    why = f"{text}, and 50 plays, all that Spotify lists, take {duration_text(FIFTY_PLAYS)}; poll every 10m"
     return [Finding(Level.WARNING, cursor.account_id, why)]
 
 

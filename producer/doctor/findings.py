@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipelines.storage.files import StorageError
-from producer.errors import ProducerError
+from pipelines.failure import Failure
 
 THREADS = 16
 
@@ -56,7 +55,7 @@ def run_all(checks: Sequence[tuple[str, Check]], ends: float) -> list[Sequence[F
             subject, check = checks[number]
             try:
                 found[number] = check()
-            except (ProducerError, StorageError) as error:
+            except Failure as error:
                 found[number] = [Finding(Level.PROBLEM, subject, str(error))]
 
     # Daemons, so that one that hangs does not keep the command from ending.

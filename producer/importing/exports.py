@@ -19,7 +19,12 @@ import orjson
 
 from pipelines.domain.play import Play
 from pipelines.domain.spotify import LeftOut, from_account_row, from_extended_row
-from producer.errors import ExportError
+from pipelines.failure import Failure
+
+
+class ExportError(Failure):
+    """What was named is not an export that can be read whole."""
+
 
 Reader = Callable[[str, object, datetime], Play]
 

@@ -21,10 +21,9 @@ from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
 from producer.identity.rows import Copies, Rows
 from producer.importing.exports import ExportFile, treatment
-from producer.importing.found import Found
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.progress import Meter, Progress, silent
-from producer.importing.writing import Writer
+from producer.importing.writing import Found, Writer
 from producer.state.cursor import Cursor, Cursors
 
 Span = tuple[datetime, datetime]

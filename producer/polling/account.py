@@ -7,12 +7,13 @@ from typing import Any
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.instants import to_the_second
-from pipelines.storage.files import StorageError
-from producer.errors import LoggedOutError, LoginError, ProducerError, RateLimitedError
-from producer.logins.login import Login, days_left, ending_soon
+from pipelines.failure import Failure
+from producer.accounts.login import LoggedOutError, Login, days_left, ending_soon
 from producer.polling.poll import Polled, poll
 from producer.polling.publishing import Destination
 from producer.spotify.client import Spotify
+from producer.spotify.oauth import LoginError
+from producer.spotify.transport import RateLimitedError
 from producer.state.cursor import Cursor, Cursors, Known
 
 # Spotify's limits end within a day.
@@ -74,7 +75,7 @@ class Account:
             return self._failed(known, now, str(error), error.retry_at)
         except LoggedOutError as error:
             return Outcome(self.id, f"{self.id}: {error}", is_over=True)
-        except (ProducerError, StorageError) as error:
+        except Failure as error:
             return self._failed(known, now, str(error), needs_person=isinstance(error, LoginError))
         except Exception:
             # Whatever it is, the other accounts go on, and so does this one.
@@ -96,7 +97,7 @@ class Account:
             return
         try:
             self._cursors.change(known, lambda cursor: replace(cursor, retry_at=retry_at))
-        except (ProducerError, StorageError) as error:
+        except Failure as error:
             _log.warning("%s: %s", self.id, error)
 
     def _warn_of_the_end(self, before: Cursor, now: datetime) -> None:

@@ -12,7 +12,7 @@ import orjson
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.instants import rfc3339
-from producer.errors import ProducerError
+from pipelines.failure import Failure
 from producer.polling.account import Account, Outcome
 
 _HOST = "127.0.0.1"
@@ -73,7 +73,7 @@ class Health:
 def endpoint(health: Health, port: int) -> Iterator[str]:
     """Answer every GET on 127.0.0.1: 200 and ``[]``, or 503 and the problems as JSON. Gives the address.
 
-    Port 0 is any free one. Raises ProducerError where the port is taken.
+    Port 0 is any free one. Raises Failure where the port is taken.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -94,7 +94,7 @@ def endpoint(health: Health, port: int) -> Iterator[str]:
     try:
         server = ThreadingHTTPServer((_HOST, port), Handler)
     except (OSError, OverflowError) as error:
-        raise ProducerError(f"cannot listen on {_HOST}:{port} ({error}); name another --health_port") from None
+        raise Failure(f"cannot listen on {_HOST}:{port} ({error}); name another --health_port") from None
     threading.Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True).start()
     try:
         yield f"http://{_HOST}:{server.server_address[1]}"

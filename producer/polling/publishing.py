@@ -24,8 +24,8 @@ from google.cloud.pubsub_v1.types import BatchSettings, PublisherOptions
 from pipelines.domain.instants import rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, Source
+from pipelines.failure import Failure
 from pipelines.storage.archive import Archive
-from producer.errors import PublishError
 from producer.state.documents import ChangedError, documents_of
 
 _PATIENCE_SECONDS = 30.0
@@ -39,6 +39,10 @@ _TRANSIENT = (
     exceptions.Unknown,
 )
 _log = logging.getLogger(__name__)
+
+
+class PublishError(Failure):
+    """Pub/Sub did not acknowledge every message. What it did acknowledge may come again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,22 +10,23 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from pipelines.command import stopped_like_ctrl_c
+from pipelines.domain.durations import duration_text
 from pipelines.domain.month import Calendar
+from pipelines.failure import Failure
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import StorageError
-from producer.durations import text_of
-from producer.errors import LoginError, ProducerError
-from producer.logins.login import LoginStore, logins_of, store_of
-from producer.logins.stores import logins_option
+from producer.accounts.grant import LoginStore
+from producer.accounts.login import logins_of
+from producer.accounts.stores import logins_option, store_of
 from producer.polling.account import Account, Outcome
 from producer.polling.health import Health, endpoint
 from producer.polling.publishing import ArchiveDestination, Destination, TopicDestination
 from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once
 from producer.spotify.client import Endpoints, Spotify
+from producer.spotify.oauth import LoginError
 from producer.spotify.transport import Transport
 from producer.state.cursor import Cursors
 from producer.state.documents import rejected_of
-from producer.stopping import stopped_like_ctrl_c
 
 _log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Polling:
 
 
 def once(polling: Polling) -> bool:
-    """Poll every account once and tell one line each; whether all went well. Raises ProducerError, StorageError."""
+    """Poll every account once and tell one line each; whether all went well. Raises Failure."""
     with _polled(polling, threading.Event()) as accounts:
         found = accounts.new()
         if not found:
@@ -57,13 +58,13 @@ def once(polling: Polling) -> bool:
 def every(polling: Polling, interval: timedelta, health_port: int | None) -> None:
     """Poll every account at this interval until SIGTERM or Ctrl-C; ends within ten seconds of it.
 
-    Accounts that log in meanwhile are polled too. Raises ProducerError and StorageError.
+    Accounts that log in meanwhile are polled too. Raises Failure.
     """
     if interval > LONGEST_SAFE_INTERVAL:
         _log.warning(
             "every %s is too rare to be safe: Spotify lists the last 50 plays only, and 50 plays take at least "
             "%d minutes; poll every %d minutes or more often",
-            text_of(interval),
+            duration_text(interval),
             FIFTY_PLAYS.total_seconds() // 60,
             LONGEST_SAFE_INTERVAL.total_seconds() // 60,
         )
@@ -100,7 +101,7 @@ def _go_on(accounts: "_Accounts", service: Service, health: Health, interval: ti
         "polling %d %s every %s to %s%s",
         len(found),
         "account" if len(found) == 1 else "accounts",
-        text_of(interval),
+        duration_text(interval),
         accounts.destination,
         f"; health at {address}" if address else "",
     )
@@ -112,7 +113,7 @@ def _go_on(accounts: "_Accounts", service: Service, health: Health, interval: ti
         time.sleep(interval.total_seconds())
         try:
             found = accounts.new()
-        except (ProducerError, StorageError) as error:
+        except Failure as error:
             found = []
             _log.error("cannot look for new logins, those known are polled: %s", error)
 

@@ -3,12 +3,10 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from producer.errors import LoginEndedError, LoginError, SpotifyError
-from producer.logins.login import Login
-from producer.spotify.oauth import SCOPE, Accounts
-from producer.spotify.transport import Bearer, Transport, Wait, unexpected
+from producer.spotify.oauth import SCOPE, Accounts, App, LoginError
+from producer.spotify.transport import Bearer, SpotifyError, Transport, Wait, unexpected
 
 # All that Spotify ever lists.
 LISTED_AT_MOST = 50
@@ -31,6 +29,23 @@ class Endpoints:
         return cls(api.rstrip("/"), accounts.rstrip("/"))
 
 
+class RefreshTokenSource(Protocol):
+    """Who has a login's refresh token: what ``Spotify`` needs of it. ``accounts.login.Login`` says more."""
+
+    app: App
+    refresh_token: str | None
+    log_in_again: str
+
+    def keep_refresh_token(self, token: str) -> None:
+        """Remember the token that from now on is the only valid one."""
+
+    def discard_refresh_token(self) -> None:
+        """Remember that Spotify no longer accepts the token."""
+
+    def reload(self) -> bool:
+        """Take the token that another process has kept since; False where there is no other."""
+
+
 class Spotify:
     """Spotify for one login. Its methods raise SpotifyError, whose text never holds a token, and StoppedError.
 
@@ -40,7 +55,12 @@ class Spotify:
     """
 
     def __init__(
-        self, login: Login, endpoints: Endpoints, wait: Wait = time.sleep, *, transport: Transport | None = None
+        self,
+        login: RefreshTokenSource,
+        endpoints: Endpoints,
+        wait: Wait = time.sleep,
+        *,
+        transport: Transport | None = None,
     ) -> None:
         self._login = login
         self._own_transport = None if transport else Transport(wait)
@@ -103,6 +123,10 @@ class Spotify:
             self._is_kept = True
         self._access_token = tokens.access_token
         return tokens.access_token
+
+
+class LoginEndedError(LoginError):
+    """Spotify no longer accepts the login's refresh token. Only a new login helps."""
 
 
 class AccessTokenRefusedError(LoginError):

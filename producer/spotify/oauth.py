@@ -7,11 +7,22 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
-from producer.errors import LoginError, SpotifyError
-from producer.logins.apps import DASHBOARD, App
-from producer.spotify.transport import Answer, NoAuth, Transport, unexpected
+from producer.spotify.transport import Answer, NoAuth, SpotifyError, Transport, unexpected
 
+DASHBOARD = "https://developer.spotify.com/dashboard"
 SCOPE = "user-read-recently-played"
+
+
+class LoginError(SpotifyError):
+    """A person has to act: credentials are missing or refused, or the login has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app's id and secret. Without a secret, logins rest on PKCE alone."""
+
+    client_id: str
+    client_secret: str | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from urllib3.exceptions import InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
 from pipelines.clock import Clock, utc_now
-from producer.errors import QuotaExceededError, RateLimitedError, SpotifyError, StoppedError, UnreachableError
+from pipelines.failure import Failure
 
 Wait = Callable[[float], object]
 """Waits for so many seconds; gives back something true when the program is to stop, as ``Event.wait`` does."""
@@ -29,6 +29,30 @@ _QUOTA_WAIT_SECONDS = 20 * 60
 # How often, and after which waits, what goes wrong is tried again. Counted from the second retry on: urllib3 makes
 # the first one at once. No limit of Spotify's runs for longer than a day, whatever a header says.
 _RETRIES = Retry(total=5, backoff_factor=0.25, backoff_jitter=0.5, retry_after_max=24 * 60 * 60).increment()
+
+
+class StoppedError(Failure):
+    """The program was told to stop while it waited. Nothing is lost."""
+
+
+class SpotifyError(Failure):
+    """Spotify did not do what was asked. Nothing is lost by trying again later, unless a subclass says so."""
+
+
+class UnreachableError(SpotifyError):
+    """No whole answer came: no network, a time-out, a broken connection, Spotify's own trouble."""
+
+
+class RateLimitedError(SpotifyError):
+    """Spotify asks to wait for longer than a poll may take; before ``retry_at`` (UTC) there is no use in asking."""
+
+    def __init__(self, message: str, retry_at: datetime) -> None:
+        super().__init__(message)
+        self.retry_at = retry_at
+
+
+class QuotaExceededError(RateLimitedError):
+    """The day's quota of the app's owner is used up: for all accounts, and all of the owner's apps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,8 @@ from typing import Any, Self
 from urllib.parse import quote, unquote
 
 from pipelines.domain.instants import parse, rfc3339
-from producer.errors import StateError
 from producer.identity.remembered import ImportedPlay, PolledPlay
-from producer.private_files import damaged
+from producer.private_files import StateError, damaged
 from producer.state.documents import ChangedError, documents_of
 
 FOLDER = "cursors"

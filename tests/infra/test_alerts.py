@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.warehouse import bigquery_io
+from pipelines.streaming import bigquery_sink
 from tests.infra.conftest import EVERYTHING, ROOT, Plan
 
 pytestmark = pytest.mark.xdist_group("infra")
@@ -85,7 +85,7 @@ def test_rejects_are_found_where_the_stream_tells_of_them(plan: Plan) -> None:
     )
     assert found
     assert found[1] == found[2]
-    assert found[1] in bigquery_io.REJECTED_LINE
+    assert found[1] in bigquery_sink.REJECTED_LINE
     assert "account" not in str(alert)
 
 

@@ -18,8 +18,8 @@ from demo.spotify_feed import last_plays
 from pipelines import stream
 from pipelines.clock import utc_now
 from pipelines.streaming.ledger import LEDGER
-from producer.logins.grants import Grant
-from producer.logins.stores import store_of
+from producer.accounts.grant import Grant
+from producer.accounts.stores import store_of
 from tests.pubsub_hosts import free_port
 from tests.streaming.running import Outcome, outcome
 from tests.streaming.test_stream_live import Topic

@@ -36,13 +36,13 @@ from demo.spotify import SpotifyServer
 from demo.spotify_http import Call
 from pipelines.domain.instants import parse, to_millis
 from pipelines.domain.play import Play, from_message
-from producer.logins.apps import App
-from producer.logins.grants import Grant
-from producer.logins.login import logins_of, store_of
+from producer.accounts.grant import Grant
+from producer.accounts.login import logins_of
+from producer.accounts.stores import store_of
 from producer.polling.account import Account, Outcome
 from producer.polling.publishing import TopicDestination
 from producer.spotify.client import Endpoints, Spotify
-from producer.spotify.oauth import Accounts, Attempt
+from producer.spotify.oauth import Accounts, App, Attempt
 from producer.spotify.transport import Transport
 from producer.state.cursor import Cursors, Gap
 

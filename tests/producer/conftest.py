@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from producer.__main__ import main
-from producer.logins.secret_manager import client_of
+from producer.accounts.secret_manager import client_of
 from tests.producer.look_alike import Spotify
 from tests.producer.secret_manager import SecretManager
 from tests.pubsub_hosts import emulator_pubsub_host, local_pubsub_host, pubsub_host

@@ -13,11 +13,10 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
-from producer.errors import PublishError
 from producer.importing.exports import find
 from producer.importing.importer import Importer, Report
 from producer.polling.poll import poll
-from producer.polling.publishing import Reject
+from producer.polling.publishing import PublishError, Reject
 from producer.state.cursor import Cursors
 from tests.builders import INGESTED_AT, play
 from tests.producer.exports import listed, plays_in, write_json

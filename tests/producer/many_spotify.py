@@ -10,8 +10,8 @@ from demo.faults import RECENTLY_PLAYED, Answer, Fault, json_answer
 from demo.spotify_feed import recently_played
 from demo.spotify_http import Call
 from pipelines.clock import utc_now
-from producer.logins.grants import Grant
-from producer.logins.stores import FileStore
+from producer.accounts.grant import Grant
+from producer.accounts.stores import FileStore
 from tests.producer.look_alike import LISTENER, NOW, Spotify
 
 Trouble = Callable[[], Answer | None]

@@ -14,11 +14,11 @@ from gcp_storage_emulator.server import create_server
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import client
-from producer.errors import StateError
 from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
 from producer.identity.rows import ACCOUNT
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination
+from producer.private_files import StateError
 from producer.state.cursor import Cursor, Cursors, Gap
 from producer.state.documents import ChangedError, documents_of
 from tests.producer.bucket import Bucket, nothing

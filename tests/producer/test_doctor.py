@@ -14,9 +14,9 @@ from google.cloud import pubsub
 
 from pipelines.clock import utc_now
 from pipelines.storage.files import client
+from producer.accounts.grant import Grant
+from producer.accounts.stores import FileStore
 from producer.doctor.findings import Finding, Level, run_all
-from producer.logins.grants import Grant
-from producer.logins.stores import FileStore
 from producer.state.cursor import Cursor, Cursors, Gap
 from tests.producer.bucket import Bucket
 from tests.producer.conftest import Ran, Run

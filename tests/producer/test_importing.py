@@ -21,10 +21,10 @@ from pipelines.domain.play import Source
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import client
 from producer.__main__ import main
+from producer.accounts.grant import Grant
+from producer.accounts.stores import FileStore, default_store
 from producer.importing import writing
 from producer.importing.writing import Writer
-from producer.logins.grants import Grant
-from producer.logins.stores import FileStore, default_store
 from producer.state.cursor import Cursors
 from tests.producer.bucket import Bucket
 from tests.producer.conftest import Run

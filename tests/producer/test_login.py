@@ -17,14 +17,14 @@ import requests
 
 from demo.faults import NotJson, RateLimited, ServerError
 from pipelines.clock import utc_now
+from pipelines.failure import Failure
 from pipelines.storage.files import StorageError
-from producer.errors import LoginError, ProducerError
-from producer.login.flow import browser_of, log_in
-from producer.login.redirect import Redirect, redirect_uri
-from producer.logins.apps import App
-from producer.logins.grants import Grant, LoginStore
-from producer.logins.login import TOKEN_LIFE, store_of
+from producer.accounts.authorization import browser_of, log_in
+from producer.accounts.grant import TOKEN_LIFE, Grant, LoginStore
+from producer.accounts.redirect import Redirect, redirect_uri
+from producer.accounts.stores import store_of
 from producer.spotify.client import Endpoints
+from producer.spotify.oauth import App, LoginError
 from tests.producer import browser
 from tests.producer.browser import browse
 from tests.producer.conftest import Run
@@ -242,7 +242,7 @@ def test_the_port_is_free_again_and_was_never_open_to_others(person: Person) -> 
 @pytest.mark.parametrize("path", ["/api/token", "/v1/me"])
 def test_spotifys_trouble_is_told_and_nothing_is_stored(person: Person, store: LoginStore, path: str) -> None:
     person.server.faults.add(NotJson(404), path=path)
-    with pytest.raises(ProducerError, match="answered 404; try again later"):
+    with pytest.raises(Failure, match="answered 404; try again later"):
         person.log_in()
     person.server.faults.add(ServerError(), path=path)
     person.server.faults.add(RateLimited(1), path=path)

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from producer.errors import LoginError, ProducerError, StateError
-from producer.logins.apps import App, app_of
-from producer.logins.login import TOKEN_LIFE, Grant, days_left, default_store, ending_soon, logins_of, store_of
+from pipelines.failure import Failure
+from producer.accounts.app import app_of
+from producer.accounts.grant import TOKEN_LIFE, Grant
+from producer.accounts.login import days_left, ending_soon, logins_of
+from producer.accounts.stores import default_store, store_of
+from producer.private_files import StateError
+from producer.spotify.oauth import App, LoginError
 
 APP = {"SPOTIFY_CLIENT_ID": "id", "SPOTIFY_CLIENT_SECRET": "hidden-secret"}
 AT = datetime(2026, 5, 10, 20, tzinfo=UTC)
@@ -162,7 +166,7 @@ def test_the_app_is_in_the_environment_or_in_a_file(tmp_path: Path) -> None:
     ],
 )
 def test_an_app_that_is_not_there(environment: dict[str, str], says: str) -> None:
-    with pytest.raises(ProducerError, match=says) as raised:
+    with pytest.raises(Failure, match=says) as raised:
         app_of(environment)
     assert "hidden" not in str(raised.value)
 
@@ -178,7 +182,7 @@ def test_an_app_that_is_not_there(environment: dict[str, str], says: str) -> Non
 )
 def test_a_file_that_is_not_an_apps(tmp_path: Path, value: object, says: str) -> None:
     path = write_private(tmp_path / "app.json", json.dumps(value))
-    with pytest.raises(ProducerError, match=says) as raised:
+    with pytest.raises(Failure, match=says) as raised:
         app_of({"SPOTIFY_CLIENT_FILE": str(path)} | ({"SPOTIFY_CLIENT_ID": "a"} if "ID is" in says else {}))
     assert "hidden" not in str(raised.value)
 

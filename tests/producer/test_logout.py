@@ -20,12 +20,12 @@ from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import client
 from producer import private_files
-from producer.errors import LoggedOutError, StateError
-from producer.logins.grants import Grant, LoginStore
-from producer.logins.login import logins_of
-from producer.logins.stores import store_of
+from producer.accounts.grant import Grant, LoginStore
+from producer.accounts.login import LoggedOutError, logins_of
+from producer.accounts.stores import store_of
 from producer.polling.account import Account
 from producer.polling.publishing import ArchiveDestination
+from producer.private_files import StateError
 from producer.spotify.client import Endpoints
 from producer.spotify.client import Spotify as Client
 from producer.state import forgetting

@@ -17,9 +17,8 @@ from demo.faults import DuplicateItems, Fault, LateListing, ShuffledItems, SlowA
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
-from producer.errors import PublishError
 from producer.polling.poll import poll
-from producer.polling.publishing import ArchiveDestination, Reject
+from producer.polling.publishing import ArchiveDestination, PublishError, Reject
 from producer.state.cursor import Cursors
 from tests.producer.conftest import Run
 from tests.producer.exports import extended, identities, plays_in, write_json

@@ -11,9 +11,8 @@ import pytest
 from google.cloud import pubsub
 
 from pipelines.domain.play import from_message
-from producer.errors import PublishError
 from producer.polling.poll import poll
-from producer.polling.publishing import TopicDestination
+from producer.polling.publishing import PublishError, TopicDestination
 from producer.state.cursor import Cursors
 from tests.producer.conftest import Run
 from tests.producer.look_alike import NOW, Spotify, items, spoil_one

@@ -13,11 +13,14 @@ from pathlib import Path
 import grpc
 import pytest
 
-from producer.errors import LoginError, StateError
-from producer.logins.apps import App, app_of
-from producer.logins.login import Grant, LoginStore, logins_of, store_of
+from producer.accounts.app import app_of
+from producer.accounts.grant import Grant, LoginStore
+from producer.accounts.login import logins_of
+from producer.accounts.stores import store_of
+from producer.private_files import StateError
 from producer.spotify.client import Endpoints
 from producer.spotify.client import Spotify as Client
+from producer.spotify.oauth import App, LoginError
 from tests.producer.conftest import Run
 from tests.producer.look_alike import Spotify
 from tests.producer.secret_manager import SecretManager

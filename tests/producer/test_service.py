@@ -18,7 +18,7 @@ import pytest
 
 from demo.faults import QuotaExceeded, RateLimited
 from pipelines.clock import utc_now
-from producer.logins.stores import FileStore
+from producer.accounts.stores import FileStore
 from producer.state.cursor import Cursors
 from tests.producer.conftest import Ran, Run
 from tests.producer.exports import plays_in

@@ -23,10 +23,12 @@ from demo.faults import (
 )
 from demo.spotify_http import Call
 from pipelines.clock import utc_now
-from producer.errors import ProducerError
-from producer.login.flow import log_in
-from producer.logins.login import App, Login, logins_of, store_of
+from pipelines.failure import Failure
+from producer.accounts.authorization import log_in
+from producer.accounts.login import Login, logins_of
+from producer.accounts.stores import store_of
 from producer.spotify.client import Endpoints, Spotify
+from producer.spotify.oauth import App
 from tests.producer import look_alike
 from tests.producer.browser import browse
 from tests.pubsub_hosts import free_port
@@ -98,7 +100,7 @@ def test_a_failing_poll(
     login = login_of(server, tmp_path)
     client = Spotify(login, Endpoints(server.url, server.url), lambda _: None)
     server.faults.always(fault, path=path)
-    with pytest.raises(ProducerError) as raised:
+    with pytest.raises(Failure) as raised:
         client.recently_played()
     assert_silent(server, traced(raised.value), caplog.text, repr(login), repr(client))
     client.close()
@@ -117,7 +119,7 @@ def test_a_poll_that_is_refused(server: Server, tmp_path: Path, caplog: pytest.L
             server.accounts.expires_in = 0
         case "secret":
             server.accounts.client_secret = "another"
-    with pytest.raises(ProducerError) as raised:
+    with pytest.raises(Failure) as raised:
         client.recently_played()
     assert_silent(server, traced(raised.value), caplog.text)
     client.close()
@@ -147,7 +149,7 @@ def test_a_login(
                 wait=lambda _: None,
             )
             told += [repr(grant), repr(app)]
-        except ProducerError as error:
+        except Failure as error:
             assert fault
             told.append(traced(error))
         told += [page.result(10).text for page in pages]

@@ -22,18 +22,19 @@ from demo.faults import (
 from demo.listener import Listener
 from demo.spotify import SpotifyServer
 from pipelines.clock import utc_now
-from producer.errors import (
-    LoginEndedError,
-    LoginError,
+from producer.accounts.grant import Grant
+from producer.accounts.login import Login, logins_of
+from producer.accounts.stores import store_of
+from producer.spotify.client import Endpoints, LoginEndedError, Spotify
+from producer.spotify.oauth import LoginError
+from producer.spotify.transport import (
     QuotaExceededError,
     RateLimitedError,
     SpotifyError,
     StoppedError,
+    Transport,
     UnreachableError,
 )
-from producer.logins.login import Grant, Login, logins_of, store_of
-from producer.spotify.client import Endpoints, Spotify
-from producer.spotify.transport import Transport
 from tests.producer.conftest import Run
 
 ROTATES = pytest.mark.parametrize("rotates", [True], indirect=True)

@@ -23,7 +23,7 @@ from gcp_storage_emulator.server import create_server
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
-from pipelines.command import Failure
+from pipelines.failure import Failure
 from pipelines.storage.archive import encode
 from pipelines.submission import run_or_submit
 from tests.builders import play

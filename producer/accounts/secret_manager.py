@@ -18,8 +18,8 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import secretmanager
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
-from producer.errors import StateError
-from producer.logins.grants import Grant, ended_record, from_record, to_record
+from producer.accounts.grant import Grant, ended_record, from_record, to_record
+from producer.private_files import StateError
 
 EMULATOR_HOST = "SECRET_MANAGER_EMULATOR_HOST"
 _DEFAULT_PREFIX = "heavy-rotation"

@@ -6,7 +6,7 @@ from datetime import timedelta
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
-def parse(text: str) -> timedelta:
+def parse_duration(text: str) -> timedelta:
     """``90s``, ``10m`` or ``1h``, a second at least. Raises ValueError, whose text is for the user."""
     match = re.fullmatch(r"([1-9][0-9]{0,5})([smh])", text)
     if not match:
@@ -14,7 +14,7 @@ def parse(text: str) -> timedelta:
     return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
 
 
-def text_of(duration: timedelta) -> str:
+def duration_text(duration: timedelta) -> str:
     """Its two largest units, rounded down: ``1 h 30 min``, ``10 min``, ``3 d 2 h``."""
     seconds, parts = int(duration.total_seconds()), []
     for name, size in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):

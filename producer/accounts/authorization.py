@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from contextlib import closing
 
 from pipelines.clock import Clock, utc_now
-from producer.errors import LoginError
-from producer.login.redirect import Redirect, redirect_uri
-from producer.logins.apps import DASHBOARD, App, app_of
-from producer.logins.grants import TOKEN_LIFE, Grant, LoginStore
-from producer.logins.stores import logins_option, store_of
+from producer.accounts.app import app_of
+from producer.accounts.grant import TOKEN_LIFE, Grant, LoginStore
+from producer.accounts.redirect import Redirect, redirect_uri
+from producer.accounts.stores import logins_option, store_of
 from producer.spotify.client import Api, Endpoints
-from producer.spotify.oauth import SCOPE, Accounts, Attempt, Tokens
+from producer.spotify.oauth import DASHBOARD, SCOPE, Accounts, App, Attempt, LoginError, Tokens
 from producer.spotify.transport import Transport, Wait
 
 _WITHIN_SECONDS = 5 * 60
@@ -57,7 +56,7 @@ def log_in(
 
 
 def run(spec: str, *, port: int, with_browser: bool) -> str:
-    """The command: log in with the app and the browser of the environment. Raises ProducerError and StorageError."""
+    """The command: log in with the app and the browser of the environment. Raises Failure."""
     store = store_of(spec)
     grant = log_in(
         app_of(os.environ),

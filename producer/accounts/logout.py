@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
-from producer.logins.login import REFRESH_TOKEN, kept_of_environment, store_of
+from producer.accounts.login import REFRESH_TOKEN, kept_of_environment
+from producer.accounts.stores import store_of
 from producer.state import forgetting
 from producer.state.cursor import Cursors
 

@@ -10,21 +10,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from pipelines.storage.files import StorageError, explained
-from producer.errors import LoggedOutError, StateError
-from producer.logins.apps import App, app_of
-from producer.logins.grants import TOKEN_LIFE, Grant, LoginStore
-from producer.logins.stores import default_store, logins_option, store_of
-from producer.private_files import load, save
-
-__all__ = [
-    "REFRESH_TOKEN", "TOKEN_LIFE", "App", "Grant", "Login", "LoginStore", "app_of", "days_left", "default_store",
-    "ending_soon", "kept_of_environment", "logins_of", "store_of",
-]  # fmt: skip
+from producer.accounts.app import app_of
+from producer.accounts.grant import TOKEN_LIFE, Grant, LoginStore
+from producer.accounts.stores import logins_option
+from producer.private_files import StateError, load, save
+from producer.spotify.oauth import App, LoginError
 
 REFRESH_TOKEN = "SPOTIFY_REFRESH_TOKEN"  # noqa: S105 - a name
 _FROM_ENVIRONMENT = "from_environment"
 _LOGGED_OUT = "it was logged out here; it is not polled any more, and no login of it is kept"
 _WARN_DAYS = 31  # the sixth month, whichever it is
+
+
+class LoggedOutError(LoginError):
+    """The account was logged out here while it was in use. Nothing of it is written any more."""
 
 
 class Login(ABC):

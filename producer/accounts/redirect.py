@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import parse_qs, urlsplit
 
-from producer.errors import LoginError
+from producer.spotify.oauth import LoginError
 
 DEFAULT_PORT = 8721
 _PATH = "/callback"

@@ -12,9 +12,9 @@ import pytest
 from demo.faults import NotJson, QuotaExceeded
 from pipelines.clock import utc_now
 from pipelines.domain.instants import parse
-from producer.logins.grants import Grant
-from producer.logins.stores import FileStore
-from producer.watching import set_up_logging
+from pipelines.logs import set_up_logging
+from producer.accounts.grant import Grant
+from producer.accounts.stores import FileStore
 from tests.producer.conftest import Run
 from tests.producer.look_alike import spoil_one
 from tests.producer.many_spotify import ManySpotify, log_in
@@ -161,7 +161,7 @@ def test_the_text_of_an_exception_is_not_logged(capsys: pytest.CaptureFixture[st
         logging.getLogger("producer").exception("a bug")
     said = capsys.readouterr().err
     assert "a bug (RuntimeError)" in said
-    assert "test_watching.py" in said
+    assert Path(__file__).name in said
     assert "token-77" not in said
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 from platformdirs import user_config_path
 
 from pipelines.storage.files import explained
-from producer.logins.grants import Grant, LoginStore, ended_record, from_record, to_record
+from producer.accounts.grant import Grant, LoginStore, ended_record, from_record, to_record
 from producer.private_files import damaged, load, locked, refuse_shared, remove, save, traces
 
 _SCHEME = "secretmanager:"
@@ -30,7 +30,7 @@ def store_of(spec: str) -> LoginStore:
     """A folder's path, or ``secretmanager://PROJECT[/PREFIX]``. Nothing is read yet. Raises StateError."""
     if spec.startswith(_SCHEME):
         # Google's client takes half a second to import.
-        from producer.logins.secret_manager import SecretManagerStore
+        from producer.accounts.secret_manager import SecretManagerStore
 
         return SecretManagerStore.of(spec)
     return FileStore(Path(spec).expanduser())

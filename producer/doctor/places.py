@@ -1,7 +1,7 @@
 """Whether plays and state could be written, found out without writing anything that stays.
 
-Each check gives back what was found; where something is wrong it raises ProducerError or StorageError, whose
-text says what to do. None waits for longer than a few seconds for one answer.
+Each check gives back what was found; where something is wrong it raises a Failure, whose text says what
+to do. None waits for longer than a few seconds for one answer.
 """
 
 import errno
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from pipelines.storage.files import StorageError, bucket_and_name, client, explained
-from producer.errors import PublishError
+from producer.polling.publishing import PublishError
 
 _SECONDS = 4.0
 _GS = "gs://"

@@ -1,26 +1,16 @@
 """The app at Spotify that logins are for: its id, and its secret where it has one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import orjson
 
-from producer.errors import LoginError
 from producer.private_files import load, refuse_shared
+from producer.spotify.oauth import DASHBOARD, App, LoginError
 
 CLIENT_ID, CLIENT_SECRET = "SPOTIFY_CLIENT_ID", "SPOTIFY_CLIENT_SECRET"
 CLIENT_FILE, CLIENT_SECRET_NAME = "SPOTIFY_CLIENT_FILE", "SPOTIFY_CLIENT_SECRET_NAME"
-DASHBOARD = "https://developer.spotify.com/dashboard"
-
-
-@dataclass(frozen=True, slots=True)
-class App:
-    """An app's id and secret. Without a secret, logins rest on PKCE alone."""
-
-    client_id: str
-    client_secret: str | None = field(repr=False)
 
 
 def app_of(environment: Mapping[str, str]) -> App:
@@ -65,7 +55,7 @@ def _from_file(path: Path) -> dict[str, Any]:
 def _from_secret_manager(name: str) -> dict[str, Any]:
     """The latest version holds the JSON of a file, or the client secret and nothing else."""
     # Google's client takes half a second to import.
-    from producer.logins.secret_manager import read_secret
+    from producer.accounts.secret_manager import read_secret
 
     text = read_secret(name)
     try:

@@ -1,1 +1,0 @@
-"""Logging in: ``flow`` leads through it, ``redirect`` is where the browser comes back to."""

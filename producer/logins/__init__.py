@@ -1,1 +1,0 @@
-"""What a login gave (``grants``), for which app (``apps``), and where it is kept (``stores``, ``secret_manager``)."""
