@@ -14,6 +14,8 @@ from producer.identity.rows import ACCOUNT, EXTENDED, NO_TRACK, POLLED, Copies, 
 # The API stamps a play when it learns that it ended. A stamp that is nearer than one play to the next has one row
 # only that it can belong to, or its neighbour's is taken by the neighbour: pairs are one to one.
 _POLLED_TOLERANCE_MS = APART_MS - 1
+# The end is the usual stamp: another instant of a row counts only where it is that much nearer.
+_HANDICAP_MS = 10_000
 # The two kinds of export tell of one instant, cut to the second and to the minute.
 _EXPORTED_TOLERANCE_MS = 10_000
 _MINUTE_MS = 60_000
@@ -22,11 +24,11 @@ SECOND_MS = 1_000
 
 
 class _Instants(NamedTuple):
-    """Instants of rows, sorted, and the rows' numbers; ``rank`` says which instant to prefer of equally near ones."""
+    """Instants of rows, sorted, and the rows' numbers; ``handicap`` (milliseconds) is added to how far they are off."""
 
     sorted: "array[int]"
     numbers: "array[int]"
-    rank: int
+    handicap: int
 
 
 class Candidates:
@@ -53,8 +55,8 @@ class Candidates:
         reported = array("q", map(rows.reported.__getitem__, chosen))
         late = [number for number in everyone if reported[number] != ends[number]]
         self._ends = _sorted(ends, everyone, 0)
-        self._starts = _sorted(starts, everyone, 1)
-        self._reported = _sorted(reported, late, 2)
+        self._starts = _sorted(starts, everyone, _HANDICAP_MS)
+        self._reported = _sorted(reported, late, _HANDICAP_MS)
         self.paired_before: set[int] = set()
 
     def find(self) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
@@ -71,7 +73,10 @@ class Candidates:
                 continue
             here = list(self._near(instant, known))
             lengths = self._lengths(known)
-            near += [it for it in here if self._fits(self._rows, self._chosen[it[1]], others, lengths)]
+            for apart, number, _ in here:
+                off = self._off(self._rows, self._chosen[number], others, lengths)
+                if off is not None:
+                    near.append((apart + off, number, instant))
             if copies := [copy for copy in known if self._copies.sources[copy] == self._source]:
                 own = {n for _, n, _ in here if any(self._is_copy_of(copy, n) for copy in copies)}
                 self.paired_before |= own
@@ -95,9 +100,8 @@ class Candidates:
         for first, last in spans:
             for telling in tellings:
                 for place in _between(telling.sorted, first - tolerance - self._width, last + tolerance):
-                    # Of instants that are equally near, the end: it is the usual stamp.
                     apart = self._apart(telling.sorted[place], first, last)
-                    yield 3 * apart + telling.rank, telling.numbers[place], instant
+                    yield apart + telling.handicap, telling.numbers[place], instant
 
     def _paired_from_afar(self, without_row: dict[int, int]) -> Iterator[Candidate]:
         """Rows whose copies are with a play hours away; ``without_row`` keeps the copies, by instant, of other rows.
@@ -128,8 +132,9 @@ class Candidates:
             near |= copies.stamped_between(middle - width, middle + width)
             for other in near:
                 known = copies.at(other)
-                if self._fits(copies, copy, self._others(other, known), self._lengths(known)):
-                    yield abs(other - middle) + abs(shift), -1 - copy, other
+                off = self._off(copies, copy, self._others(other, known), self._lengths(known))
+                if off is not None:
+                    yield abs(other - middle) + abs(shift) + off, -1 - copy, other
 
     def _others(self, instant: int, known: range) -> list[int]:
         """The copies that others than this kind of export have of a play, none if it is taken."""
@@ -143,17 +148,19 @@ class Candidates:
         sources, ms_played = self._copies.sources, self._copies.ms_played
         return {ms_played[copy] for copy in known if sources[copy] not in (POLLED, self._source)}
 
-    def _fits(self, plays: Rows | Copies, play: int, others: list[int], lengths: set[int]) -> bool:
-        """Whether a row, or a row's copy, can be the play that others know.
+    def _off(self, plays: Rows | Copies, play: int, others: list[int], lengths: set[int]) -> int | None:
+        """What is added to how far a row, or a row's copy, is from the play that others know; None if it is another.
 
-        A minute alone is a weak sign: between the two kinds of export the play must be as long.
+        A minute alone is a weak sign: a play that only the other kind of export knows must be as long there. One that
+        was polled may have been given to the wrong one of two rows before.
         """
         same, tracks = self._copies.all_tracks.same, self._copies.tracks
         if not any(same(plays.tracks[play], tracks[copy]) for copy in others):
-            return False
-        if self._source == EXTENDED and any(self._copies.sources[copy] == POLLED for copy in others):
-            return True
-        return not lengths or plays.ms_played[play] in lengths
+            return None
+        if not lengths or plays.ms_played[play] in lengths:
+            return 0
+        is_polled = any(self._copies.sources[copy] == POLLED for copy in others)
+        return _MINUTE_MS if is_polled else None
 
     def _is_copy_of(self, copy: int, number: int) -> bool:
         return self._copies.is_copy_of(copy, self._rows, self._chosen[number])
@@ -171,9 +178,9 @@ class Candidates:
         return max(0, first - told - self._width, told - last)
 
 
-def _sorted(instants: "array[int]", numbers: Collection[int], rank: int) -> _Instants:
+def _sorted(instants: "array[int]", numbers: Collection[int], handicap: int) -> _Instants:
     in_order = array("I", sorted(numbers, key=instants.__getitem__))
-    return _Instants(array("q", map(instants.__getitem__, in_order)), in_order, rank)
+    return _Instants(array("q", map(instants.__getitem__, in_order)), in_order, handicap)
 
 
 def _between(sorted_instants: "array[int]", first: int, last: int) -> range:

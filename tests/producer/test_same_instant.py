@@ -38,7 +38,7 @@ def offsets(*rows: dict[str, object]) -> list[int]:
 
 
 def test_a_row_alone_keeps_its_instant() -> None:
-    assert offsets(extended(INSTANTS[0]), extended(INSTANTS[1])) == [0, 0]
+    assert offsets(extended(INSTANTS[0]), extended(INSTANTS[2])) == [0, 0]
 
 
 def test_the_same_track_for_the_same_time_is_one_play() -> None:
