@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Set
 from operator import sub
 from typing import NamedTuple
 
-from producer.identity.doubles import APART_MS
+from producer.identity.doubles import APART_MS, SECOND_MS
 from producer.identity.far import candidates_within_a_day, places_by_key
 from producer.identity.matching import Candidate, pairs
 from producer.identity.rows import ACCOUNT, EXTENDED, NO_TRACK, POLLED, Copies, Rows
@@ -19,8 +19,6 @@ _HANDICAP_MS = 10_000
 # The two kinds of export tell of one instant, cut to the second and to the minute.
 _EXPORTED_TOLERANCE_MS = 10_000
 _MINUTE_MS = 60_000
-# Rows of one instant are told apart within a second: exports know no shorter time.
-SECOND_MS = 1_000
 
 
 class _Instants(NamedTuple):

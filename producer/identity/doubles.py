@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 from pipelines.domain.spotify import COUNTS_FROM_MS
 from producer.identity.rows import Rows
 
-# The least between the ends of two plays of one track: each takes that long.
+# The least between the ends of two plays of one track: each takes that long. Ends are compared as whole seconds: some
+# are cut to them, others begin at one, and what is 30 seconds apart would be a little less.
 APART_MS = COUNTS_FROM_MS
+SECOND_MS = 1_000
 
 
 def doubles(rows: Rows, order: Sequence[int], stays: bytearray) -> set[int]:
@@ -22,11 +24,16 @@ def doubles(rows: Rows, order: Sequence[int], stays: bytearray) -> set[int]:
     return {row for cluster in _clusters(rows, order) for row in _of_cluster(rows, cluster, stays)}
 
 
+def are_near(one: int, other: int) -> bool:
+    """Whether two plays of one track cannot have ended at both instants."""
+    return abs(one // SECOND_MS - other // SECOND_MS) * SECOND_MS < APART_MS
+
+
 def _clusters(rows: Rows, order: Sequence[int]) -> Iterator[list[int]]:
     """Rows that follow each other closely; nearly all of a history follow nobody."""
     cluster: list[int] = []
     for row in order:
-        if cluster and rows.instants[row] - rows.instants[cluster[-1]] >= APART_MS:
+        if cluster and not are_near(rows.instants[row], rows.instants[cluster[-1]]):
             if len(cluster) > 1:
                 yield cluster
             cluster = []
@@ -52,14 +59,14 @@ def _of_cluster(rows: Rows, cluster: list[int], stays: bytearray) -> Iterator[in
             ends_by_id.setdefault(tracks.id_of[track], []),
             ends_by_names.setdefault(tracks.names_of[track], []),
         )
-        if not stays[row] and any(_is_near(ends, end) for ends in kept):
+        if not stays[row] and any(_has_near(ends, end) for ends in kept):
             yield row
         else:
             for ends in kept:
                 insort(ends, end)
 
 
-def _is_near(ends: list[int], end: int) -> bool:
-    """Whether one of the sorted instants is less than 30 seconds away."""
-    place = bisect_left(ends, end - APART_MS + 1)
-    return place < len(ends) and ends[place] < end + APART_MS
+def _has_near(ends: list[int], end: int) -> bool:
+    """Whether one of the sorted instants is too near."""
+    place = bisect_left(ends, end)
+    return any(are_near(other, end) for other in ends[max(0, place - 1) : place + 1])

@@ -21,8 +21,8 @@ from dataclasses import dataclass
 from heapq import nlargest
 from itertools import groupby
 
-from producer.identity.candidates import SECOND_MS, Candidates
-from producer.identity.doubles import APART_MS, doubles
+from producer.identity.candidates import Candidates
+from producer.identity.doubles import APART_MS, SECOND_MS, are_near, doubles
 from producer.identity.far import candidates_within_a_day, places_by_key, whole_days
 from producer.identity.matching import Candidate, pairs
 from producer.identity.remembered import IMPORTED_PLAYS, ImportedPlay
@@ -227,7 +227,8 @@ class _Kind:
             and copies.instants[copy] not in self._kept
             and copies.instants[copy] not in self._polled
             and copies.instants[copy] not in self._exported
-            for copy in copies.between(own - APART_MS + 1, own + APART_MS - 1)
+            and are_near(copies.instants[copy], own)
+            for copy in copies.between(own - APART_MS, own + APART_MS)
         )
 
     def _within_a_day(self, others: list[int], left: list[int], taken: Set[int]) -> dict[int, int]:

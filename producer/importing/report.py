@@ -25,7 +25,7 @@ def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str |
     if written_to is None:
         lines.append(f"written             0 of {_count(report.new, 'new play')}: this was a dry run")
     else:
-        copies = f" and {_count(report.copies, 'row')} of known plays" if report.copies else ""
+        copies = f" and {report.copies:,} further {'copy' if report.copies == 1 else 'copies'}" if report.copies else ""
         files = _count(len(report.written), "file")
         lines.append(f"written     {report.new:>9,} {_noun(report.new, 'play')}{copies} in {files} to {written_to}")
     lines.append(f"took        {seconds:>9.1f} s, {report.rows / max(seconds, 1e-3):,.0f} rows/s")
