@@ -1,11 +1,12 @@
 """The top ten once more, by other means: plain counting over plays, sharing no code with what it judges.
 
 It knows nothing of accumulators, columns or windows, and is as slow as it likes.
+A line is (id, name, artist, album, cover, plays, last played, song).
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,20 +30,28 @@ def month(p: Play, zone: str = "Europe/Paris") -> str:
 
 
 def top_tens(plays: Iterable[Play], zone: str = "Europe/Paris") -> dict[tuple[str, str, str], Any]:
-    """(user, month, kind) to (plays in the month, [(id, name, plays, last played)])."""
+    """(user, month, kind) to (plays in the month, lines)."""
     answer: dict[tuple[str, str, str], Any] = {}
     all_plays = distinct(plays)
     for user, when in {(p.user_id, month(p, zone)) for p in all_plays}:
         mine = [p for p in all_plays if p.user_id == user and month(p, zone) == when]
         for kind in ("track", "artist", "album"):
-            heard = [(_id(kind, p, mine), _name(kind, p), p.played_at) for p in mine if _name(kind, p) is not None]
-            counts = Counter(i for i, _, _ in heard)
-            last = {i: max((at, name) for j, name, at in heard if j == i) for i in counts}
-            by_id = sorted(counts)
-            by_last = sorted(by_id, key=lambda i: last[i][0], reverse=True)
-            ranked = sorted(by_last, key=lambda i: counts[i], reverse=True)[:10]
-            answer[user, when, kind] = len(mine), [(i, last[i][1], counts[i], last[i][0]) for i in ranked]
+            answer[user, when, kind] = len(mine), ranked(kind, mine)[:10]
     return answer
+
+
+def ranked(kind: str, plays: Sequence[Play]) -> list[tuple[Any, ...]]:
+    """All lines of one user's distinct plays, whatever time they span."""
+    groups: dict[str, list[Play]] = {}
+    for p in sorted(plays, key=lambda p: p.played_at):
+        key = _key(kind, p, plays)
+        if key is not None:
+            groups.setdefault(key, []).append(p)
+    lines = [_line(kind, key, group, plays) for key, group in groups.items()]
+    lines.sort(key=lambda line: line[0])
+    lines.sort(key=lambda line: line[6], reverse=True)
+    lines.sort(key=lambda line: line[5], reverse=True)
+    return lines
 
 
 def of_rows(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str, str], Any]:
@@ -55,7 +64,7 @@ def of_rows(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str, str], Any]:
     return {
         key: (
             row["plays_in_month"],
-            [(i["id"], i["name"], i["plays"], i["last_played_at"]) for i in row["items"]],
+            [tuple(item[name] for name in LINE) for item in row["items"]],
         )
         for key, row in best.items()
     }
@@ -65,26 +74,90 @@ def _fullness(row: dict[str, Any]) -> tuple[int, datetime]:
     return row["plays_in_month"], row["computed_at"]
 
 
-def _name(kind: str, p: Play) -> str | None:
+LINE = "id", "name", "artist_name", "album_name", "image_url", "plays", "last_played_at", "song_id"
+
+
+def _line(kind: str, key: str, group: list[Play], plays: Sequence[Play]) -> tuple[Any, ...]:
+    """``group`` is what counts, in the order of time."""
+    last = group[-1]
+    with_id = [p for p in group if not _shown_id(kind, p, plays).startswith("names:")]
+    if with_id:
+        last = with_id[-1]
+    of = _copy(last, plays)
+    albums = [p.album_name for p in group if p.album_name]
+    covers = [p.album_image_url for p in group if p.album_image_url]
+    if kind == "album":
+        of = _album_copy(of, plays)
+    names = {
+        "track": (of.track_name, _artist(of)),
+        "artist": (_artist(_copy(group[-1], plays)), None),
+        "album": (of.album_name, of.album_artist_name or _artist(of)),
+    }[kind]
+    return (
+        _shown_id(kind, last, plays),
+        *names,
+        albums[-1] if albums and kind == "track" else None,
+        covers[-1] if covers and kind != "artist" else None,
+        len(group),
+        group[-1].played_at.replace(microsecond=0),
+        key if kind == "track" else None,
+    )
+
+
+def _key(kind: str, p: Play, plays: Sequence[Play]) -> str | None:
+    copy = _copy(p, plays)
+    if kind == "artist":
+        return _artist_id(copy, plays)
+    if kind == "album":
+        copy = _album_copy(copy, plays)
+        of = copy.album_artist_name or _artist(copy) or ""
+        return _made("album", _fold(of), _fold(copy.album_name)) if copy.album_name else None
+    names = [_fold(_artist(copy) or ""), _fold(copy.track_name)]
+    return copy.track_id if {"", "(unknown)"} & set(names) else _made("song", *names)
+
+
+def _shown_id(kind: str, p: Play, plays: Sequence[Play]) -> str:
     if kind == "track":
-        return p.track_name
-    return p.album_name if kind == "album" else (p.artists[0].name if p.artists else None)
+        return p.track_id
+    return (
+        (_copy(p, plays).album_id or "") if kind == "album" and _copy(p, plays).album_id else str(_key(kind, p, plays))
+    )
 
 
-def _id(kind: str, p: Play, mine: list[Play]) -> str:
-    def own(q: Play) -> str | None:
-        if kind == "track":
-            return q.track_id
-        return q.album_id if kind == "album" else (q.artists[0].id if q.artists else None)
+def _copy(p: Play, plays: Sequence[Play]) -> Play:
+    """What the play's track id goes by."""
+    return _best([q for q in plays if q.track_id == p.track_id])
 
-    def names(q: Play) -> list[str | None]:
-        artist = q.artists[0].name if q.artists else ""
-        return [artist, q.album_name] if kind == "album" else [artist]
 
-    if found := own(p):
-        return found
-    candidates = {own(q) for q in mine if own(q) and names(q) == names(p) and _name(kind, q) is not None}
-    if len(candidates) == 1:
-        return str(candidates.pop())
-    made = "\x1f".join([kind, *map(str, names(p))])
-    return "names:" + hashlib.sha256(made.encode()).hexdigest()[:22]
+def _album_copy(copy: Play, plays: Sequence[Play]) -> Play:
+    """What the album's id goes by."""
+    if not copy.album_id or not copy.album_name:
+        return copy
+    copies = [_copy(q, plays) for q in plays]
+    return _best([q for q in copies if q.album_id == copy.album_id and q.album_name])
+
+
+def _best(copies: list[Play]) -> Play:
+    newest_first = sorted(copies, key=lambda q: q.played_at, reverse=True)
+    return min(newest_first, key=lambda q: (_RANK[q.source], q.ingested_at, q.track_id))
+
+
+def _artist(p: Play) -> str | None:
+    return (p.artists[0].name or None) if p.artists else None
+
+
+def _artist_id(copy: Play, plays: Sequence[Play]) -> str | None:
+    name = _artist(copy)
+    if name is None:
+        return None
+    ids = {q.artists[0].id for q in (_copy(q, plays) for q in plays) if _artist(q) == name and q.artists[0].id}
+    return copy.artists[0].id or (ids.pop() if len(ids) == 1 else _made("artist", name))
+
+
+def _fold(text: str | None) -> str:
+    one = unicodedata.normalize("NFKC", text or "").casefold()
+    return " ".join(unicodedata.normalize("NFKC", one).split())
+
+
+def _made(*names: str) -> str:
+    return "names:" + hashlib.sha256("\x1f".join(names).encode()).hexdigest()[:22]

@@ -74,16 +74,16 @@ class Judge:
                 columns, cells = self._run(view_sql(view))
                 self._types[view], self._contents[view] = columns, cells
 
-    def query(self, sql: str) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, **parameters: str | date) -> list[tuple[Any, ...]]:
         """The rows of a query as Python's values, structs as dicts. Raises Refused."""
-        columns, rows = self._run(sql)
+        columns, rows = self._run(sql, **parameters)
         return [tuple(_from_value(cell, kind) for cell, (_, kind) in zip(row, columns, strict=True)) for row in rows]
 
-    def columns(self, sql: str) -> list[str]:
+    def columns(self, sql: str, **parameters: str | date) -> list[str]:
         """The names of a query's columns. Raises Refused."""
-        return [name for name, _ in self._run(sql)[0]]
+        return [name for name, _ in self._run(sql, **parameters)[0]]
 
-    def _run(self, sql: str) -> tuple[list[tuple[str, Any]], list[list[ValueProto]]]:
+    def _run(self, sql: str, **parameters: str | date) -> tuple[list[tuple[str, Any]], list[list[ValueProto]]]:
         builder = CatalogBuilder("project").with_builtin_functions(self._functions)
         for name, columns in self._types.items():
             table = TableBuilder(name)
@@ -93,7 +93,7 @@ class Judge:
         request = service.PrepareQueryRequest(
             # Only tables at the top of a catalog can have rows here.
             sql=sql.replace(f"{DATASET}.", ""),
-            options=self._options,
+            options=self._options_for(parameters),
             simple_catalog=builder.build().to_proto(),
         )
         for name, rows in self._contents.items():
@@ -104,11 +104,20 @@ class Judge:
             # Not through the package's own models of messages: they lose timestamps.
             prepared = self._call("PrepareQuery", request, service.PrepareQueryResponse).prepared
             query = service.EvaluateQueryRequest(prepared_query_id=prepared.prepared_query_id)
+            for name, value in parameters.items():
+                query.params.add(name=name, value=_to_value(value, _type_of(value)))
             answer = self._call("EvaluateQuery", query, service.EvaluateQueryResponse)
         except ServerError as error:
             raise Refused(str(error)) from None
         columns = [(column.name, Type.from_proto(column.type)) for column in prepared.columns]
         return columns, [list(row.cell) for row in answer.content.table_data.row]
+
+    def _options_for(self, parameters: dict[str, str | date]) -> Any:
+        options = type(self._options)()
+        options.CopyFrom(self._options)
+        for name, value in parameters.items():
+            options.query_parameters.add(name=name, type=_type_of(value).to_proto())
+        return options
 
     def _call(self, method: str, request: Any, response: Any) -> Any:
         return self._service.wasm_client.call_grpc_func(f"ZetaSqlLocalService_{method}", request, response)
@@ -119,6 +128,10 @@ def _type(field: Field) -> Type:
         return TypeFactory.create_simple_type(_KINDS[field["type"]])
     fields = [(inner["name"], _type(inner)) for inner in field["fields"]]
     return TypeFactory.create_array_type(TypeFactory.create_struct_type(fields))
+
+
+def _type_of(parameter: str | date) -> Type:
+    return TypeFactory.create_simple_type(_KINDS["DATE" if isinstance(parameter, date) else "STRING"])
 
 
 def _to_value(value: Any, kind: Type) -> ValueProto:

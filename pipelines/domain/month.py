@@ -67,7 +67,7 @@ def parse_month(text: str) -> date:
     """``2026-11`` to the first day of that month. Raises ValueError."""
     if re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", text):
         year, month = int(text[:4]), int(text[5:])
-        if FIRST_YEAR <= year < _LAST_YEAR:
+        if FIRST_YEAR <= year <= _LAST_YEAR:
             return date(year, month, 1)
     raise ValueError(f"{text!r} is not a month; write it as 2026-11")
 

@@ -4,21 +4,24 @@ The forms are the Avro record of the archive (``play.avsc``), the Pub/Sub messag
 JSON with RFC 3339 times, and the row of ``play_events``.
 """
 
-import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import MISSING, dataclass, fields
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from operator import attrgetter
+from typing import Any, get_args, get_type_hints
 
 import orjson
 
 from pipelines.domain.instants import parse, rfc3339, to_millis
 from pipelines.domain.month import Calendar
+from pipelines.domain.song import album_key, song_key
 
 # Spotify was founded in 2006. Exports hold rows of 1970, and a broken clock can write any year: such a row
 # would open a month that nobody lived in.
 FIRST_YEAR, LAST_YEAR = 2006, 2099
+# How far a clock may be ahead of another one.
+AHEAD = timedelta(days=1)
 
 
 class Source(StrEnum):
@@ -44,20 +47,22 @@ class Artist:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
-    """One play. Times are UTC with whole milliseconds; durations are milliseconds."""
+    """One play. Times are UTC with whole milliseconds; durations are milliseconds.
+
+    A field stands here and in ``play.avsc``, in one order, and nowhere else: messages, records and rows are derived.
+    A new one comes last and is None by default, so that what was written before it stays readable.
+    """
 
     user_id: str
     played_at: datetime
     track_id: str
     track_name: str
-    artists: tuple[Artist, ...]
-    source: Source
-    ingested_at: datetime
     duration_ms: int | None = None
     isrc: str | None = None
     explicit: bool | None = None
+    artists: tuple[Artist, ...]
     album_id: str | None = None
     album_name: str | None = None
     album_release_date: str | None = None
@@ -67,6 +72,19 @@ class Play:
     skipped: bool | None = None
     reason_start: str | None = None
     reason_end: str | None = None
+    source: Source
+    ingested_at: datetime
+    album_artist_name: str | None = None
+
+    @property
+    def artist_name(self) -> str | None:
+        """The main artist's name. Empty is not known, as everywhere in what Spotify says."""
+        return (self.artists[0].name or None) if self.artists else None
+
+    @property
+    def album_artist(self) -> str | None:
+        """The album's artist; the track's where it is not known, which in exports is the same."""
+        return self.album_artist_name or self.artist_name
 
     @property
     def preference(self) -> tuple[int, int, str]:
@@ -80,59 +98,54 @@ class Play:
 
     def to_record(self) -> dict[str, Any]:
         """The Avro record of ``play.avsc``, times as milliseconds since 1970."""
-        record = self._fields()
+        record = self._plain()
         record["played_at"], record["ingested_at"] = to_millis(self.played_at), to_millis(self.ingested_at)
         return record
 
     def to_row(self, calendar: Calendar) -> dict[str, Any]:
         """The row of ``play_events``: times are datetimes, local ones naive as BigQuery's DATETIME is."""
         local = calendar.local(self.played_at)
-        return self._fields() | {
-            "played_at": self.played_at,
-            "ingested_at": self.ingested_at,
-            "played_on": local.date(),
-            "played_at_local": local,
-            "month": calendar.month_of(self.played_at),
+        row = self._plain()
+        came_later = {name: row.pop(name) for name in _CAME_LATER}
+        row |= {"played_on": local.date(), "played_at_local": local, "month": calendar.month_of(self.played_at)}
+        keys = {
+            "song_key": song_key(self.track_id, self.track_name, self.artist_name),
+            "album_key": album_key(self.album_name, self.album_artist),
         }
+        return row | came_later | keys
 
     def to_message(self) -> tuple[bytes, dict[str, str]]:
         """Data and attributes of the Pub/Sub message."""
         played_at = rfc3339(self.played_at)
-        record = self._fields() | {"played_at": played_at, "ingested_at": rfc3339(self.ingested_at)}
+        record = self._plain() | {"played_at": played_at, "ingested_at": rfc3339(self.ingested_at)}
         attributes = {"user_id": self.user_id, "played_at": played_at, "source": self.source.value}
         return orjson.dumps(record), attributes
 
-    def _fields(self) -> dict[str, Any]:
-        # Written out in the order of play.avsc: dataclasses.asdict copies deeply, at ten times the price.
-        return {
-            "user_id": self.user_id,
-            "played_at": None,
-            "track_id": self.track_id,
-            "track_name": self.track_name,
-            "duration_ms": self.duration_ms,
-            "isrc": self.isrc,
-            "explicit": self.explicit,
-            "artists": [{"id": artist.id, "name": artist.name} for artist in self.artists],
-            "album_id": self.album_id,
-            "album_name": self.album_name,
-            "album_release_date": self.album_release_date,
-            "album_image_url": self.album_image_url,
-            "context_uri": self.context_uri,
-            "ms_played": self.ms_played,
-            "skipped": self.skipped,
-            "reason_start": self.reason_start,
-            "reason_end": self.reason_end,
-            "source": self.source.value,
-            "ingested_at": None,
-        }
+    def _plain(self) -> dict[str, Any]:
+        # dataclasses.asdict copies deeply, at ten times the price.
+        plain = dict(zip(_NAMES, _values(self), strict=True))
+        plain["artists"] = [{"id": artist.id, "name": artist.name} for artist in self.artists]
+        plain["source"] = self.source.value
+        return plain
+
+
+_NAMES = tuple(field.name for field in fields(Play))
+_values = attrgetter(*_NAMES)
+# In a table these come after its first columns (``tables.play_events_schema``).
+_CAME_LATER = _NAMES[_NAMES.index("ingested_at") + 1 :]
+# Of a message: texts that must not be empty, and what may be missing or null.
+_REQUIRED = tuple(field.name for field in fields(Play) if field.default is MISSING and field.name != "artists")
+_OPTIONAL: dict[str, type] = {
+    field.name: get_args(get_type_hints(Play)[field.name])[0] for field in fields(Play) if field.default is None
+}
 
 
 def from_record(record: Mapping[str, Any]) -> Play:
     """The play of an Avro record as fastavro reads it, with aware datetimes. Trusts the archive's schema."""
-    fields = dict(record)
-    fields["artists"] = tuple(Artist(artist["name"], artist["id"]) for artist in record["artists"])
-    fields["source"] = Source(record["source"])
-    return Play(**fields)
+    values = dict(record)
+    values["artists"] = tuple(Artist(artist["name"], artist["id"]) for artist in record["artists"])
+    values["source"] = Source(record["source"])
+    return Play(**values)
 
 
 def from_message(data: bytes) -> Play:
@@ -143,55 +156,43 @@ def from_message(data: bytes) -> Play:
         raise UnreadableError("not JSON") from None
     if not isinstance(message, dict):
         raise UnreadableError("not a JSON object")
-    fields = {name: _check(name, message.get(name), kind) for name, kind in _OPTIONAL.items()}
+    values = {name: _check(name, message.get(name), kind) for name, kind in _OPTIONAL.items()}
     for name in _REQUIRED:
-        fields[name] = _check(name, message.get(name), str)
-        if not fields[name]:
+        values[name] = _check(name, message.get(name), str)
+        if not values[name]:
             raise UnreadableError(f"{name} is missing")
     try:
-        fields["source"] = Source(fields["source"])
+        values["source"] = Source(values["source"])
     except ValueError:
         raise UnreadableError("source is none that is known") from None
-    fields["played_at"] = checked_played_at(_instant("played_at", fields["played_at"]))
-    fields["ingested_at"] = _instant("ingested_at", fields["ingested_at"])
-    fields["artists"] = _artists(message.get("artists"))
-    return Play(**fields)
+    for name in ("played_at", "ingested_at"):
+        values[name] = in_its_years(name, _instant(name, values[name]))
+    values["artists"] = _artists(message.get("artists"))
+    return Play(**values)
 
 
-def checked_played_at(instant: datetime) -> datetime:
-    """The instant, if anyone can have listened to Spotify then. Raises UnreadableError."""
+def in_its_years(name: str, instant: datetime) -> datetime:
+    """The instant, if its year of UTC is one that every later step can carry, in any time zone: FIRST_YEAR to
+    LAST_YEAR. Raises UnreadableError."""
     if not FIRST_YEAR <= instant.year <= LAST_YEAR:
-        raise UnreadableError(f"played_at is not between {FIRST_YEAR} and {LAST_YEAR}")
+        raise UnreadableError(f"{name} is not between {FIRST_YEAR} and {LAST_YEAR}")
     return instant
 
 
-def synthetic_id(kind: str, *names: str) -> str:
-    """A stable id for what Spotify gives no id for: the same kind and names give the same id, for ever."""
-    digest = hashlib.sha256("\x1f".join((kind, *names)).encode()).hexdigest()
-    return f"names:{digest[:22]}"
-
-
-_REQUIRED = ("user_id", "played_at", "track_id", "track_name", "source", "ingested_at")
-_OPTIONAL: dict[str, type] = {
-    "duration_ms": int,
-    "isrc": str,
-    "explicit": bool,
-    "album_id": str,
-    "album_name": str,
-    "album_release_date": str,
-    "album_image_url": str,
-    "context_uri": str,
-    "ms_played": int,
-    "skipped": bool,
-    "reason_start": str,
-    "reason_end": str,
-}
+def check_times(played_at: datetime, ingested_at: datetime, now: datetime) -> None:
+    """Raises UnreadableError where a play cannot be of these instants: one is out of its years, or later than a day
+    after ``now``, when it is read; or ``played_at`` is later than a day after ``ingested_at``."""
+    for name, instant in (("played_at", played_at), ("ingested_at", ingested_at)):
+        if in_its_years(name, instant) > now + AHEAD:
+            raise UnreadableError(f"{name} is more than a day after it was read")
+    if played_at > ingested_at + AHEAD:
+        raise UnreadableError("played_at is more than a day after ingested_at")
 
 
 def _check(name: str, value: Any, kind: type) -> Any:
     # type(), not isinstance(): True is an int to isinstance.
     if value is not None and type(value) is not kind:
-        raise UnreadableError(f"{name} is not {_NAMES[kind]}")
+        raise UnreadableError(f"{name} is not {_KINDS[kind]}")
     return in_64_bits(name, value) if type(value) is int else value
 
 
@@ -202,7 +203,7 @@ def in_64_bits(name: str, value: int) -> int:
     return value
 
 
-_NAMES: dict[type, str] = {str: "a string", int: "a whole number", bool: "true or false"}
+_KINDS: dict[type, str] = {str: "a string", int: "a whole number", bool: "true or false"}
 
 
 def _instant(name: str, text: str) -> datetime:

@@ -18,10 +18,11 @@ from pipelines.domain.play import (
     Play,
     Source,
     UnreadableError,
-    checked_played_at,
+    check_times,
     in_64_bits,
-    synthetic_id,
+    in_its_years,
 )
+from pipelines.domain.song import UNKNOWN_NAME, synthetic_id
 
 COUNTS_FROM_MS = 30_000
 # A play that was heard offline was reported late if it ended more than this before it was reported.
@@ -32,8 +33,6 @@ _FIRST_MS = to_millis(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
 _TRACK_URI = "spotify:track:"
 _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
 _LOCAL_URI = "spotify:local:"
-# A play whose name Spotify no longer gives is still a play.
-UNKNOWN_NAME = "(unknown)"
 
 
 class LeftOut(StrEnum):
@@ -44,6 +43,7 @@ class LeftOut(StrEnum):
     AUDIOBOOK = "audiobook chapter"
     VIDEO = "video"
     NAMELESS = "no track named"
+    FUTURE = "more than a day in the future"
     DUPLICATE = "the same play again"
 
 
@@ -66,15 +66,18 @@ def from_recently_played(user_id: str, item: object, ingested_at: datetime) -> P
     names = [_object("artist", artist) for artist in _list("artists", track.get("artists"))]
     # A local file's artist can be there without a name.
     artists = tuple(Artist(name, _text(row, "id")) for row in names if (name := _text(row, "name")))
+    album_artists = [_object("album artist", artist) for artist in _list("album artists", album.get("artists") or [])]
     name = _text(track, "name") or UNKNOWN_NAME
     # A local file has no id: its names stand for it.
     track_id = _text(track, "id") or synthetic_id("track", artists[0].name if artists else "", name)
     images = _list("images", album.get("images") or [])
     covers = [_object("image", image) for image in images]
     widest = max(covers, key=lambda image: _number(image, "width") or 0, default={})
+    played_at = _instant(item, "played_at")
+    check_times(played_at, ingested_at, ingested_at)
     return Play(
         user_id=user_id,
-        played_at=_instant(item, "played_at"),
+        played_at=played_at,
         track_id=track_id,
         track_name=name,
         artists=artists,
@@ -88,6 +91,7 @@ def from_recently_played(user_id: str, item: object, ingested_at: datetime) -> P
         album_release_date=_text(album, "release_date"),
         album_image_url=_text(widest, "url"),
         context_uri=_text(_object("context", item.get("context") or {}), "uri"),
+        album_artist_name=_text(album_artists[0], "name") if album_artists else None,
     )
 
 
@@ -109,18 +113,18 @@ def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
         if _text(row, "audiobook_uri") or _text(row, "audiobook_title"):
             raise LeftOutError(LeftOut.AUDIOBOOK)
         raise LeftOutError(LeftOut.NAMELESS)
-    if ms_played < COUNTS_FROM_MS:
-        raise LeftOutError(LeftOut.SHORT)
+    _check_row(ms_played, reported, ingested_at)
+    # Nearly every row has an offline_timestamp; of one that was heard online it says nothing.
+    is_offline = row.get("offline") is True
+    played_at = (_ended_offline(row, ms_played, reported) if is_offline else None) or reported
     artist = _text(row, "master_metadata_album_artist_name")
     if name is None and uri.startswith(_LOCAL_URI):
         artist, name = _local_names(uri)
     name = name or UNKNOWN_NAME
     is_spotifys = uri.startswith(_TRACK_URI)
-    # Nearly every row has an offline_timestamp; of one that was heard online it says nothing.
-    is_offline = row.get("offline") is True
     return Play(
         user_id=user_id,
-        played_at=(_ended_offline(row, ms_played, reported) if is_offline else None) or reported,
+        played_at=played_at,
         track_id=uri.removeprefix(_TRACK_URI) if is_spotifys else synthetic_id("track", artist or "", name),
         track_name=name,
         artists=(Artist(artist),) if artist else (),
@@ -131,6 +135,7 @@ def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
         skipped=_flag(row, "skipped"),
         reason_start=_text(row, "reason_start"),
         reason_end=_text(row, "reason_end"),
+        album_artist_name=_text(row, "master_metadata_album_artist_name"),
     )
 
 
@@ -160,13 +165,17 @@ def from_account_row(user_id: str, row: object, ingested_at: datetime) -> Play:
     Raises LeftOutError and UnreadableError as from_extended_row does. The times are UTC, in whole minutes.
     """
     row = _object("row", row)
+    if not row.get("trackName"):
+        if "podcastName" in row:
+            raise LeftOutError(LeftOut.PODCAST)
+        if "audiobookName" in row:
+            raise LeftOutError(LeftOut.AUDIOBOOK)
     ms_played = _required_number(row, "msPlayed")
-    played_at = checked_played_at(_minute(row, "endTime"))
+    played_at = in_its_years("endTime", _minute(row, "endTime"))
     name, artist = _text(row, "trackName"), _text(row, "artistName")
     if not name or not artist:
         raise LeftOutError(LeftOut.NAMELESS)
-    if ms_played < COUNTS_FROM_MS:
-        raise LeftOutError(LeftOut.SHORT)
+    _check_row(ms_played, played_at, ingested_at)
     return Play(
         user_id=user_id,
         played_at=played_at,
@@ -185,6 +194,18 @@ def _local_names(uri: str) -> tuple[str | None, str | None]:
     if len(parts) != 6:
         return None, None
     return unquote_plus(parts[2]) or None, unquote_plus(parts[4]) or None
+
+
+def _check_row(ms_played: int, played_at: datetime, ingested_at: datetime) -> None:
+    """Raises LeftOutError where a row of music is too short, or of a time that cannot be: exports are read as they
+    are ingested."""
+    if ms_played < COUNTS_FROM_MS:
+        raise LeftOutError(LeftOut.SHORT)
+    if played_at > ingested_at:  # rarely: the rule itself would take a while for a lifetime's rows
+        try:
+            check_times(played_at, ingested_at, ingested_at)
+        except UnreadableError:
+            raise LeftOutError(LeftOut.FUTURE) from None
 
 
 def _object(name: str, value: object) -> Row:
@@ -236,7 +257,7 @@ def _instant(row: Row, name: str) -> datetime:
         instant = parse(text)
     except (ValueError, OverflowError):
         raise UnreadableError(f"{name} is not a time such as 2026-11-21T08:50:14Z") from None
-    return checked_played_at(instant)
+    return in_its_years(name, instant)
 
 
 def _minute(row: Row, name: str) -> datetime:

@@ -4,7 +4,9 @@ Each function says which function of the domain it does the work of; tests hold 
 """
 
 import io
-from datetime import datetime
+from collections import Counter
+from collections.abc import Callable
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -12,8 +14,10 @@ import fastavro
 import polars as pl
 
 from pipelines.domain.month import FIRST_YEAR, Calendar
-from pipelines.domain.play import SOURCE_RANK, synthetic_id
-from pipelines.domain.ranking import KINDS, TOP, Kind
+from pipelines.domain.play import AHEAD, LAST_YEAR, SOURCE_RANK, UnreadableError, check_times
+from pipelines.domain.ranking import KINDS
+from pipelines.domain.song import album_key, song_of_names
+from pipelines.rebuilding.top_tens import TopTens
 from pipelines.storage.archive import check_count, readable
 from pipelines.tables import play_schema
 
@@ -33,19 +37,38 @@ def read_plays(path: str, data: bytes) -> pl.DataFrame:
     return plays
 
 
+def possible(plays: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The plays that ``play.check_times`` lets pass, and how many it does not, by its reasons."""
+    times = pl.col("played_at"), pl.col("ingested_at")
+    latest = pl.min_horizontal(pl.lit(now).dt.cast_time_unit("ms"), times[1]) + AHEAD
+    fine = (times[0] <= latest) & (times[1] <= now + AHEAD)
+    for time in times:
+        fine &= time.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
+    refused = plays.filter(~fine).select(*times)
+    # Nearly always there are none, and of the others each is told by the rule itself.
+    return (plays.filter(fine) if refused.height else plays), Counter(
+        _reason(played_at, ingested_at, now) for played_at, ingested_at in refused.rows()
+    )
+
+
 def no_plays() -> pl.DataFrame:
     """What ``read_plays`` gives for a file of none."""
     return pl.DataFrame(schema=_columns())
 
 
 def with_local_time(plays: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
-    """Add played_on, played_at_local and month: what ``Play.to_row`` adds."""
+    """Add played_on, played_at_local and month, as ``Play.to_row`` does."""
     local = pl.col("played_at").dt.convert_time_zone(calendar.time_zone).dt.replace_time_zone(None)
     return plays.with_columns(
         local.dt.date().alias("played_on"),
         local.alias("played_at_local"),
         _months(plays["played_at"], calendar),
     )
+
+
+def months_of(plays: pl.DataFrame) -> tuple[date, ...]:
+    """The months among plays that have their local time, sorted."""
+    return tuple(sorted(plays["month"].unique()))
 
 
 def each_once(plays: pl.DataFrame) -> pl.DataFrame:
@@ -58,19 +81,53 @@ def each_once(plays: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def with_keys(plays: pl.DataFrame) -> pl.DataFrame:
+    """Add song_key and album_key, as ``Play.to_row`` does. Names are folded once for each pair of them."""
+    artist_name = pl.col("artists").list.first().struct.field("name")
+    with_names = plays.with_columns(
+        title=pl.col("track_name"),
+        by=artist_name,
+        album=pl.col("album_name"),
+        of=pl.when(pl.col("album_artist_name") != "").then("album_artist_name").otherwise(artist_name),
+    )
+    return (
+        _keyed(_keyed(with_names, ("title", "by"), song_of_names, "song_key"), ("album", "of"), album_key, "album_key")
+        .with_columns(pl.coalesce("song_key", "track_id").alias("song_key"))
+        .drop("title", "by", "album", "of")
+    )
+
+
 def snapshots(plays: pl.DataFrame, calendar: Calendar, computed_at: datetime) -> pl.DataFrame:
-    """Rows of ``top_ten_snapshots`` for plays that are each there once: what ``ranking.snapshots`` makes."""
+    """Rows of ``top_ten_snapshots``, what ``ranking.snapshots`` makes.
+
+    ``plays`` are those of ``each_once``, in its order, ``with_keys``.
+    """
+    top_tens = TopTens(plays)
     months = plays.group_by("user_id", "month").agg(pl.len().cast(pl.Int64).alias("plays_in_month"))
     over = [month for month in months["month"].unique() if calendar.is_over(month, computed_at)]
     months = months.with_columns(
         pl.col("month").is_in(over).alias("is_final"), pl.lit(computed_at).alias("computed_at")
     )
     return pl.concat(
-        months.with_columns(pl.lit(kind).alias("kind")).join(
-            _top_tens(_named(plays, kind), kind), on=["user_id", "month"], how="left"
-        )
+        months.with_columns(pl.lit(kind).alias("kind")).join(top_tens.of(kind), on=["user_id", "month"], how="left")
         for kind in KINDS
     ).with_columns(pl.col("items").fill_null([]))
+
+
+def _keyed(
+    plays: pl.DataFrame, names: tuple[str, str], key: Callable[[str, str | None], str | None], called: str
+) -> pl.DataFrame:
+    pairs = plays.select(names).unique()
+    keys = pl.Series(called, [key(*pair) for pair in pairs.rows()], pl.String)
+    return plays.join(pairs.with_columns(keys), on=names, how="left", nulls_equal=True, maintain_order="left")
+
+
+def _reason(played_at: datetime, ingested_at: datetime, now: datetime) -> str:
+    try:
+        check_times(played_at, ingested_at, now)
+    except UnreadableError as error:
+        return str(error)
+    raise AssertionError("these times are possible")
 
 
 def _decode(data: bytes) -> pl.DataFrame:
@@ -109,67 +166,3 @@ def _months(played_at: pl.Series, calendar: Calendar) -> pl.Series:
     nth = pl.Series(calendar.starts).search_sorted(played_at.dt.epoch("ms"), side="right").cast(pl.Int32) - 1
     months = pl.DataFrame({"nth": nth}).select(pl.date(FIRST_YEAR + pl.col("nth") // 12, pl.col("nth") % 12 + 1, 1))
     return months.to_series().alias("month")
-
-
-def _named(plays: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Each play's part in one ranking: id where it is known, by (the rest of the names), name and the rest."""
-    artist = pl.col("artists").list.first()
-    artist_id, artist_name = artist.struct.field("id"), artist.struct.field("name")
-    nothing = pl.lit(None, pl.String)
-    album, cover = pl.col("album_name"), pl.col("album_image_url")
-    columns: dict[Kind, tuple[pl.Expr, ...]] = {
-        "track": (pl.col("track_id"), pl.lit(""), pl.col("track_name"), artist_name, album, cover),
-        "artist": (artist_id, pl.lit(""), artist_name, nothing, nothing, nothing),
-        "album": (pl.col("album_id"), artist_name.fill_null(""), album, artist_name, nothing, cover),
-    }
-    names = "id", "by", "name", "artist_name", "album_name", "image_url"
-    named = plays.select(
-        "user_id", "month", "played_at", *(c.alias(n) for c, n in zip(columns[kind], names, strict=True))
-    )
-    # An empty id is none, as it is to ranking.entry.
-    return named.filter(pl.col("name").is_not_null()).with_columns(pl.col("id").replace("", None))
-
-
-def _top_tens(named: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """``ranking.top_ten`` for each user and month: user_id, month, items."""
-    counts = (
-        _with_ids(named, kind)
-        .sort("played_at")
-        .group_by("user_id", "month", "id")
-        .agg(
-            pl.last("name", "artist_name", "album_name"),
-            pl.col("image_url").filter(pl.col("image_url") != "").last(),
-            pl.len().cast(pl.Int64).alias("plays"),
-            pl.last("played_at").alias("last_played_at"),
-        )
-        .sort("user_id", "month", "plays", "last_played_at", "id", descending=[False, False, True, True, False])
-        .with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("user_id", "month").alias("rank"))
-        .filter(pl.col("rank") <= TOP)
-    )
-    item = "rank", "id", "name", "artist_name", "album_name", "image_url", "plays", "last_played_at"
-    return counts.group_by("user_id", "month").agg(pl.struct(item).sort_by("rank").alias("items"))
-
-
-def _with_ids(named: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Fill in the ids that names stand for: the one id that the user's month knows for them, or a made one."""
-    key = ["user_id", "month", "by", "name"]
-    known = (
-        named.filter(pl.col("id").is_not_null())
-        .group_by(key)
-        .agg(pl.col("id").first().alias("known"), pl.col("id").n_unique().alias("ids"))
-        .filter(pl.col("ids") == 1)
-        .select(*key, "known")
-    )
-    nameless = named.filter(pl.col("id").is_null()).select("by", "name").unique()
-    made = nameless.with_columns(
-        pl.Series("made", [_made_id(kind, by, name) for by, name in nameless.rows()], pl.String)
-    )
-    return (
-        named.join(known, on=key, how="left")
-        .join(made, on=["by", "name"], how="left")
-        .with_columns(pl.coalesce("id", "known", "made").alias("id"))
-    )
-
-
-def _made_id(kind: Kind, by: str, name: str) -> str:
-    return synthetic_id(kind, by, name) if kind == "album" else synthetic_id(kind, name)

@@ -2,7 +2,8 @@
 
 ``play.avsc`` is the archive's schema and the shape of a message. ``play_events`` is derived from it, and
 ``play_events.json`` is that derivation written out for Terraform (a test holds the two equal). ``layout.json`` has each
-table's partitions and clustering, in the terms of BigQuery's REST API.
+table's partitions and clustering, in the terms of BigQuery's REST API. ``views`` has the views over the tables,
+``questions`` the queries that take parameters.
 """
 
 import json
@@ -16,6 +17,8 @@ TABLES = ("play_events", "top_ten_snapshots", "rejected")
 REBUILT = ("play_events", "top_ten_snapshots")
 # In the order in which they can be created: a view comes after those it reads.
 VIEWS = ("plays", "fullest_snapshots", "monthly_top_tracks", "monthly_top_artists", "monthly_top_albums")
+# What is asked with parameters, so that it can be no view.
+QUESTIONS = ("top",)
 DATASET = "heavy_rotation"
 
 Field = dict[str, Any]
@@ -55,16 +58,32 @@ def view_sql(view: str, dataset: str = DATASET) -> str:
     return Template(_text(f"views/{view}.sql")).substitute(dataset=dataset)
 
 
+def question_sql(question: str, dataset: str = DATASET) -> str:
+    """A question's query in BigQuery SQL, with named parameters (``@user_id``), which its comment explains."""
+    return Template(_text(f"questions/{question}.sql")).substitute(dataset=dataset)
+
+
 def play_events_schema() -> list[Field]:
-    """What ``play_events.json`` has to hold: the play's fields, then the columns of its local time."""
+    """What ``play_events.json`` has to hold: the play's fields, the columns of its local time, and its keys.
+
+    What came later is last, since BigQuery adds columns to a table nowhere else, and NULLABLE, since a table has rows.
+    """
+    own = _columns(play_schema()["fields"])
+    first = next(n for n, column in enumerate(own, start=1) if column["name"] == "ingested_at")
     local = [
         ("played_on", "DATE", "The day of played_at in the pipeline's time zone."),
         ("played_at_local", "DATETIME", "played_at in the pipeline's time zone."),
         ("month", "DATE", "First day of the month of played_at in the pipeline's time zone. Partition."),
     ]
-    return _columns(play_schema()["fields"]) + [
-        {"name": name, "type": kind, "mode": "REQUIRED", "description": description}
-        for name, kind, description in local
+    keys = [
+        ("song_key", "Which song this copy is of, by its own names; plays.song_id is what counts."),
+        ("album_key", "Which album this copy is of, by the album's and its artist's names."),
+    ]
+    return [
+        *own[:first],
+        *({"name": name, "type": kind, "mode": "REQUIRED", "description": text} for name, kind, text in local),
+        *own[first:],
+        *({"name": name, "type": "STRING", "mode": "NULLABLE", "description": text} for name, text in keys),
     ]
 
 

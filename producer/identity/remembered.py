@@ -7,7 +7,7 @@ archive yet, find each other by it. Instants and durations are milliseconds, ins
 from typing import Any, NamedTuple, Self
 
 from pipelines.domain.play import SOURCE_RANK, Play, Source
-from pipelines.domain.spotify import UNKNOWN_NAME
+from pipelines.domain.song import UNKNOWN_NAME
 
 # Twice and four times what Spotify lists at once: lists can lag behind, and exports hold plays that Spotify does not
 # list, such as those of private sessions.

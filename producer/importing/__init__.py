@@ -1,4 +1,5 @@
-"""``importer`` leads, ``exports`` reads, ``found`` holds what counts, ``known_plays`` asks the archive.
+"""Exports into the archive: ``importer`` leads.
 
-``writing`` writes; ``report`` and ``progress`` tell.
+``finding`` finds files, ``containers`` opens them, ``decoding`` and ``exports`` tell their rows, ``owners`` whose they
+are. ``known_plays`` asks the archive, ``writing`` writes; ``report`` and ``progress`` tell.
 """

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from pathlib import Path
+from typing import Any
 
 from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
@@ -20,13 +20,17 @@ from pipelines.domain.spotify import LeftOut, LeftOutError, reported_at
 from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
 from producer.identity.rows import Copies, Rows
-from producer.importing.exports import ExportFile, treatment
+from producer.importing.containers import ExportError, Place
+from producer.importing.exports import ExportFile
 from producer.importing.known_plays import read_copies, touched_months
+from producer.importing.owners import Owners
 from producer.importing.progress import Meter, Progress, silent
 from producer.importing.writing import Found, Writer
 from producer.state.cursor import Cursor, Cursors
 
 Span = tuple[datetime, datetime]
+# Of many files so many are named.
+_TOLD = 20
 
 
 @dataclass
@@ -46,11 +50,14 @@ class Report:
     the plays by month; of these, ``archived`` were imported before, ``polled`` of the others were known from polling,
     ``exported`` only from the other kind of export. What was ``written`` are the files' paths, with ``copies`` of plays
     that were known, which say more of them. ``covered`` has the first and the last instant (UTC) of each export:
-    plays that the account made in between are known now.
+    plays that the account made in between are known now. ``skipped`` says of each file that could not be read why,
+    ``not_read`` what only looked like listening history.
     """
 
     files: int = 0
     rows: int = 0
+    skipped: list[str] = field(default_factory=list)
+    not_read: list[str] = field(default_factory=list)
     left_out: Counter[LeftOut] = field(default_factory=Counter)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     months: Counter[date] = field(default_factory=Counter)
@@ -84,25 +91,37 @@ class Report:
 
 @dataclass(frozen=True)
 class Importer:
-    """Imports exports for one user. ``ingested_at`` is the same for all of their plays."""
+    """Imports exports for one user. ``ingested_at`` is the same for all of their plays.
+
+    With ``skip_unreadable`` files that cannot be read are passed over, as long as one can be.
+    """
 
     user_id: str
     calendar: Calendar
     ingested_at: datetime
     cursors: Cursors
     progress: Progress = silent
+    skip_unreadable: bool = False
 
     def run(self, files: list[ExportFile], archive: Archive | None, *, dry_run: bool = False) -> Report:
         """Read the files and write their plays; in a dry run or without an archive, only say what would be written.
 
-        Raises ExportError before anything is written where a file is broken, and StorageError and StateError where
-        archive or state cannot be read or written. What was written by then are whole files with the right identities:
-        importing again completes them.
+        Raises ExportError before anything is written where a file is broken, or the files are of two accounts, and
+        StorageError and StateError where archive or state cannot be read or written. What was written by then are whole
+        files with the right identities: importing again completes them.
         """
         dry_run = dry_run or archive is None
-        report = Report(files=len(files))
-        meter = Meter(self.progress, sum(file.size for file in files) * (1 if dry_run else 2))
-        found = self._survey(files, report, meter)
+        passes = 1 if dry_run else 2
+        report, meter = Report(), self._meter(files, passes)
+        found, readable = self._survey(files, report, meter)
+        if report.skipped:
+            if not (readable and self.skip_unreadable):
+                raise ExportError(_refusal(report.skipped, readable))
+            # Of a file that is broken somewhere nothing counts, so the others are gone through alone.
+            files, report, meter = readable, Report(skipped=report.skipped), self._meter(readable, passes)
+            found, again = self._survey(files, report, meter)
+            if len(again) < len(files):
+                raise ExportError("a file changed while it was read; run the import again")
         decided = self._decide(found.rows, self._copies(found.rows, archive, meter), dry_run=dry_run)
         missing = self._count(decided, report)
         report.copies = missing.total() - report.new
@@ -111,33 +130,46 @@ class Importer:
             report.written += writer.write(files, found, decided, missing)
         return report
 
-    def _survey(self, files: list[ExportFile], report: Report, meter: Meter) -> Found:
-        """The first pass: the rows that count, and what the files say into the report."""
-        found = Found()
-        spans: dict[tuple[Path, int], list[int]] = {}
+    def _meter(self, files: list[ExportFile], passes: int) -> Meter:
+        return Meter(self.progress, sum(file.size for file in files) * passes)
+
+    def _survey(self, files: list[ExportFile], report: Report, meter: Meter) -> tuple[Found, list[ExportFile]]:
+        """The first pass: the rows that count, and the files that can be read; what they say goes into the report."""
+        found, owners = Found(), Owners()
+        readable: list[ExportFile] = []
+        spans: dict[tuple[Place, int], list[int]] = {}
         for file in files:
-            for place, play, reported in self._plays(file, report, meter):
-                found.add(place, play, reported)
-            if rows := found.end_file():
+            try:
+                rows = meter.rows("reading", file.size, owners.watching(file, file.batches()))
+                for place, play, reported in self._plays(file, rows, report):
+                    found.add(place, play, reported)
+            except ExportError as error:
+                report.skipped.append(str(error))
+                found.end_file()
+                continue
+            readable.append(file)
+            if counted := found.end_file():
                 # An export has what was reported while it covers the account, whenever it was heard.
-                instants = found.rows.reported[rows.start : rows.stop]
-                span = spans.setdefault((file.place, found.rows.sources[rows.start]), [])
+                instants = found.rows.reported[counted.start : counted.stop]
+                span = spans.setdefault((file.place.container, found.rows.sources[counted.start]), [])
                 span += [min(instants), max(instants)]
+        if len(readable) == len(files):
+            owners.check()
+        report.files = len(readable)
         for (_, source), span in spans.items():
             found.rows.spans.setdefault(source, []).append((min(span), max(span)))
             report.covered.append((from_millis(min(span)), from_millis(max(span))))
-        return found
+        return found, readable
 
-    def _plays(self, file: ExportFile, report: Report, meter: Meter) -> Iterator[tuple[int, Play, datetime | None]]:
+    def _plays(
+        self, file: ExportFile, rows: Iterator[Any], report: Report
+    ) -> Iterator[tuple[int, Play, datetime | None]]:
         """A file's rows that count, by their place, with the export's own instants, and when an offline play was
-        reported; the others into the report."""
-        rows = file.rows()
-        report.rows += len(rows)
-        read = treatment(file, rows)
-        for place, row in enumerate(meter.rows("reading", file.size, rows)):
-            if isinstance(read, LeftOut):
-                report.left_out[read] += 1
-                continue
+        reported; the others into the report.
+        """
+        read = file.reader
+        for place, row in enumerate(rows):
+            report.rows += 1
             try:
                 yield place, read(self.user_id, row, self.ingested_at), reported_at(row)
             except LeftOutError as error:
@@ -192,3 +224,13 @@ class Importer:
     def _dates(self, months: Counter[int]) -> Counter[date]:
         starts = self.calendar.starts
         return Counter({self.calendar.month_of(from_millis(starts[month - 1])): n for month, n in months.items()})
+
+
+def _refusal(problems: list[str], readable: list[ExportFile]) -> str:
+    """What cannot be read, and what could be done about it."""
+    told = problems[:_TOLD] + [f"and {len(problems) - _TOLD:,} more"] * (len(problems) > _TOLD)
+    if readable:
+        names = [file.name for file in readable[:_TOLD]]
+        names += [f"{len(readable) - _TOLD:,} more"] * (len(readable) > _TOLD)
+        told.append(f"nothing was written; --skip-unreadable imports the files that can be read: {', '.join(names)}")
+    return "\n".join(told)

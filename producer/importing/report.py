@@ -22,6 +22,7 @@ def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str |
     lines += _lines("left out", {reason.value: count for reason, count in report.left_out.most_common()})
     unreadable = {f"{why} (first: row {it.row} of {it.file})": it.count for why, it in report.unreadable.items()}
     lines += _lines("unreadable", unreadable)
+    lines += [f"not read    {what}" for what in (*report.skipped, *report.not_read)]
     if written_to is None:
         lines.append(f"written             0 of {_count(report.new, 'new play')}: this was a dry run")
     else:

@@ -10,12 +10,13 @@ from datetime import date, datetime
 from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import SOURCE_RANK, Play, Source, UnreadableError
-from pipelines.domain.spotify import LeftOut, LeftOutError, reported_at
+from pipelines.domain.spotify import LeftOutError, reported_at
 from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities
 from producer.identity.remembered import artist_of
 from producer.identity.rows import ACCOUNT, Rows, Tracks
-from producer.importing.exports import ExportError, ExportFile, treatment
+from producer.importing.containers import ExportError
+from producer.importing.exports import ExportFile
 from producer.importing.progress import Meter
 
 # Plays held in memory while their months fill up, and so the most that a file of the archive can get.
@@ -113,19 +114,23 @@ class Writer:
     def _again(self, file: ExportFile, found: Found, chosen: list[int]) -> Iterator[Play]:
         """The plays of some rows of a file, which is not read where there are none."""
         changed = ExportError(f"{file.name} changed while it was read; run the import again")
-        rows = file.rows() if chosen else []
-        read = treatment(file, rows)
-        for row in self.meter.rows("writing", file.size, chosen):
-            if isinstance(read, LeftOut):
-                raise changed
+        rows = self.meter.rows("writing", file.size, file.batches() if chosen else ())
+        wanted = {found.place(row): row for row in chosen}
+        for place, content in enumerate(rows):
+            row = wanted.pop(place, None)
+            if row is None:
+                continue
             try:
-                raw = rows[found.place(row)]
-                play = read(self.user_id, raw, self.ingested_at)
-            except (IndexError, LeftOutError, UnreadableError):
+                play = file.reader(self.user_id, content, self.ingested_at)
+            except (LeftOutError, UnreadableError):
                 raise changed from None
-            if not found.is_same(row, play, reported_at(raw)):
+            if not found.is_same(row, play, reported_at(content)):
                 raise changed
             yield play
+            if not wanted:
+                return
+        if wanted:
+            raise changed
 
     def _by_month(self, plays: Iterable[Play], expected: Counter[date]) -> Iterator[tuple[date, list[Play]]]:
         """Plays of one month at a time: a month when it is complete, the fullest when too many are held."""

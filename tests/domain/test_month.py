@@ -104,13 +104,13 @@ def test_an_unknown_time_zone_is_told(name: str) -> None:
         Calendar(name)
 
 
-@pytest.mark.parametrize("text", ["2026-13", "2026-00", "2026-1", "26-01", "2026-11-01", "november", "", "1969-01"])
+@pytest.mark.parametrize("text", ["2026-13", "2026-00", "2026-1", "26-01", "2026-11-01", "", "1969-12", "2101-01"])
 def test_what_is_not_a_month_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="is not a month; write it as 2026-11"):
         parse_month(text)
 
 
-@given(st.dates(date(1970, 1, 1), date(2099, 12, 31)))
+@given(st.dates(date(1970, 1, 1), date(2100, 12, 31)))
 def test_a_month_survives_its_text(day: date) -> None:
     month = day.replace(day=1)
     assert parse_month(month_text(month)) == month

@@ -1,7 +1,7 @@
 import io
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, get_type_hints
 
 import fastavro
 import orjson
@@ -16,10 +16,11 @@ from pipelines.domain.play import (
     Play,
     Source,
     UnreadableError,
+    check_times,
     from_message,
     from_record,
-    synthetic_id,
 )
+from pipelines.domain.song import synthetic_id
 from pipelines.tables import play_schema, table_schema
 from tests.builders import play
 
@@ -31,28 +32,36 @@ moments = st.datetimes(
     datetime(2099, 12, 31, 23, 59, 59),  # noqa: DTZ001
     timezones=st.just(UTC),
 ).map(to_millisecond)
-any_play = st.builds(
-    Play,
-    user_id=names,
-    played_at=moments,
-    track_id=names,
-    track_name=names,
-    artists=st.lists(st.builds(Artist, texts, st.none() | texts), max_size=3).map(tuple),
-    source=st.sampled_from(Source),
-    ingested_at=moments,
-    duration_ms=st.none() | numbers,
-    isrc=st.none() | texts,
-    explicit=st.none() | st.booleans(),
-    album_id=st.none() | texts,
-    album_name=st.none() | texts,
-    album_release_date=st.none() | texts,
-    album_image_url=st.none() | texts,
-    context_uri=st.none() | texts,
-    ms_played=st.none() | numbers,
-    skipped=st.none() | st.booleans(),
-    reason_start=st.none() | texts,
-    reason_end=st.none() | texts,
-)
+_KINDS: dict[Any, st.SearchStrategy[Any]] = {
+    str: names,
+    datetime: moments,
+    Source: st.sampled_from(Source),
+    tuple[Artist, ...]: st.lists(st.builds(Artist, texts, st.none() | texts), max_size=3).map(tuple),
+    str | None: st.none() | texts,
+    int | None: st.none() | numbers,
+    bool | None: st.none() | st.booleans(),
+}
+# Every field is drawn, whichever there are: one that is lost on a way shows.
+any_play = st.builds(Play, **{name: _KINDS[kind] for name, kind in get_type_hints(Play).items()})
+
+
+def test_the_fields_of_a_play_are_those_of_the_archives_schema() -> None:
+    avro = {"long": int, "string": str, "boolean": bool}
+    optional = {field["name"]: avro[field["type"][1]] for field in play_schema()["fields"] if "default" in field}
+    assert [field.name for field in fields(Play)] == [field["name"] for field in play_schema()["fields"]]
+    assert {f.name: get_type_hints(Play)[f.name] for f in fields(Play) if f.default is None} == {
+        name: kind | None for name, kind in optional.items()
+    }
+
+
+def test_a_file_of_before_a_field_came_has_plays_without_it() -> None:
+    old = play_schema() | {"fields": [f for f in play_schema()["fields"] if f["name"] != "album_artist_name"]}
+    original, file = play(album_artist_name="Various Artists"), io.BytesIO()
+    fastavro.schemaless_writer(file, old, original.to_record())
+    file.seek(0)
+    assert from_record(fastavro.schemaless_reader(file, old, play_schema())) == replace(
+        original, album_artist_name=None
+    )
 
 
 @given(any_play)
@@ -104,6 +113,8 @@ def changed(**fields: Any) -> bytes:
         (changed(played_at="2026-11-21T08:00:00"), "played_at is not an RFC 3339 time with an offset"),
         (changed(played_at="1970-01-01T00:00:00Z"), "played_at is not between 2006 and 2099"),
         (changed(played_at="9999-12-31T23:59:59-10:00"), "played_at is not an RFC 3339 time with an offset"),
+        (changed(ingested_at="0999-11-21T08:00:00Z"), "ingested_at is not between 2006 and 2099"),
+        (changed(ingested_at="2100-01-01T00:00:00Z"), "ingested_at is not between 2006 and 2099"),
         (changed(track_id=None), "track_id is missing"),
         (changed(source="RADIO"), "source is none that is known"),
         (changed(duration_ms="long"), "duration_ms is not a whole number"),
@@ -126,6 +137,30 @@ def test_an_unreadable_message_says_why(data: bytes, reason: str) -> None:
 def test_no_bytes_whatever_raise_another_error(data: bytes) -> None:
     with pytest.raises(UnreadableError):
         from_message(data)
+
+
+DAY, MS = timedelta(days=1), timedelta(milliseconds=1)
+READ = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("played_at", "ingested_at", "reason"),
+    [
+        (READ, READ, None),
+        (READ + DAY, READ, None),
+        (READ + DAY + MS, READ + DAY, "played_at is more than a day after it was read"),
+        (READ, READ + DAY + MS, "ingested_at is more than a day after it was read"),
+        (READ - DAY, READ - 2 * DAY, None),
+        (READ - DAY + MS, READ - 2 * DAY, "played_at is more than a day after ingested_at"),
+        (datetime(2005, 12, 31, 23, 59, tzinfo=UTC), READ, "played_at is not between 2006 and 2099"),
+    ],
+)
+def test_a_play_is_of_a_time_that_can_be(played_at: datetime, ingested_at: datetime, reason: str | None) -> None:
+    try:
+        said = check_times(played_at, ingested_at, READ)
+    except UnreadableError as error:
+        said = str(error)
+    assert said == reason
 
 
 def test_what_a_newer_version_adds_is_passed_over() -> None:

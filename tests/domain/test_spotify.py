@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from pipelines.domain.instants import parse
-from pipelines.domain.play import Artist, Source, UnreadableError, synthetic_id
+from pipelines.domain.play import Artist, Source, UnreadableError
+from pipelines.domain.song import UNKNOWN_NAME, synthetic_id
 from pipelines.domain.spotify import (
-    UNKNOWN_NAME,
     LeftOut,
     LeftOutError,
     from_account_row,
@@ -26,6 +26,7 @@ ITEM: dict[str, Any] = {
         "album": {
             "id": "b1",
             "name": "An Album",
+            "artists": [{"id": "a9", "name": "Various Artists"}, {"id": "a1", "name": "An Artist"}],
             "release_date": "2020-05",
             "images": [
                 {"url": "small", "width": 64},
@@ -73,6 +74,7 @@ def test_an_item_of_the_api_is_a_play_with_all_it_says() -> None:
         "XX0000000001",
     )
     assert play.artists == (Artist("An Artist", "a1"), Artist("A Guest", "a2"))
+    assert play.album_artist_name == "Various Artists"
     assert (play.album_id, play.album_name, play.album_release_date) == ("b1", "An Album", "2020-05")
     assert play.album_image_url == "large"
     assert (play.context_uri, play.explicit, play.source) == ("spotify:playlist:p1", False, Source.RECENTLY_PLAYED)
@@ -181,7 +183,7 @@ def test_a_local_file_that_is_named_in_its_address_only(uri: str, artist: str | 
     [
         ({"ts": None}, "ts is missing"),
         ({"ts": "2025-08-13T14:13:22"}, "ts is not a time such as 2026-11-21T08:50:14Z"),
-        ({"ts": "1970-01-01T00:00:00Z"}, "played_at is not between 2006 and 2099"),
+        ({"ts": "1970-01-01T00:00:00Z"}, "ts is not between 2006 and 2099"),
         ({"ms_played": None}, "ms_played is missing"),
         ({"ms_played": "1"}, "ms_played is not a whole number"),
         ({"ms_played": 2**63}, "ms_played does not fit in 64 bits"),
@@ -223,7 +225,7 @@ def test_an_account_row_that_is_no_play_is_left_out_by_reason(changes: dict[str,
         (ACCOUNT | {"endTime": "2020-W03-4 03:13"}, "endTime is not a time such as 2026-11-21 08:50"),
         (ACCOUNT | {"endTime": "2020-02-30 03:13"}, "endTime is not a time such as 2026-11-21 08:50"),
         (ACCOUNT | {"endTime": None}, "endTime is not a time such as 2026-11-21 08:50"),
-        (ACCOUNT | {"endTime": "1999-01-16 03:13"}, "played_at is not between 2006 and 2099"),
+        (ACCOUNT | {"endTime": "1999-01-16 03:13"}, "endTime is not between 2006 and 2099"),
         ({name: value for name, value in ACCOUNT.items() if name != "msPlayed"}, "msPlayed is missing"),
     ],
 )

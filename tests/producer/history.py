@@ -13,7 +13,7 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
-from producer.importing.exports import find
+from producer.importing.finding import find
 from producer.importing.importer import Importer, Report
 from producer.polling.poll import poll
 from producer.polling.publishing import PublishError, Reject
@@ -96,7 +96,7 @@ class History:
         for name, of_kind in kinds.items():
             if of_kind:
                 write_json(folder / f"{name}.json", of_kind)
-        return find([folder]) if rows else []
+        return find([folder]).files if rows else []
 
 
 class _Destination:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pipelines.domain.instants import MILLISECOND, parse
-from pipelines.domain.play import Source, synthetic_id
+from pipelines.domain.play import Source
+from pipelines.domain.song import synthetic_id
 from producer.importing.importer import Report
 from tests.producer.exports import account, extended, plays_in
 from tests.producer.history import History
@@ -199,7 +200,7 @@ def test_heard_offline_and_told_with_milliseconds(history: History) -> None:
     with_fraction = int(parse("2026-05-01T08:00:00.900Z").timestamp() * 1000)
     for _ in range(2):
         for began in (None, with_fraction):
-            more = {} if began is None else {"offline_timestamp": began}
+            more: dict[str, Any] = {} if began is None else {"offline_timestamp": began}
             history.load(offline("12:00:00", "08:00:00", **more))
     assert history.clock() == [("08:03:00.000", "a")]
 

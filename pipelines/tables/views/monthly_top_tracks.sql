@@ -9,6 +9,7 @@ SELECT
   item.plays,
   item.last_played_at,
   is_final,
-  computed_at
+  computed_at,
+  item.song_id
 FROM ${dataset}.fullest_snapshots, UNNEST(items) AS item
 WHERE kind = 'track'
