@@ -64,7 +64,7 @@ def _run(work: Work, beam_options: PipelineOptions) -> Result | None:
         build(pipeline, work, staging, fails=is_on_dataflow(beam_options))
         ran = pipeline.run()
         ran.wait_until_finish()
-        return Result.read(staging.result) if getattr(ran, "has_job", True) else None
+        return Result.take(staging.result) if getattr(ran, "has_job", True) else None
 
 
 def _target(options: RebuildOptions, clock: Clock) -> Target:

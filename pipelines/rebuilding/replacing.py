@@ -77,9 +77,10 @@ class Result:
         return "\n".join([*self.troubles, f"{stay}{others}"])
 
     @classmethod
-    def read(cls, path: str) -> "Result":
-        """Of the file that the last step wrote. Raises StorageError."""
+    def take(cls, path: str) -> "Result":
+        """Of the file that the last step wrote, which goes. Raises StorageError."""
         value: dict[str, Any] = json.loads(storage_of(path).read(path))
+        storage_of(path).remove(path)
         return cls(**value | {name: tuple(of) for name, of in value.items() if isinstance(of, list)})
 
 
