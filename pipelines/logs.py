@@ -1,7 +1,7 @@
-"""What the producer says while it runs: lines for a person, or JSON lines for Google Cloud Logging.
+"""What commands say while they run: lines for a person, or JSON lines for Google Cloud Logging.
 
-Metrics are fields of the line that tells of a poll, one line for each poll of an account, so that a log-based
-metric needs no more than their names. ``docs/producer.md`` lists them.
+The producer's metrics are fields of the line that tells of a poll, one line for each poll of an account, so that a
+log-based metric needs no more than their names. ``docs/producer.md`` lists them.
 """
 
 import logging
@@ -14,18 +14,30 @@ from typing import Any, TextIO
 import orjson
 
 from pipelines.domain.instants import rfc3339, to_millisecond
+from pipelines.terminal import printable
 
 # Cloud Run sets one of them, for a service or for a job.
 _GOOGLE_CLOUD = ("K_SERVICE", "CLOUD_RUN_JOB")
 
 
+def is_json_wanted(environment: Mapping[str, str]) -> bool:
+    """Whether Cloud Logging reads stderr: on Cloud Run, and where LOG_FORMAT is ``json`` and stderr is no terminal."""
+    return any(environment.get(name) for name in _GOOGLE_CLOUD) or (
+        environment.get("LOG_FORMAT", "").lower() == "json" and not sys.stderr.isatty()
+    )
+
+
+def json_line(level: int, message: str, logger: str) -> str:
+    """One line for Cloud Logging, without its end; ``level`` is one of ``logging``'s, and becomes the severity."""
+    return JsonLines().format(logging.LogRecord(logger, level, "", 0, message, None, None))
+
+
 def set_up_logging(environment: Mapping[str, str], *, is_service: bool = False) -> None:
     """Send the producer's log to where its reader is; a service's text says when, in local time.
 
-    JSON lines on stderr on Cloud Run, and where LOG_FORMAT is ``json`` and stderr is no terminal. Otherwise text:
-    what is fine on stdout, what is not on stderr.
+    JSON lines on stderr where they are wanted. Otherwise text: what is fine on stdout, what is not on stderr.
     """
-    if any(environment.get(name) for name in _GOOGLE_CLOUD) or _is_json_asked(environment):
+    if is_json_wanted(environment):
         handlers: list[logging.Handler] = [_handler(sys.stderr, JsonLines())]
     else:
         formatter = _Text(is_timed=is_service)
@@ -76,7 +88,7 @@ class _Text(logging.Formatter):
             text = f"error: {text}"
         elif record.levelno >= logging.WARNING:
             text = f"WARNING: {text}"
-        return f"{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {text}" if self._is_timed else text
+        return printable(f"{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {text}" if self._is_timed else text)
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -91,7 +103,3 @@ def _handler(stream: TextIO, formatter: logging.Formatter) -> logging.Handler:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     return handler
-
-
-def _is_json_asked(environment: Mapping[str, str]) -> bool:
-    return environment.get("LOG_FORMAT", "").lower() == "json" and not sys.stderr.isatty()

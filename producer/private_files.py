@@ -76,10 +76,10 @@ def remove(path: Path) -> None:
 
 
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
     """Hold the file's own lock, a hidden file beside it, since the file itself is replaced.
 
-    Raises StateError and StorageError.
+    ``busy`` is what to say where another process goes on holding it. Raises StateError and StorageError.
     """
     lock = path.with_name(f".{path.name}.lock")
     patience_ends = time.monotonic() + _LOCK_PATIENCE_SECONDS
@@ -93,7 +93,7 @@ def locked(path: Path) -> Iterator[None]:
                     yield
                     return
             elif time.monotonic() > patience_ends:
-                raise StateError(f"{path} is locked by another process that does not go on; end it")
+                raise StateError(busy or f"{path} is locked by another process that does not go on; end it")
             else:
                 time.sleep(0.01)
         finally:

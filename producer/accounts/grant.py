@@ -1,5 +1,6 @@
 """What a login gives, how long it lasts, and what a place that keeps it has to do."""
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -16,11 +17,17 @@ class Grant:
     refresh_token: str = field(repr=False)
     authorized_at: datetime | None
 
+    def is_newer_than(self, other: "Grant") -> bool:
+        """Whether its owner gave it later. Which of two is newer cannot be said of tokens, only of consents."""
+        mine, others = self.authorized_at, other.authorized_at
+        return mine is not None and (others is None or mine > others)
+
 
 class LoginStore(Protocol):
-    """Keeps one grant an account. ``str()`` of it is what ``--logins`` takes.
+    """Keeps one grant for each account. ``str()`` of it is what ``--logins`` takes.
 
-    Every method raises StateError and StorageError; no text holds a token.
+    A grant whose owner gave it later is never replaced by an earlier one. Every method raises StateError and
+    StorageError; no text holds a token.
     """
 
     def accounts(self) -> list[str]:
@@ -32,16 +39,23 @@ class LoginStore(Protocol):
     def is_there(self, account_id: str) -> bool:
         """Whether the account has logged in, and was not removed since."""
 
+    def refreshing(self, account_id: str) -> AbstractContextManager[None]:
+        """Hold the account's lease, which one thread of one process has at a time, for as long as a refresh takes.
+
+        Compare-and-set alone cannot tell which of two refreshes Spotify saw last. Waits for whoever has it; raises
+        StateError where that takes too long.
+        """
+
     def save(self, grant: Grant) -> None:
-        """Put the grant into the place of the account's older one."""
+        """Put the grant of a new login into the place of the account's older one."""
 
     def replace(self, grant: Grant) -> bool:
-        """As ``save``, but of an account that was removed nothing is written, and it gives back False."""
+        """As ``save``, while ``refreshing``; of an account that was removed nothing is written: it gives back False."""
 
-    def discard(self, account_id: str) -> None:
-        """Forget a token that Spotify no longer accepts. The account is still listed, and has no grant.
+    def discard(self, account_id: str, token: str) -> None:
+        """Forget a token that Spotify no longer accepts, if it is still the one that is stored.
 
-        One that was removed stays so.
+        The account is still listed, and has no grant. One that was removed stays so.
         """
 
     def traces(self, account_id: str) -> list[str]:

@@ -5,7 +5,8 @@ A login comes from a store, where ``python -m producer login`` put it, or from t
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from pipelines.storage.files import StorageError, explained
 from producer.accounts.app import app_of
 from producer.accounts.grant import TOKEN_LIFE, Grant, LoginStore
 from producer.accounts.stores import logins_option
-from producer.private_files import StateError, load, save
+from producer.private_files import StateError, load, locked, save
 from producer.spotify.oauth import App, LoginError
 
 REFRESH_TOKEN = "SPOTIFY_REFRESH_TOKEN"  # noqa: S105 - a name
@@ -35,9 +36,47 @@ class Login(ABC):
 
     app: App
     account_id: str | None
-    authorized_at: datetime | None
-    refresh_token: str | None
     log_in_again: str
+
+    def __init__(self) -> None:
+        self.authorized_at: datetime | None = None
+        self.refresh_token: str | None = None
+        self._stored: str | None = None
+        # The token that was stored, and the one that Spotify put into its place and that could not be stored yet.
+        self._unstored: tuple[str | None, str] | None = None
+
+    @contextmanager
+    def refreshing(self) -> Iterator[None]:
+        """Hold the right to refresh, which one process has at a time, with the token that is stored now.
+
+        Raises LoggedOutError too.
+        """
+        with self._lease():
+            self._load()
+            if self.refresh_token is None:
+                self.check_there()
+            yield
+
+    def keep_refresh_token(self, token: str) -> None:
+        """Remember the token that from now on is the only valid one; in this process, even where it raises.
+
+        Only while ``refreshing``. Raises LoggedOutError too.
+        """
+        if token == self._stored:
+            return
+        self.refresh_token, self._unstored = token, (self._stored, token)
+        self._store_token(token)
+        self._stored, self._unstored = token, None
+
+    def discard_refresh_token(self) -> None:
+        """Forget the token, which Spotify no longer accepts; only while ``refreshing``.
+
+        Where another one is stored by now, that is taken.
+        """
+        token, self._unstored = self.refresh_token, None
+        if token is not None and token == self._stored:
+            self._discard(token)
+        self._load()
 
     @abstractmethod
     def check_there(self) -> None:
@@ -48,19 +87,26 @@ class Login(ABC):
         """Remember whose login it is."""
 
     @abstractmethod
-    def keep_refresh_token(self, token: str) -> None:
-        """Remember the token that from now on is the only valid one; in this process, even where it raises.
-
-        Raises LoggedOutError too.
-        """
+    def _lease(self) -> AbstractContextManager[None]:
+        """What one process holds at a time."""
 
     @abstractmethod
-    def discard_refresh_token(self) -> None:
-        """Remember that Spotify no longer accepts the token."""
+    def _read(self) -> tuple[str | None, datetime | None]:
+        """The token that is stored, None where the login has ended, and when its owner agreed."""
 
     @abstractmethod
-    def reload(self) -> bool:
-        """Take the token that another process has kept since; False where there is no other."""
+    def _store_token(self, token: str) -> None:
+        """Put the token into the place of the one that is stored. Raises LoggedOutError too."""
+
+    @abstractmethod
+    def _discard(self, token: str) -> None:
+        """Store that the login has ended, if the token is still the one that is stored."""
+
+    def _load(self) -> None:
+        self._stored, self.authorized_at = self._read()
+        self.refresh_token = self._stored
+        if self._unstored and self._stored in (self._unstored[0], None):
+            self.refresh_token = self._unstored[1]
 
 
 def logins_of(environment: Mapping[str, str], state: Path, store: LoginStore) -> list[Login]:
@@ -107,15 +153,14 @@ def ending_soon(login: Login, now: datetime) -> str | None:
 
 class _StoredLogin(Login):
     def __init__(self, app: App, store: LoginStore, account_id: str) -> None:
+        super().__init__()
         self.app = app
         self.account_id: str = account_id
         self.log_in_again = _log_in_again(store)
         self._store = store
-        try:
-            self._take(store.load(account_id))
-        except (StateError, StorageError):
-            # Told when it is used, by reload: one damaged file must not keep the other accounts from being polled.
-            self._take(None)
+        # Told when it is used: one damaged file must not keep the other accounts from being polled.
+        with suppress(StateError, StorageError):
+            self._load()
 
     def check_there(self) -> None:
         if not self._store.is_there(self.account_id):
@@ -124,29 +169,19 @@ class _StoredLogin(Login):
     def keep_account(self, account_id: str) -> None:
         """It is known."""
 
-    def keep_refresh_token(self, token: str) -> None:
-        self.refresh_token = token  # first: should the store fail, it is known here at least
+    def _lease(self) -> AbstractContextManager[None]:
+        return self._store.refreshing(self.account_id)
+
+    def _read(self) -> tuple[str | None, datetime | None]:
         stored = self._store.load(self.account_id)
-        is_replaced = stored is not None and _is_newer(stored, self.authorized_at)
-        if is_replaced:  # by a login that was made while this one was in use
-            return
+        return (stored.refresh_token, stored.authorized_at) if stored else (None, None)
+
+    def _store_token(self, token: str) -> None:
         if not self._store.replace(Grant(self.account_id, token, self.authorized_at)):
             raise LoggedOutError(_LOGGED_OUT)
 
-    def discard_refresh_token(self) -> None:
-        self.refresh_token = None
-        self._store.discard(self.account_id)
-
-    def reload(self) -> bool:
-        stored = self._store.load(self.account_id)
-        if stored is None or stored.refresh_token == self.refresh_token:
-            return False
-        self._take(stored)
-        return True
-
-    def _take(self, grant: Grant | None) -> None:
-        self.refresh_token = grant.refresh_token if grant else None
-        self.authorized_at = grant.authorized_at if grant else None
+    def _discard(self, token: str) -> None:
+        self._store.discard(self.account_id, token)
 
 
 class _EnvironmentLogin(Login):
@@ -154,50 +189,43 @@ class _EnvironmentLogin(Login):
     environment holds is never written down.
     """
 
-    authorized_at = None
-
     def __init__(self, app: App, state: Path, given: str, store: LoginStore) -> None:
+        super().__init__()
         self.app = app
+        self.account_id = None
         self.log_in_again = _log_in_again(store)
         digest = hashlib.sha256(f"{app.client_id}\n{given}".encode()).hexdigest()
         self._path = state / _FROM_ENVIRONMENT / f"{digest[:32]}.json"
         self._given = given
-        self._read()
+        self._load()
 
     def check_there(self) -> None:
         """It is there as long as the environment says so."""
 
     def keep_account(self, account_id: str) -> None:
-        self.account_id = account_id
-        self._keep()
+        with self._lease():
+            self._load()
+            self.account_id = account_id
+            self._keep(self._stored)
 
-    def keep_refresh_token(self, token: str) -> None:
-        self.refresh_token = token
-        self._keep()
+    def _lease(self) -> AbstractContextManager[None]:
+        return locked(self._path, busy=f"another process is refreshing the login of {REFRESH_TOKEN}; try again later")
 
-    def discard_refresh_token(self) -> None:
-        self.refresh_token = None
-        self._keep()
-
-    def reload(self) -> bool:
-        before = self.refresh_token
-        self._read()
-        return self.refresh_token not in (None, before)
-
-    def _read(self) -> None:
+    def _read(self) -> tuple[str | None, datetime | None]:
         value = load(self._path) or {}
-        self.account_id = value.get("account_id")
-        self.refresh_token = None if value.get("ended") else value.get("refresh_token") or self._given
+        self.account_id = value.get("account_id", self.account_id)
+        return None if value.get("ended") else value.get("refresh_token") or self._given, None
 
-    def _keep(self) -> None:
-        rotated = None if self.refresh_token == self._given else self.refresh_token
-        ended = self.refresh_token is None
-        save(self._path, {"account_id": self.account_id, "refresh_token": rotated, "ended": ended})
+    def _store_token(self, token: str) -> None:
+        self._keep(token)
+
+    def _discard(self, token: str) -> None:  # noqa: ARG002  under the lease it is the one that is stored
+        self._keep(None)
+
+    def _keep(self, token: str | None) -> None:
+        rotated = None if token == self._given else token
+        save(self._path, {"account_id": self.account_id, "refresh_token": rotated, "ended": token is None})
 
 
 def _log_in_again(store: LoginStore) -> str:
     return f"log in again: python -m producer login{logins_option(store)}"
-
-
-def _is_newer(grant: Grant, than: datetime | None) -> bool:
-    return grant.authorized_at is not None and (than is None or grant.authorized_at > than)

@@ -1,4 +1,4 @@
-"""Google Secret Manager: a secret an account with the login's grant, and the app's secret where it is kept there.
+"""Google Secret Manager: for each account a secret with its grant, and the app's secret where it is kept there.
 
 ``SECRET_MANAGER_EMULATOR_HOST`` names another server than Google's, without TLS, for tests.
 """
@@ -7,7 +7,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -19,6 +19,7 @@ from google.cloud import secretmanager
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
 from producer.accounts.grant import Grant, ended_record, from_record, to_record
+from producer.accounts.secret_lease import LASTS, Lease, leased
 from producer.private_files import StateError
 
 EMULATOR_HOST = "SECRET_MANAGER_EMULATOR_HOST"
@@ -27,16 +28,18 @@ _LABEL = "heavy_rotation_logins"
 _SPEC = re.compile(r"secretmanager://(?P<project>[a-z][a-z0-9:.-]*)(/(?P<prefix>[a-z][a-z0-9-]{0,62}))?/?")
 _SECRET = re.compile(r"projects/[^/]+/secrets/[^/]+")
 _TIMEOUT_SECONDS = 30
+_LEASE_PATIENCE_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
 class SecretManagerStore:
-    """A secret an account, labelled with the prefix; its latest version is the grant, the others are destroyed."""
+    """For each account a secret, labelled with the prefix; its latest version is the grant, others are destroyed."""
 
     def __init__(self, project: str, prefix: str = _DEFAULT_PREFIX) -> None:
         self._project = f"projects/{project}"
         self._prefix = prefix
         self._spec = f"secretmanager://{project}" + ("" if prefix == _DEFAULT_PREFIX else f"/{prefix}")
+        self._leases: dict[str, Lease] = {}
 
     @classmethod
     def of(cls, spec: str) -> "SecretManagerStore":
@@ -76,17 +79,34 @@ class SecretManagerStore:
             return account_id in self.accounts()
         return True
 
+    @contextmanager
+    def refreshing(self, account_id: str) -> Iterator[None]:
+        """A lease on the secret, if there is one."""
+        with self._leased(account_id, _LEASE_PATIENCE_SECONDS):
+            yield
+
     def save(self, grant: Grant) -> None:
         """A new version, and the secret if there is none yet; then the older versions are destroyed."""
-        self._add(grant.account_id, to_record(grant), creates=True)
+        # Somebody has just been to the browser: it waits even for the lease of a process that was killed.
+        with self._leased(grant.account_id, LASTS.total_seconds() + _LEASE_PATIENCE_SECONDS, creates=True):
+            stored = None
+            with suppress(StateError):  # what is no login is replaced, too
+                stored = self.load(grant.account_id)
+            if stored is None or not stored.is_newer_than(grant):
+                self._add(grant.account_id, to_record(grant))
 
     def replace(self, grant: Grant) -> bool:
         """A new version, which Secret Manager takes only while the secret is there."""
-        return self._add(grant.account_id, to_record(grant), creates=False)
+        stored = self.load(grant.account_id)
+        if stored is not None and stored.is_newer_than(grant):
+            return True
+        return self._add(grant.account_id, to_record(grant))
 
-    def discard(self, account_id: str) -> None:
+    def discard(self, account_id: str, token: str) -> None:
         """A version without a token; then the older versions are destroyed."""
-        self._add(account_id, ended_record(account_id), creates=False)
+        stored = self.load(account_id)
+        if stored is not None and stored.refresh_token == token:
+            self._add(account_id, ended_record(account_id))
 
     def traces(self, account_id: str) -> list[str]:
         """The secret, if it has the label: another one may have such a name, and is nobody's login."""
@@ -98,18 +118,33 @@ class SecretManagerStore:
             with _explained(secret), suppress(NotFound):
                 _client().delete_secret({"name": secret}, timeout=_TIMEOUT_SECONDS)
 
-    def _add(self, account_id: str, record: dict[str, Any], *, creates: bool) -> bool:
-        """Whether it was done, and not only because there is no secret."""
+    @contextmanager
+    def _leased(self, account_id: str, patience_seconds: float, *, creates: bool = False) -> Iterator[None]:
+        """Hold the lease on the account's secret; without a secret there is no token to refresh, and no lease."""
+        secret = self._secret(account_id)
+        lease = Lease(_client(), secret)
+        busy = f"another process is refreshing the login of {account_id}; try again in a few minutes"
+        with _explained(secret), ExitStack() as held:
+            try:
+                held.enter_context(leased(lease, patience_seconds, busy))
+            except NotFound:
+                if creates:
+                    self._create(secret)
+                    held.enter_context(leased(lease, patience_seconds, busy))
+            self._leases[secret] = lease
+            held.callback(self._leases.pop, secret)
+            yield
+
+    def _add(self, account_id: str, record: dict[str, Any]) -> bool:
+        """Whether it was done, which it is not where there is no secret. Only with the lease."""
         secret = self._secret(account_id)
         version = {"parent": secret, "payload": {"data": orjson.dumps(record)}}
         with _explained(secret):
             try:
+                self._leases[secret].confirm()
                 added = _client().add_secret_version(version, timeout=_TIMEOUT_SECONDS)
             except NotFound:
-                if not creates:
-                    return False
-                self._create(secret)
-                added = _client().add_secret_version(version, timeout=_TIMEOUT_SECONDS)
+                return False
         try:
             _destroy_before(secret, added.name)
         except GoogleAPICallError as error:
@@ -121,10 +156,8 @@ class SecretManagerStore:
         parent, _, secret_id = secret.partition("/secrets/")
         settings = {"replication": {"automatic": {}}, "labels": {_LABEL: self._prefix}}
         request = {"parent": parent, "secret_id": secret_id, "secret": settings}
-        try:
+        with _explained(secret), suppress(AlreadyExists):
             _client().create_secret(request, timeout=_TIMEOUT_SECONDS)
-        except AlreadyExists:
-            return  # another process was faster
 
     def _secret(self, account_id: str) -> str:
         return f"{self._project}/secrets/{self._prefix}-{_name_of(account_id)}"

@@ -1,15 +1,17 @@
 """Where logins are kept: a folder of this machine, or Google Secret Manager."""
 
 import shlex
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
 from platformdirs import user_config_path
 
-from pipelines.storage.files import explained
+from pipelines.storage.files import LocalStorage, explained
 from producer.accounts.grant import Grant, LoginStore, ended_record, from_record, to_record
-from producer.private_files import damaged, load, locked, refuse_shared, remove, save, traces
+from producer.private_files import StateError, damaged, load, locked, refuse_shared, remove, save, traces
 
 _SCHEME = "secretmanager:"
 _LOG_IN_AGAIN = "remove it and log in again: python -m producer login"
@@ -37,7 +39,7 @@ def store_of(spec: str) -> LoginStore:
 
 
 class FileStore:
-    """A folder with a file an account, for its owner only."""
+    """A folder with a file for each account, which only the folder's owner can read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -68,36 +70,68 @@ class FileStore:
         with explained(path):
             return path.exists()
 
+    @contextmanager
+    def refreshing(self, account_id: str) -> Iterator[None]:
+        """A lock of its own, which ends with the process that has it."""
+        if not self.is_there(account_id):
+            yield  # there is no token to refresh, and a lock would be left behind
+            return
+        busy = f"another process is refreshing the login of {account_id}; the next poll tries again"
+        try:
+            with locked(self._lease(account_id), busy=busy):
+                yield
+        finally:
+            if not self.is_there(account_id):
+                self._remove_lease(account_id)
+
     def save(self, grant: Grant) -> None:
         """After a crash the file holds the old grant or the new one."""
-        save(self._path(grant.account_id), to_record(grant))
+        path = self._path(grant.account_id)
+        with locked(path):
+            stored = None
+            with suppress(StateError):  # a damaged file is replaced, too
+                stored = self.load(grant.account_id)
+            if stored is None or not stored.is_newer_than(grant):
+                save(path, to_record(grant))
 
     def replace(self, grant: Grant) -> bool:
         """Under the lock that ``remove`` takes."""
-        return self._replace(grant.account_id, to_record(grant))
+        return self._replace(grant.account_id, to_record(grant), lambda stored: not stored.is_newer_than(grant))
 
-    def discard(self, account_id: str) -> None:
+    def discard(self, account_id: str, token: str) -> None:
         """The file stays, without the token."""
-        self._replace(account_id, ended_record(account_id))
+        self._replace(account_id, ended_record(account_id), lambda stored: stored.refresh_token == token)
 
     def traces(self, account_id: str) -> list[str]:
-        """The file; also where only a part of it is, which a crash left."""
+        """The file; also where only a part of it is, which a crash left, or a lock."""
         path = self._path(account_id)
-        return [str(path)] if traces(path) else []
+        return [str(path)] if traces(path) or traces(self._lease(account_id)) else []
 
     def remove(self, account_id: str) -> None:
         """The file, and what belongs to it."""
         remove(self._path(account_id))
+        self._remove_lease(account_id)
 
-    def _replace(self, account_id: str, record: dict[str, Any]) -> bool:
+    def _replace(self, account_id: str, record: dict[str, Any], is_older: Callable[[Grant], bool]) -> bool:
+        """Write the record if what is stored is older; whether the account is there."""
         path = self._path(account_id)
         if not self.is_there(account_id):
             return False  # without a lock, which would be left there
         with locked(path):
             if not self.is_there(account_id):
                 return False
-            save(path, record)
+            stored = self.load(account_id)
+            if stored is None or is_older(stored):
+                save(path, record)
         return True
+
+    def _remove_lease(self, account_id: str) -> None:
+        # Not under the lock: who holds it while the account goes has nothing left to refresh.
+        for file in traces(self._lease(account_id)):
+            LocalStorage().remove(str(file))
+
+    def _lease(self, account_id: str) -> Path:
+        return self._path(account_id).with_suffix(".refresh")
 
     def _path(self, account_id: str) -> Path:
         # An old id is what its owner chose, and may hold anything.

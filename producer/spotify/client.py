@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -36,14 +37,14 @@ class RefreshTokenSource(Protocol):
     refresh_token: str | None
     log_in_again: str
 
+    def refreshing(self) -> AbstractContextManager[None]:
+        """Hold the right to refresh, which one process has at a time, with the token that is stored now."""
+
     def keep_refresh_token(self, token: str) -> None:
         """Remember the token that from now on is the only valid one."""
 
     def discard_refresh_token(self) -> None:
-        """Remember that Spotify no longer accepts the token."""
-
-    def reload(self) -> bool:
-        """Take the token that another process has kept since; False where there is no other."""
+        """Forget the token, which Spotify no longer accepts; where another one is stored by now, that is taken."""
 
 
 class Spotify:
@@ -69,7 +70,6 @@ class Spotify:
         self._api = Api(endpoints.api, transport)
         self._accounts = Accounts(login.app, endpoints.accounts, transport)
         self._access_token: str | None = None
-        self._is_kept = True
 
     def close(self) -> None:
         """Close the connections."""
@@ -102,27 +102,18 @@ class Spotify:
     def _refresh(self) -> str:
         """A new access token, and a new refresh token where Spotify gives one."""
         login = self._login
-        tokens = None
-        if login.refresh_token is not None:
-            tokens = self._accounts.refresh(login.refresh_token)
-        # Its owner may have logged in again meanwhile, and another process may have been given a new token.
-        if tokens is None and login.reload() and login.refresh_token is not None:
-            tokens = self._accounts.refresh(login.refresh_token)
-        if tokens is None:
-            if login.refresh_token is not None:
+        with login.refreshing():
+            while (token := login.refresh_token) is not None:
+                if tokens := self._accounts.refresh(token):
+                    # Kept before it is used: from now on the old one may be refused.
+                    login.keep_refresh_token(tokens.refresh_token or token)
+                    self._access_token = tokens.access_token
+                    return tokens.access_token
                 login.discard_refresh_token()
-            raise LoginEndedError(
-                "the login has ended: Spotify no longer accepts the refresh token (it ends six months after the "
-                f"login, or when access is withdrawn); {login.log_in_again}"
-            )
-        # Kept before it is used: from now on the old one may be refused. And until that was done, tried again.
-        newest = tokens.refresh_token or login.refresh_token
-        if newest is not None and (newest != login.refresh_token or not self._is_kept):
-            self._is_kept = False
-            login.keep_refresh_token(newest)
-            self._is_kept = True
-        self._access_token = tokens.access_token
-        return tokens.access_token
+        raise LoginEndedError(
+            "the login has ended: Spotify no longer accepts the refresh token (it ends six months after the "
+            f"login, or when access is withdrawn); {login.log_in_again}"
+        )
 
 
 class LoginEndedError(LoginError):

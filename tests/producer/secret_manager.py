@@ -1,10 +1,12 @@
 """Stands in for Google Secret Manager, of which there is no emulator: a real gRPC server, and a small memory.
 
-It has what the producer uses, with the service's errors: secrets with labels, versions that are enabled or destroyed,
-"latest", and the two filters. It knows no permissions, regions, replication or quotas: that the producer's own
-requests are right in those respects, no test here can say.
+It has what the producer uses, with the service's errors: secrets with labels, annotations and etags (which a version
+that is added leaves alone), versions that are enabled or destroyed, "latest", and the two filters. It knows no
+permissions, regions, replication or quotas: that the producer's own requests are right in those respects, no test here
+can say.
 """
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -18,16 +20,24 @@ _PAGE = 2  # small, so that a client that reads one page only is found out
 
 
 class SecretManager:
-    """Use it as a context manager. ``secrets`` are the labels by name, ``versions`` the payloads, None: destroyed."""
+    """Use it as a context manager. ``secrets`` are the labels by name, ``versions`` the payloads, None: destroyed.
+
+    ``annotations`` and ``etags`` are there for secrets that the client made.
+    """
 
     def __init__(self) -> None:
         self.secrets: dict[str, dict[str, str]] = {}
+        self.annotations: dict[str, dict[str, str]] = {}
+        self.etags: dict[str, int] = {}
         self.versions: dict[str, list[bytes | None]] = {}
+        self._lock = threading.Lock()
         self.refuses: dict[str, grpc.StatusCode] = {}
         self.after_adding: Callable[[], object] = lambda: None
         self._server = grpc.server(ThreadPoolExecutor(4))
         methods: dict[str, tuple[Callable[[Any], Any], Any]] = {
             "CreateSecret": (self.create, sm.CreateSecretRequest),
+            "GetSecret": (self.get, sm.GetSecretRequest),
+            "UpdateSecret": (self.update, sm.UpdateSecretRequest),
             "ListSecrets": (self.list_secrets, sm.ListSecretsRequest),
             "AddSecretVersion": (self.add_version, sm.AddSecretVersionRequest),
             "AccessSecretVersion": (self.access, sm.AccessSecretVersionRequest),
@@ -47,7 +57,24 @@ class SecretManager:
         if "automatic" not in request.secret.replication:
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT)
         self.secrets[name], self.versions[name] = dict(request.secret.labels), []
-        return sm.Secret(name=name)
+        self.annotations[name], self.etags[name] = dict(request.secret.annotations), 1
+        return self._as_secret(name)
+
+    def get(self, request: Any) -> Any:
+        with self._lock:
+            self._versions(request.name)
+            return self._as_secret(request.name)
+
+    def update(self, request: Any) -> Any:
+        name = request.secret.name
+        with self._lock:
+            self._versions(name)
+            if request.secret.etag not in ("", self._as_secret(name).etag):
+                raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION)
+            assert list(request.update_mask.paths) == ["annotations"]
+            self.annotations[name] = dict(request.secret.annotations)
+            self.etags[name] = self.etags.get(name, 0) + 1
+            return self._as_secret(name)
 
     def list_secrets(self, request: Any) -> Any:
         label, _, value = request.filter.removeprefix("labels.").partition("=")
@@ -92,7 +119,12 @@ class SecretManager:
     def delete(self, request: Any) -> Any:
         self._versions(request.name)
         del self.secrets[request.name], self.versions[request.name]
+        self.annotations.pop(request.name, None)
         return empty_pb2.Empty()
+
+    def _as_secret(self, name: str) -> Any:
+        etag = f'"{self.etags.get(name, 0)}"'
+        return sm.Secret(name=name, labels=self.secrets[name], annotations=self.annotations.get(name, {}), etag=etag)
 
     def _versions(self, secret: str) -> list[bytes | None]:
         if secret not in self.versions:

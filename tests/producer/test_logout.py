@@ -123,7 +123,8 @@ def fill(folders: Folders, *names: str) -> None:
     log_in(folders.logins, *names)
     remember(folders.state, *names)
     for name in names:
-        assert store_of(str(folders.logins)).replace(Grant(name, f"refresh-{name}.new", utc_now()))  # leaves a lock
+        with (store := store_of(str(folders.logins))).refreshing(name):
+            assert store.replace(Grant(name, f"refresh-{name}.new", utc_now()))  # leaves two locks
         (folders.logins / f".{name}.json.0abc_xyz").write_text("refresh-part")
         (folders.state / "cursors" / f".{name}.json.0abc_xyz").write_text("{")
         reject(folders.state, f"{name}-1.json", name)
@@ -133,7 +134,8 @@ def fill(folders: Folders, *names: str) -> None:
             if each.account_id is None
         ]
         login.keep_account(name)
-        login.keep_refresh_token("refresh-rotated")
+        with login.refreshing():
+            login.keep_refresh_token("refresh-rotated")
 
 
 # One command
@@ -149,8 +151,11 @@ def test_an_account_goes_and_others_stay(run: Run, folders: Folders, tmp_path: P
     assert (dry.code, dry.err, files(tmp_path)) == (0, "", before)
     ran = logout(run, folders, "--account", "ann")
     assert (ran.code, ran.err, files(tmp_path)) == (0, "", without)
-    [environment] = (folders.state / name for name in {*before} - {*without} if "from_environment" in name)
-    environment = folders.state / "from_environment" / environment.name
+    [environment] = (
+        folders.state / "from_environment" / Path(name).name
+        for name in {*before} - {*without}
+        if "from_environment" in name and name.endswith(".json")
+    )
     assert ran.out.splitlines() == [
         "logged out  ann",
         f"removed     {folders.logins / 'ann.json'}",
@@ -312,15 +317,17 @@ def test_on_google_s_emulator(at: Callable[[str], None], run: Run, folders: Fold
 def test_a_token_that_comes_after_it_is_not_kept(store: LoginStore, tmp_path: Path) -> None:
     log_in(store, "ann", "ben")
     ann, ben = logins_of(APP, tmp_path, store)
-    store.remove("ann")
-    with pytest.raises(LoggedOutError, match="it was logged out here"):
-        ann.keep_refresh_token("refresh-rotated")
-    ann.discard_refresh_token()
-    with pytest.raises(LoggedOutError):
-        ann.check_there()
+    with ann.refreshing():
+        store.remove("ann")
+        with pytest.raises(LoggedOutError, match="it was logged out here"):
+            ann.keep_refresh_token("refresh-rotated")
+        ann.discard_refresh_token()
+    with pytest.raises(LoggedOutError), ann.refreshing():
+        pytest.fail("there is no lease on a login that is not there")
     assert (store.accounts(), store.traces("ann")) == (["ben"], [])
     ben.check_there()
-    ben.discard_refresh_token()
+    with ben.refreshing():
+        ben.discard_refresh_token()
     ben.check_there()
     log_in(store, "ann")
     ann.check_there()
@@ -386,7 +393,7 @@ def test_a_poll_that_has_not_begun(spotify: Spotify, run: Run, folders: Folders,
     remember(folders.state, "ann")
     [login] = logins_of(APP, folders.state, store_of(str(folders.logins)))
     logout(run, folders, "--account", "ann")
-    into = ArchiveDestination(Archive(str(folders.archive)), Calendar(), rejected_of(str(folders.state)))
+    into = ArchiveDestination(Archive(str(folders.archive)), Calendar())
     with closing(Client(login, Endpoints(spotify.url, spotify.url))) as spotifys:
         outcome = Account(login, spotifys, Cursors(folders.state), into).poll()
     assert (outcome.is_over, outcome.trouble) == (True, None)

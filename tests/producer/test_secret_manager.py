@@ -59,7 +59,10 @@ def test_a_new_grant_replaces_the_old_whose_version_is_destroyed(service: Secret
 
 def test_an_ended_login_is_remembered_without_its_token(service: SecretManager, store: LoginStore) -> None:
     store.save(Grant("me", "hidden", AT))
-    store.discard("me")
+    store.discard("me", "another")
+    assert store.load("me") == Grant("me", "hidden", AT), "only the token that is stored is discarded"
+    with store.refreshing("me"):
+        store.discard("me", "hidden")
     assert (store.accounts(), store.load("me")) == (["me"], None)
     assert all(b"hidden" not in (data or b"") for data in service.versions[SECRET])
 

@@ -136,7 +136,7 @@ def test_a_rotated_refresh_token_is_kept(
     again = Spotify(login, Endpoints(server.url, server.url))
     assert len(again.recently_played()) == 50
     again.close()
-    [path] = (tmp_path / "from_environment").iterdir()
+    [path] = (tmp_path / "from_environment").glob("*.json")
     assert path.stat().st_mode & 0o777 == 0o600
 
 
