@@ -116,7 +116,6 @@ def rebuild_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--months",
         type=_months,
-        default="all",
         metavar="YYYY-MM,YYYY-MM|changed|late",
         help="rebuild only these months; changed: those whose tables are not what the archive would make today, since "
         "files with plays of them came or went, they have ended, or their tables are gone or were restored; late: of "
@@ -136,7 +135,7 @@ def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineO
         archive=arguments.archive,
         warehouse=arguments.warehouse,
         calendar=arguments.time_zone,
-        months=arguments.months,
+        months=arguments.months or "all",
         lateness=arguments.allowed_lateness_days,
     )
     beam_options = _beam_options(parser, beam_arguments, LOCAL_BATCH_RUNNER, streaming=False)

@@ -9,7 +9,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from pipelines import rebuild, stream
 from pipelines.domain.month import Calendar
-from pipelines.options import RebuildOptions, parse_rebuild, parse_stream
+from pipelines.options import parse_rebuild, parse_stream
+from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.streaming.settings import StreamOptions
 
 PLACES = ["--archive=archive", "--warehouse=warehouse"]
@@ -28,7 +29,7 @@ def runner(options: PipelineOptions) -> str:
 def test_the_defaults() -> None:
     options, beam = parse_rebuild(PLACES)
     assert options == RebuildOptions(
-        "archive", "warehouse", Calendar("Europe/Paris"), None, late=False, lateness=timedelta(days=35)
+        "archive", "warehouse", Calendar("Europe/Paris"), "all", lateness=timedelta(days=35)
     )
     assert runner(beam) == "FnApiRunner"
     streamed, beam = parse_stream([SUBSCRIPTION, *PLACES])
@@ -52,7 +53,7 @@ def test_every_option_is_taken() -> None:
     assert options.months == (date(2026, 10, 1), date(2026, 11, 1))
     assert options.calendar == Calendar("Asia/Kolkata")
     late, _ = parse_rebuild([*PLACES, "--months=late", "--allowed_lateness_days=10"])
-    assert (late.months, late.late, late.lateness) == (None, True, timedelta(days=10))
+    assert (late.months, late.lateness) == ("late", timedelta(days=10))
     some = [
         "--refresh_seconds=5",
         "--allowed_lateness_days=0.5",
