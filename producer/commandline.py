@@ -13,7 +13,6 @@ from pipelines.domain.durations import parse_duration
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar
 from pipelines.logs import set_up_logging
 from producer import commands, examples
-from producer.accounts.redirect import DEFAULT_PORT
 from producer.accounts.stores import default_store
 
 
@@ -37,7 +36,9 @@ def _parser(command: str, usage: str, purpose: str, epilog: str) -> Parser:
 
 
 def _login() -> Parser:
-    parser = _parser("login", "[OPTIONS]", "Connects an account: log in to Spotify in the browser.", examples.LOGIN)
+    from producer.accounts.redirect import DEFAULT_PORT
+
+    parser = _parser("login", "[OPTIONS]", "Connects an account: log in to Spotify in the browser.", examples.login())
     _add_logins(parser)
     parser.add_argument(
         "--port",
