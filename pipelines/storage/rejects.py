@@ -38,7 +38,7 @@ class Rejects:
         return self._storage.read(self.path(name))
 
     def of_user(self, user_id: str) -> list[str]:
-        """The paths of a user's items, in a bucket of older versions too. One that is damaged is anybody's, and kept."""
+        """The paths of a user's items, in a bucket of older versions too. A damaged one is nobody's."""
         every = self._storage.files(self.folder, ".json") + self._storage.older_versions(self.folder, ".json")
         return [path for path in every if self._user_of(path) == user_id]
 
