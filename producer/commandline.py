@@ -13,7 +13,6 @@ from pipelines.domain.durations import parse_duration
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar
 from pipelines.logs import set_up_logging
 from producer import commands, examples
-from producer.accounts.redirect import DEFAULT_PORT
 from producer.accounts.stores import default_store
 
 
@@ -37,7 +36,9 @@ def _parser(command: str, usage: str, purpose: str, epilog: str) -> Parser:
 
 
 def _login() -> Parser:
-    parser = _parser("login", "[OPTIONS]", "Connects an account: log in to Spotify in the browser.", examples.LOGIN)
+    from producer.accounts.redirect import DEFAULT_PORT
+
+    parser = _parser("login", "[OPTIONS]", "Connects an account: log in to Spotify in the browser.", examples.login())
     _add_logins(parser)
     parser.add_argument(
         "--port",
@@ -108,6 +109,11 @@ def _poll() -> Parser:
         const=8722,
         help="with --every: say over HTTP on 127.0.0.1 whether polling works (PORT, if left out: 8722)",
     )
+    parser.add_argument(
+        "--warehouse",
+        metavar="W",
+        help="with --every and --archive: bring these tables up to date after polls that found something",
+    )
     _add_logins(parser)
     _add_time_zone(parser)
     _add_state(parser)
@@ -117,6 +123,8 @@ def _poll() -> Parser:
             parser.error("--time-zone is for --archive; with --topic the pipeline decides on months")
         if options.health_port and not options.every:
             parser.error("--health-port is for --every")
+        if options.warehouse and not (options.every and options.archive):
+            parser.error("--warehouse is for --every with --archive; after --once, run python -m pipelines.rebuild")
         return commands.poll(
             topic=options.topic,
             archive=options.archive,
@@ -125,6 +133,7 @@ def _poll() -> Parser:
             logins=options.logins,
             interval=options.every,
             health_port=options.health_port,
+            warehouse=options.warehouse,
         )
 
     parser.set_defaults(run=run)

@@ -1,8 +1,5 @@
 """What ``--help`` shows below the options of each command."""
 
-from producer.accounts.redirect import DEFAULT_PORT, redirect_uri
-from producer.spotify.oauth import DASHBOARD
-
 LOGOUT = """\
 examples:
   what is kept of the account, without removing it:
@@ -36,26 +33,6 @@ that is polled too, before or after: log in first, leave out --user, and give --
 docs/import.md says how plays are matched.
 """
 
-LOGIN = f"""\
-examples:
-  on a machine with a browser:
-    heavy-rotation login
-
-  on a server, with the browser of another machine:
-    ssh -L {DEFAULT_PORT}:127.0.0.1:{DEFAULT_PORT} server
-    heavy-rotation login --no-browser
-
-  for a poller on Google Cloud:
-    heavy-rotation login --logins secretmanager://my-project
-
-Before the first login, add this redirect URI to your app, exactly so (with another --port, that port):
-  {redirect_uri(DEFAULT_PORT)}
-Apps are at {DASHBOARD}. The environment holds SPOTIFY_CLIENT_ID, and SPOTIFY_CLIENT_SECRET
-if the app is to use it; SPOTIFY_CLIENT_FILE can name a JSON file with client_id and client_secret instead, and
-SPOTIFY_CLIENT_SECRET_NAME a secret: projects/PROJECT/secrets/SECRET. Log in once for each account; logging in
-again replaces the account's login.
-"""
-
 POLL = """\
 examples:
   to the topic that the stream reads:
@@ -84,4 +61,30 @@ examples:
 
 Nothing is changed, nothing is published. One thing cannot be tried without doing it: Spotify may answer with a new
 refresh token, which is kept then. Exit code 1 when something needs a person.
+"""
+
+
+def login() -> str:
+    """The text for ``login``, with the redirect URI and the page where it is set."""
+    from producer.accounts.redirect import DEFAULT_PORT, redirect_uri
+    from producer.spotify.oauth import DASHBOARD
+
+    return f"""\
+examples:
+  on a machine with a browser:
+    heavy-rotation login
+
+  on a server, with the browser of another machine:
+    ssh -L {DEFAULT_PORT}:127.0.0.1:{DEFAULT_PORT} server
+    heavy-rotation login --no-browser
+
+  for a poller on Google Cloud:
+    heavy-rotation login --logins secretmanager://my-project
+
+Before the first login, add this redirect URI to your app, exactly so (with another --port, that port):
+  {redirect_uri(DEFAULT_PORT)}
+Apps are at {DASHBOARD}. The environment holds SPOTIFY_CLIENT_ID, and SPOTIFY_CLIENT_SECRET
+if the app is to use it; SPOTIFY_CLIENT_FILE can name a JSON file with client_id and client_secret instead, and
+SPOTIFY_CLIENT_SECRET_NAME a secret: projects/PROJECT/secrets/SECRET. Log in once for each account; logging in
+again replaces the account's login.
 """

@@ -9,7 +9,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from pipelines import rebuild, stream
 from pipelines.domain.month import Calendar
-from pipelines.options import RebuildOptions, parse_rebuild, parse_stream
+from pipelines.options import parse_rebuild, parse_stream
+from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.streaming.settings import StreamOptions
 
 PLACES = ["--archive=archive", "--warehouse=warehouse"]
@@ -28,7 +29,7 @@ def runner(options: PipelineOptions) -> str:
 def test_the_defaults() -> None:
     options, beam = parse_rebuild(PLACES)
     assert options == RebuildOptions(
-        "archive", "warehouse", Calendar("Europe/Paris"), None, late=False, lateness=timedelta(days=35)
+        "archive", "warehouse", Calendar("Europe/Paris"), "all", lateness=timedelta(days=35)
     )
     assert runner(beam) == "FnApiRunner"
     streamed, beam = parse_stream([SUBSCRIPTION, *PLACES])
@@ -48,11 +49,12 @@ def test_the_defaults() -> None:
 
 
 def test_every_option_is_taken() -> None:
-    options, _ = parse_rebuild([*PLACES, "--months=2026-11,2026-10, 2026-11", "--time_zone=Asia/Kolkata"])
+    options, _ = parse_rebuild([*PLACES, "--months=2026-11,2026-10, 2026-11", "--time-zone=Asia/Kolkata"])
     assert options.months == (date(2026, 10, 1), date(2026, 11, 1))
     assert options.calendar == Calendar("Asia/Kolkata")
-    late, _ = parse_rebuild([*PLACES, "--months=late", "--allowed_lateness_days=10"])
-    assert (late.months, late.late, late.lateness) == (None, True, timedelta(days=10))
+    for selection in ("late", "changed"):
+        selected, _ = parse_rebuild([*PLACES, f"--months={selection}", "--allowed-lateness-days", "10"])
+        assert (selected.months, selected.lateness) == (selection, timedelta(days=10))
     some = [
         "--refresh_seconds=5",
         "--allowed_lateness_days=0.5",
@@ -62,6 +64,12 @@ def test_every_option_is_taken() -> None:
     streamed, _ = parse_stream([SUBSCRIPTION, *PLACES, *some])
     assert (streamed.refresh_seconds, streamed.lateness) == (5, timedelta(hours=12))
     assert (streamed.archive_batch_plays, streamed.archive_batch_seconds) == (2, 3)
+
+
+def test_hyphens_and_underscores_are_alike() -> None:
+    with_hyphens = [SUBSCRIPTION, *PLACES, "--time-zone", "UTC", "--refresh-seconds=5", "--archive-batch-plays=2"]
+    with_underscores = [word.replace("-", "_").replace("__", "--", 1) for word in with_hyphens[3:]]
+    assert parse_stream(with_hyphens)[0] == parse_stream([*with_hyphens[:3], *with_underscores])[0]
 
 
 @pytest.mark.parametrize("name", ["DirectRunner", "directrunner", "direct", "Direct"])
@@ -80,19 +88,19 @@ def test_other_runners_and_beams_options_go_to_beam(name: str) -> None:
 @pytest.mark.parametrize(
     ("main", "options"),
     [
-        (rebuild.main, {"--archive", "--warehouse", "--time_zone", "--months", "--allowed_lateness_days", "--help"}),
+        (rebuild.main, {"--archive", "--warehouse", "--time-zone", "--months", "--allowed-lateness-days", "--help"}),
         (
             stream.main,
             {
                 "--subscription",
                 "--archive",
                 "--warehouse",
-                "--time_zone",
-                "--refresh_seconds",
-                "--allowed_lateness_days",
-                "--archive_batch_plays",
-                "--archive_batch_seconds",
-                "--bigquery_write_method",
+                "--time-zone",
+                "--refresh-seconds",
+                "--allowed-lateness-days",
+                "--archive-batch-plays",
+                "--archive-batch-seconds",
+                "--bigquery-write-method",
                 "--help",
             },
         ),
@@ -104,16 +112,16 @@ def test_help_has_every_option_with_a_text(
     with pytest.raises(SystemExit) as ended:
         main(["--help"])
     assert ended.value.code == 0
-    described = re.findall(r"^  (?:-h, )?(--\w+).*\n? +\w+", capsys.readouterr().out, re.MULTILINE)
+    described = re.findall(r"^  (?:-h, )?(--[\w-]+).*\n? +\w+", capsys.readouterr().out, re.MULTILINE)
     assert set(described) == options
 
 
 @pytest.mark.parametrize(
     ("argument", "told"),
     [
-        ("--mnoths=2026-11", "unknown option --mnoths=2026-11; --help lists the options"),
-        ("--month=2026-11", "unknown option --month=2026-11"),  # no abbreviations
-        ("archive", "unknown option archive"),
+        ("--mnoths=2026-11", "there is no option --mnoths; did you mean --months? It takes --help, --archive, "),
+        ("--month=2026-11", "there is no option --month; did you mean --months?"),  # no abbreviations
+        ("archive", "'archive' is one argument too many"),
         ("--months=2026-13", "'2026-13' is not a month; write it as 2026-11"),
         ("--months=", "'' is not a month"),
         ("--months=November", "'November' is not a month"),
@@ -123,7 +131,7 @@ def test_help_has_every_option_with_a_text(
         ("--runner=DataflowRunner", "on Dataflow the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER"),
         ("--time_zone=Europe/Nowhere", "'Europe/Nowhere' is not a time zone"),
         ("--runner=NoRunner", "unknown runner NoRunner; there are DataflowRunner, "),
-        ("--num_workers=many", "invalid int value: 'many'"),
+        ("--num_workers=many", "argument --num_workers: invalid int value: 'many'"),
     ],
 )
 def test_what_the_rebuild_does_not_understand_ends_it_with_2(
@@ -138,7 +146,7 @@ def test_what_the_rebuild_does_not_understand_ends_it_with_2(
 @pytest.mark.parametrize(
     ("argument", "told"),
     [
-        ("--refresh_secs=60", "unknown option --refresh_secs=60"),
+        ("--refresh_secs=60", "there is no option --refresh_secs; did you mean --refresh-seconds?"),
         ("--subscription=plays", "'plays' is not projects/PROJECT/subscriptions/SUBSCRIPTION"),
         ("--refresh_seconds=0", "'0' is not a whole number from 1 on"),
         ("--archive_batch_plays=1.5", "'1.5' is not a whole number from 1 on"),
