@@ -111,24 +111,16 @@ def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     when.add_argument(
         "--every", metavar="DURATION", type=_duration, help="go on polling, for example every 10m; 20m at most"
     )
-    _add_destination(parser, is_required=True)
-    parser.add_argument(
-        "--health_port",
-        metavar="PORT",
-        type=_port,
-        nargs="?",
-        const=8722,
-        help="with --every: say over HTTP on 127.0.0.1 whether polling works (PORT, if left out: 8722)",
-    )
+    _add_destination(parser)
     _add_logins(parser)
     _add_time_zone(parser)
     _add_state(parser)
 
     def run(options: argparse.Namespace) -> bool:
+        if not options.topic and not options.archive:
+            parser.error("say where plays go: --topic T or --archive A")
         if options.topic and options.time_zone:
             parser.error("--time_zone is for --archive; with --topic the pipeline decides on months")
-        if options.health_port and not options.every:
-            parser.error("--health_port is for --every")
         return commands.poll(
             topic=options.topic,
             archive=options.archive,
@@ -136,7 +128,6 @@ def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
             state=options.state,
             logins=options.logins,
             interval=options.every,
-            health_port=options.health_port,
         )
 
     parser.set_defaults(run=run)
@@ -144,7 +135,7 @@ def _add_poll(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _add_doctor(subcommands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     parser = _subcommand(subcommands, "doctor", "say what is wrong, and what to do about it", examples.DOCTOR)
-    _add_destination(parser, is_required=False)
+    _add_destination(parser)
     _add_logins(parser)
     _add_state(parser)
 
@@ -182,10 +173,13 @@ def _subcommand(
     )
 
 
-def _add_destination(parser: argparse.ArgumentParser, *, is_required: bool) -> None:
-    destination = parser.add_mutually_exclusive_group(required=is_required)
-    destination.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
-    destination.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder")
+def _add_destination(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
+    parser.add_argument(
+        "--archive",
+        metavar="A",
+        help="a folder or gs://bucket/folder; with --topic, named once, the one that the topic's stream writes",
+    )
 
 
 def _add_time_zone(parser: argparse.ArgumentParser) -> None:

@@ -53,7 +53,11 @@ def import_exports(
     seconds = time.perf_counter() - started
     written_to = None if dry_run else archive
     text = text_of(report, time_zone=calendar.time_zone, seconds=seconds, written_to=written_to)
-    lines = [text] if dry_run else [text, *_close_gaps(cursors, user, report)]
+    lines = [text]
+    if report.other_archive is not None:
+        lines += ["", _other_archive_note(state, report.other_archive)]
+    elif not dry_run:
+        lines += _close_gaps(cursors, user, report)
     return "\n".join(lines if is_account else [*lines, "", _name_note(user)])
 
 
@@ -71,7 +75,6 @@ def poll(
     state: str,
     logins: str,
     interval: timedelta | None,
-    health_port: int | None,
 ) -> bool:
     """Poll the accounts that have logged in, once or at an interval; whether all went well.
 
@@ -83,7 +86,7 @@ def poll(
     polling = running.Polling(topic, archive, calendar, state, logins, local_folder(state))
     if interval is None:
         return running.once(polling)
-    running.every(polling, interval, health_port)
+    running.every(polling, interval)
     return True
 
 
@@ -123,6 +126,13 @@ def only(accounts: list[str]) -> str:
     raise StateError(
         f"whose plays are they? {known}: say --user NAME. To poll the account too, log in first: "
         "polled plays have the account's id, and imported ones belong to them under that id only"
+    )
+
+
+def _other_archive_note(state: str, archive: str) -> str:
+    return (
+        f"note: {state} is of the archive {archive}. Nothing in it was changed: gaps that were told there stay open, "
+        "and polls\ndo not know of this import. With this archive give a --state of its own."
     )
 
 

@@ -65,7 +65,7 @@ examples:
     python -m producer poll --once --archive ~/music/archive
 
   as a service, until Ctrl-C or SIGTERM:
-    python -m producer poll --every 10m --health_port --topic projects/my-project/topics/plays
+    python -m producer poll --every 10m --topic projects/my-project/topics/plays
 
   with its memory in a bucket, for a job without a disk:
     python -m producer poll --once --state gs://my-bucket/state --topic projects/my-project/topics/plays

@@ -66,8 +66,8 @@ def examine(patient: Patient) -> list[Finding]:
     basics = run_all([("app", _app), ("logins", partial(_logins, patient, logins))], ends)
     checks: list[tuple[str, Check]] = [
         ("Spotify", partial(_clock, endpoints.api)),
-        ("state", partial(_place, "state", patient.state)),
-        _destination(patient),
+        ("state", partial(_state, patient)),
+        *_destinations(patient),
     ]
     found = run_all(checks + _account_checks(logins, endpoints, patient), ends)
     accounts = list(chain(*found[len(checks) :]))
@@ -90,13 +90,12 @@ def _account_checks(logins: list[Login], endpoints: Endpoints, patient: Patient)
     return checks
 
 
-def _destination(patient: Patient) -> tuple[str, Check]:
-    if patient.topic:
-        return "topic", partial(_topic, patient.topic)
+def _destinations(patient: Patient) -> list[tuple[str, Check]]:
+    topic: list[tuple[str, Check]] = [("topic", partial(_topic, patient.topic))] if patient.topic else []
     if patient.archive:
-        return "archive", partial(_place, "archive", patient.archive)
+        return [*topic, ("archive", partial(_place, "archive", patient.archive))]
     text = "not checked; name it as poll does, with --topic or --archive"
-    return "destination", lambda: [Finding(Level.WARNING, "destination", text)]
+    return topic or [("destination", lambda: [Finding(Level.WARNING, "destination", text)])]
 
 
 def _app() -> list[Finding]:
@@ -188,16 +187,24 @@ def _gaps(cursor: Cursor, patient: Patient) -> list[Finding]:
     )
     if patient.state != patient.default_state:
         remedy += f" --state {shlex.quote(patient.state)}"
-    lost = (
-        f"at least one play may be missing between {to_the_second(gap.start)} and {to_the_second(gap.end)}"
+    found = [
+        Finding(Level.WARNING if gap.is_doubtful else Level.PROBLEM, cursor.account_id, f"{gap}; {remedy}")
         for gap in cursor.gaps
-    )
-    found = [Finding(Level.PROBLEM, cursor.account_id, f"{text}; {remedy}") for text in lost]
+    ]
     return found or [Finding(Level.OK, cursor.account_id, "no gaps")]
 
 
 def _topic(topic: str) -> list[Finding]:
     return [Finding(Level.OK, "topic", check_topic(topic))]
+
+
+def _state(patient: Patient) -> list[Finding]:
+    """It can be written, and is of the archive that was named."""
+    found, cursors = _place("state", patient.state), Cursors(patient.state)
+    if patient.archive and not cursors.are_of(patient.archive, claims=False):
+        text = f"it is of the archive {cursors.archive()}, not of {patient.archive}; give each a --state of its own"
+        found.append(Finding(Level.PROBLEM, "state", text))
+    return found
 
 
 def _place(subject: str, root: str) -> list[Finding]:

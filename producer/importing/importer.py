@@ -20,7 +20,8 @@ from pipelines.domain.spotify import LeftOut, LeftOutError
 from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
 from producer.identity.rows import Copies, Rows
-from producer.importing.containers import ExportError, Place
+from producer.importing.containers import ExportError
+from producer.importing.coverage import Coverage, Span
 from producer.importing.exports import ExportFile, Reader
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.owners import Owners
@@ -28,7 +29,6 @@ from producer.importing.progress import Meter, Progress, silent
 from producer.importing.writing import Found, Writer
 from producer.state.cursor import Cursor, Cursors
 
-Span = tuple[datetime, datetime]
 # Of many files so many are named.
 _TOLD = 20
 
@@ -48,8 +48,9 @@ class Report:
 
     ``months`` counts the plays of the export by month; of these, ``polled`` were known from polling, ``exported``
     only from the other kind of export, and ``archived`` were imported before. ``covered`` has the first and the
-    last play (UTC) of each export: plays that the account made in between are known now. ``skipped`` says of each file
-    that could not be read why, ``not_read`` what only looked like listening history.
+    last play (UTC) of files that follow on each other: plays that the account made in between are known now.
+    ``other_archive`` is the one that the state is of, where it is not the one written to: then no state is changed.
+    ``skipped`` says of each file that could not be read why, ``not_read`` what only looked like listening history.
     """
 
     files: int = 0
@@ -60,6 +61,7 @@ class Report:
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     months: Counter[date] = field(default_factory=Counter)
     covered: list[Span] = field(default_factory=list)
+    other_archive: str | None = None
     polled: int = 0
     exported: int = 0
     archived: int = 0
@@ -107,7 +109,9 @@ class Importer:
         report = Report()
         meter = Meter(self.progress, sum(file.size for file in files) * (1 if dry_run else 2))
         found = self._survey(files, report, meter)
-        decided = self._decide(found.rows, self._copies(found.rows, archive, meter), dry_run=dry_run)
+        if archive is not None and not self.cursors.are_of(archive.root, claims=not dry_run):
+            report.other_archive = self.cursors.archive()
+        decided = self._decide(found.rows, self._copies(found.rows, archive, meter), report, dry_run=dry_run)
         missing = self._count(decided, report)
         if archive is not None and not dry_run and missing:
             writer = Writer(archive, self.calendar, self.user_id, self.ingested_at, meter)
@@ -119,7 +123,7 @@ class Importer:
         found = Found()
         owners = Owners()
         readable: list[ExportFile] = []
-        spans: dict[tuple[Place, int], list[int]] = {}
+        coverage = Coverage()
         for file in files:
             try:
                 rows = file.rows()
@@ -133,15 +137,14 @@ class Importer:
             report.rows += len(rows)
             for place, play in self._plays(file, read, rows, report, meter):
                 found.add(place, play)
-            if counted := found.end_file():
-                instants = found.rows.instants[counted.start : counted.stop]
-                span = spans.setdefault((file.place.container, found.rows.sources[counted.start]), [])
-                span += [min(instants), max(instants)]
+            counted = found.end_file()
+            kind = found.rows.sources[counted.start] if counted else None
+            coverage.add(file, found.rows.instants[counted.start : counted.stop], kind)
         report.files = len(readable)
         if report.skipped and not (readable and self.skip_unreadable):
             raise ExportError(_refusal(report.skipped, readable))
         owners.check()
-        report.covered = [(from_millis(min(span)), from_millis(max(span))) for span in spans.values()]
+        report.covered = coverage.spans()
         return found
 
     def _plays(
@@ -162,8 +165,13 @@ class Importer:
         months = touched_months(rows.instants, self.calendar)
         return read_copies(archive, months, self.user_id, rows.all_tracks, lambda: meter.tell("comparing"))
 
-    def _decide(self, rows: Rows, copies: Copies, *, dry_run: bool) -> Identities:
-        """Every row's instant. It is settled in the state before anything is written, as a poll's is."""
+    def _decide(self, rows: Rows, copies: Copies, report: Report, *, dry_run: bool) -> Identities:
+        """Every row's instant. It is settled in the state before anything is written, as a poll's is.
+
+        A state of another archive knows nothing of this one's plays, and is left as it is.
+        """
+        if report.other_archive is not None:
+            return identities(rows, copies)
         found: list[Identities] = []
 
         def settled(cursor: Cursor) -> Cursor:

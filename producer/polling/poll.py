@@ -11,14 +11,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.domain.instants import from_millis, parse, to_millis, to_the_second
+from pipelines.domain.instants import from_millis, parse, to_millis
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import from_recently_played
 from producer.identity.listing import instants_of
 from producer.identity.remembered import POLLED_PLAYS, TrackName
 from producer.polling.publishing import Destination, Reject
 from producer.spotify.client import LISTED_AT_MOST
-from producer.state.cursor import Cursor, Cursors, Gap, Known
+from producer.state.cursor import Cursor, Cursors, Known
+from producer.state.gaps import Gap
 
 # Four times what Spotify lists at once: an instant that has left it stays known for a while, in case that one
 # listing was incomplete.
@@ -87,11 +88,9 @@ def poll(
         if gap in before.gaps or gap.told_at != now:
             continue  # known, or what is left of one
         _log.warning(
-            "%s: at least one play may be missing between %s and %s; an export import will close it "
-            "(Spotify lists no more than its last %d)",
+            "%s: %s; an export import will close it (Spotify lists no more than its last %d)",
             account_id,
-            to_the_second(gap.start),
-            to_the_second(gap.end),
+            gap,
             LISTED_AT_MOST,
         )
     return Polled(len(items), len(new), len(listed.instants) - len(new), len(new_rejects), after)
@@ -128,19 +127,21 @@ def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
 
 
 def _gaps(cursor: Cursor, listed: _Listed) -> tuple[Gap, ...]:
-    """Those that are left, and a new one where the list is full and does not reach back to the newest play known.
+    """Those that are left, and a new one where the list does not reach back to the newest play known.
 
     Spotify's list leaves nothing out between its oldest play and its newest. One that lags, or that follows one
-    that was too short, may fill what was told as a gap.
+    that was too short, may fill what was told as a gap. One that is not full should reach back to the account's
+    first play, and where it does not, something is missing in it, or the newest play known has left it. An empty list
+    says nothing.
     """
     if not listed.instants:
         return cursor.gaps
     first, last = from_millis(min(listed.instants)), from_millis(max(listed.instants))
     left = tuple(part for gap in cursor.gaps for part in gap.around(first, last))
     newest = None if cursor.newest is None else from_millis(cursor.newest)
-    if newest is None or first <= newest or listed.count < LISTED_AT_MOST:
+    if newest is None or first <= newest:
         return left
-    return (*left, Gap(newest, first, listed.at))
+    return (*left, Gap(newest, first, listed.at, is_doubtful=listed.count < LISTED_AT_MOST))
 
 
 def _read(items: list[Any], account_id: str, now: datetime, published: set[int]) -> _Listed:

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,9 +19,9 @@ from producer.accounts.grant import LoginStore
 from producer.accounts.login import logins_of
 from producer.accounts.stores import logins_option, store_of
 from producer.polling.account import Account, Outcome
-from producer.polling.health import Health, endpoint
 from producer.polling.publishing import ArchiveDestination, Destination, TopicDestination
 from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once
+from producer.private_files import StateError
 from producer.spotify.client import Endpoints, Spotify
 from producer.spotify.oauth import LoginError
 from producer.spotify.transport import Transport
@@ -35,6 +35,7 @@ _log = logging.getLogger(__name__)
 class Polling:
     """Whom to poll, and where plays and state go: ``topic`` or ``archive``, and folders or ``gs://`` addresses.
 
+    With a topic, ``archive`` only says which one the topic's stream writes, so that imports into it close gaps.
     ``environment_state`` is the folder for what becomes of a login in the environment.
     """
 
@@ -55,7 +56,7 @@ def once(polling: Polling) -> bool:
         return poll_once(found, accounts.tell)
 
 
-def every(polling: Polling, interval: timedelta, health_port: int | None) -> None:
+def every(polling: Polling, interval: timedelta) -> None:
     """Poll every account at this interval until SIGTERM or Ctrl-C; ends within ten seconds of it.
 
     Accounts that log in meanwhile are polled too. Raises Failure.
@@ -69,22 +70,15 @@ def every(polling: Polling, interval: timedelta, health_port: int | None) -> Non
             LONGEST_SAFE_INTERVAL.total_seconds() // 60,
         )
     stopping = threading.Event()
-    health = Health(interval)
     with _polled(polling, stopping) as accounts, stopped_like_ctrl_c():
-
-        def tell(account: Account, outcome: Outcome) -> None:
-            accounts.tell(account, outcome)
-            health.tell(account, outcome)
-
-        service = Service(interval, tell)
-        with nullcontext() if health_port is None else endpoint(health, health_port) as address:
-            try:
-                _go_on(accounts, service, health, interval, address)
-            except KeyboardInterrupt:
-                _log.info("stopping")
-            finally:
-                stopping.set()
-                unfinished = service.stop()
+        service = Service(interval, accounts.tell)
+        try:
+            _go_on(accounts, service, interval)
+        except KeyboardInterrupt:
+            _log.info("stopping")
+        finally:
+            stopping.set()
+            unfinished = service.stop()
     match unfinished:
         case 0:
             _log.info("stopped")
@@ -94,21 +88,19 @@ def every(polling: Polling, interval: timedelta, health_port: int | None) -> Non
             _log.info("stopped; %d polls were cut short, and are repeated next time", unfinished)
 
 
-def _go_on(accounts: "_Accounts", service: Service, health: Health, interval: timedelta, address: str | None) -> None:
+def _go_on(accounts: "_Accounts", service: Service, interval: timedelta) -> None:
     """Poll those who have logged in, and look for others from time to time. Ends with KeyboardInterrupt only."""
     found = accounts.new()
     _log.info(
-        "polling %d %s every %s to %s%s",
+        "polling %d %s every %s to %s",
         len(found),
         "account" if len(found) == 1 else "accounts",
         duration_text(interval),
         accounts.destination,
-        f"; health at {address}" if address else "",
     )
     if not found:
         _log.warning("%s; it is polled as soon as it has", accounts.nobody)
     while True:
-        health.add(found)
         service.add(found)
         time.sleep(interval.total_seconds())
         try:
@@ -142,6 +134,8 @@ class _Accounts:
             known = self._known or set()
             found = [login for login in logins if self._known is None or login.account_id not in known]
             self._known = known | {login.account_id for login in logins}
+        if found and self._polling.archive:
+            _claim(self._cursors, self._polling.state, self._polling.archive)
         spotify = [Spotify(login, self._endpoints, transport=self._transport) for login in found]
         return [Account(login, client, self._cursors, self._into) for login, client in zip(found, spotify, strict=True)]
 
@@ -156,6 +150,15 @@ class _Accounts:
             _log.info("%s to %s", outcome.text, self.destination, extra=extra)
         else:
             _log.error("%s", outcome.text, extra=extra)
+
+
+def _claim(cursors: Cursors, state: str, archive: str) -> None:
+    """Raises StateError where the state is of another archive, which has the plays that were published before."""
+    if not cursors.are_of(archive, claims=True):
+        raise StateError(
+            f"{state} is what polls into the archive {cursors.archive()} remember, and not into {archive}: give each "
+            f"archive a --state of its own. If it is the same archive in another place, remove {cursors.archive_place}"
+        )
 
 
 def nobody(store: LoginStore) -> str:

@@ -17,7 +17,8 @@ from pipelines.storage.files import client
 from producer.accounts.grant import Grant
 from producer.accounts.stores import FileStore
 from producer.doctor.findings import Finding, Level, run_all
-from producer.state.cursor import Cursor, Cursors, Gap
+from producer.state.cursor import Cursor, Cursors
+from producer.state.gaps import Gap
 from tests.producer.bucket import Bucket
 from tests.producer.conftest import Ran, Run
 from tests.producer.many_spotify import ManySpotify, log_in
