@@ -16,7 +16,7 @@ help: ## list the targets
 
 setup: $(STAMP) ## make .venv with everything pinned; the others do it themselves
 
-$(STAMP): requirements.txt requirements-dev.txt setup.py
+$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; name one with make PYTHON=python3.12 ..." >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
@@ -73,9 +73,9 @@ format: setup ## format the code
 
 lock: setup ## compile the pinned requirements again, the image's among them, for Python 3.11 to 3.13
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
-	  --extra all setup.py -o requirements.txt
+	  --extra all pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
-	  --no-annotate --generate-hashes --extra pipelines -c requirements.txt setup.py -o templates/requirements.txt
+	  --no-annotate --generate-hashes --extra pipelines -c requirements.txt pyproject.toml -o templates/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  -c requirements.txt requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \

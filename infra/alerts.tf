@@ -47,14 +47,17 @@ locals {
       what     = "Rows came into the table rejected, with the reason beside each."
       section  = "rejects"
       severity = "WARNING"
-      filter   = "(resource.type=\"cloud_run_job\" AND textPayload:\"${local.rejects_line}\") OR (resource.type=\"dataflow_step\" AND jsonPayload.message:\"${local.rejects_line}\")"
+      filter   = "${local.our_jobs} AND jsonPayload.message:\"${local.rejects_line}\""
       repeat   = "86400s"
     }
   }
 
+  our_jobs     = "(resource.type=\"cloud_run_job\" OR resource.type=\"dataflow_step\")"
   rejects_line = "went to the table rejected"
 
-  of_stream = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.stream.name}\""
+  subscription_name = local.is_stream ? google_pubsub_subscription.stream[0].name : ""
+
+  of_stream = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${local.subscription_name}\""
   job_runs  = "resource.type=\"cloud_run_job\" AND metric.type=\"run.googleapis.com/job/completed_execution_count\""
   dataflow  = "resource.type=\"dataflow_job\" AND resource.labels.job_name=\"stream\""
 
@@ -62,105 +65,75 @@ locals {
   # every period.
   metric_alerts = merge(
     {
-      data_is_old = {
-        title     = "Data is old"
-        what      = "A play has waited for an hour and is in no table."
-        section   = "data-is-old"
-        severity  = "CRITICAL"
-        filter    = "${local.of_stream} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
-        above     = 3600
-        duration  = "300s"
-        period    = "300s"
-        aligner   = "ALIGN_MAX"
-        has_image = true
-      }
-      dead_letters = {
-        title     = "A poisoned message"
-        what      = "A message could not be handled, was delivered again and again, and waits in the dead-letter subscription."
-        section   = "a-poisoned-message"
-        severity  = "ERROR"
-        filter    = "resource.type=\"pubsub_subscription\" AND resource.labels.subscription_id=\"${google_pubsub_subscription.dead_letter.name}\" AND metric.type=\"pubsub.googleapis.com/subscription/num_undelivered_messages\""
-        above     = 0
-        duration  = "0s"
-        period    = "300s"
-        aligner   = "ALIGN_MAX"
-        has_image = false
-      }
       # No absence condition: that would wait for a first poll that went well. Missing data counts as too little here.
       producer_silent = {
-        title     = "The producer is silent"
-        what      = "For an hour no account was polled well: the scheduler, the job or Spotify does not work."
-        section   = "the-producer-fails"
-        severity  = "CRITICAL"
-        filter    = "resource.type=\"cloud_run_job\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.polls.name}\""
-        below     = 1
-        duration  = "60s"
-        period    = "3600s"
-        aligner   = "ALIGN_SUM"
-        has_image = true
-      }
-      rebuild_fails = {
-        title     = "The nightly rebuild fails"
-        what      = "Plays that came too late are archived, and no top ten counts them yet."
-        section   = "data-is-old"
-        severity  = "WARNING"
-        filter    = "${local.job_runs} AND resource.labels.job_name=\"rebuild\" AND metric.labels.result=\"failed\""
-        above     = 0
-        duration  = "0s"
-        period    = "3600s"
-        aligner   = "ALIGN_SUM"
-        has_image = true
+        title    = "The producer is silent"
+        what     = "For an hour no account was polled well: the scheduler, the job or Spotify does not work."
+        section  = "the-producer-fails"
+        severity = "CRITICAL"
+        filter   = "resource.type=\"cloud_run_job\" AND metric.type=\"logging.googleapis.com/user/${google_logging_metric.polls.name}\""
+        below    = 1
+        duration = "60s"
+        period   = "3600s"
+        aligner  = "ALIGN_SUM"
       }
     },
     local.is_stream ? {
+      data_is_old = {
+        title    = "Data is old"
+        what     = "A play has waited for an hour and is in no table."
+        section  = "data-is-old"
+        severity = "CRITICAL"
+        filter   = "${local.of_stream} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+        above    = 3600
+        duration = "300s"
+        period   = "300s"
+        aligner  = "ALIGN_MAX"
+      }
+      rebuild_fails = {
+        title    = "The nightly rebuild fails"
+        what     = "Plays that came too late are archived, and no top ten counts them yet."
+        section  = "data-is-old"
+        severity = "WARNING"
+        filter   = "${local.job_runs} AND resource.labels.job_name=\"rebuild\" AND metric.labels.result=\"failed\""
+        above    = 0
+        duration = "0s"
+        period   = "3600s"
+        aligner  = "ALIGN_SUM"
+      }
       backlog = {
-        title     = "Backlog"
-        what      = "Messages wait: they come faster than the stream takes them, or it does not run."
-        section   = "backlog"
-        severity  = "WARNING"
-        filter    = "${local.of_stream} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
-        above     = 600
-        duration  = "300s"
-        period    = "300s"
-        aligner   = "ALIGN_MAX"
-        has_image = true
+        title    = "Backlog"
+        what     = "Messages wait: they come faster than the stream takes them, or it does not run."
+        section  = "backlog"
+        severity = "WARNING"
+        filter   = "${local.of_stream} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
+        above    = 600
+        duration = "300s"
+        period   = "300s"
+        aligner  = "ALIGN_MAX"
       }
       system_lag = {
-        title     = "The stream lags"
-        what      = "An element has been in the pipeline for five minutes without getting through."
-        section   = "backlog"
-        severity  = "WARNING"
-        filter    = "${local.dataflow} AND metric.type=\"dataflow.googleapis.com/job/system_lag\""
-        above     = 300
-        duration  = "600s"
-        period    = "300s"
-        aligner   = "ALIGN_MAX"
-        has_image = true
+        title    = "The stream lags"
+        what     = "An element has been in the pipeline for five minutes without getting through."
+        section  = "backlog"
+        severity = "WARNING"
+        filter   = "${local.dataflow} AND metric.type=\"dataflow.googleapis.com/job/system_lag\""
+        above    = 300
+        duration = "600s"
+        period   = "300s"
+        aligner  = "ALIGN_MAX"
       }
       } : {
-      backlog = {
-        title     = "Backlog"
-        what      = "Messages have waited for three runs: the runs end without taking them."
-        section   = "backlog"
-        severity  = "WARNING"
-        filter    = "${local.of_stream} AND metric.type=\"pubsub.googleapis.com/subscription/oldest_unacked_message_age\""
-        above     = var.poll_minutes * 60 * 3
-        duration  = "0s"
-        period    = "300s"
-        aligner   = "ALIGN_MAX"
-        has_image = true
-      }
       runs_fail = {
-        title     = "The runs fail"
-        what      = "Three runs failed within an hour: polling an account, or the stream after it."
-        section   = "the-producer-fails"
-        severity  = "ERROR"
-        filter    = "${local.job_runs} AND resource.labels.job_name=\"poll\" AND metric.labels.result=\"failed\""
-        above     = 2
-        duration  = "0s"
-        period    = "3600s"
-        aligner   = "ALIGN_SUM"
-        has_image = true
+        title    = "The runs fail"
+        what     = "Three runs failed within an hour: polling an account, or the rebuild after it."
+        section  = "the-producer-fails"
+        severity = "ERROR"
+        filter   = "${local.job_runs} AND resource.labels.job_name=\"poll\" AND metric.labels.result=\"failed\""
+        above    = 2
+        duration = "0s"
+        period   = "3600s"
+        aligner  = "ALIGN_SUM"
       }
     },
   )
@@ -232,7 +205,7 @@ resource "google_monitoring_alert_policy" "log" {
 }
 
 resource "google_monitoring_alert_policy" "metric" {
-  for_each = { for name, alert in local.metric_alerts : name => alert if local.has_image || !alert.has_image }
+  for_each = local.has_image ? local.metric_alerts : {}
 
   display_name          = "Heavy Rotation: ${each.value.title}"
   severity              = each.value.severity

@@ -2,7 +2,9 @@ locals {
   is_stream = var.size == "stream"
   # Before the image is built there is nothing to run, and nothing to watch.
   has_image = var.image_tag != null
-  labels    = { application = "heavy-rotation" }
+  # Plays of size stream, and alerts on their way to Slack.
+  has_topics = local.is_stream || var.slack
+  labels     = { application = "heavy-rotation" }
 
   apis = toset(concat(
     [
@@ -14,13 +16,13 @@ locals {
       "iam.googleapis.com",
       "logging.googleapis.com",
       "monitoring.googleapis.com",
-      "pubsub.googleapis.com",
       "run.googleapis.com",
       "secretmanager.googleapis.com",
       "serviceusage.googleapis.com",
       "storage.googleapis.com",
     ],
     local.is_stream ? ["compute.googleapis.com", "dataflow.googleapis.com"] : [],
+    local.has_topics ? ["pubsub.googleapis.com"] : [],
     var.slack ? ["eventarc.googleapis.com", "workflows.googleapis.com", "workflowexecutions.googleapis.com"] : [],
     var.billing_account == null ? [] : ["billingbudgets.googleapis.com"],
     var.kms_key_name == null ? [] : ["cloudkms.googleapis.com"],

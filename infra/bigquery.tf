@@ -93,6 +93,17 @@ resource "google_bigquery_table" "upper_view" {
   depends_on = [google_bigquery_table.lower_view]
 }
 
+# A file of no plays. Without it BigQuery takes the columns of raw_plays from the last file by name, and a column that only
+# new files have would come and go.
+resource "google_storage_bucket_object" "play_schema" {
+  count = var.raw_plays ? 1 : 0
+
+  bucket       = google_storage_bucket.this.name
+  name         = "schemas/play.avro"
+  source       = "${local.tables_folder}/play.avro"
+  content_type = "application/avro"
+}
+
 # The archive as it is, every message of it, for a look at what the tables were made from.
 resource "google_bigquery_table" "raw_plays" {
   #checkov:skip=CKV_GCP_121:It holds no data: the archive stays when it goes.
@@ -105,9 +116,10 @@ resource "google_bigquery_table" "raw_plays" {
   deletion_protection = false
 
   external_data_configuration {
-    source_format = "AVRO"
-    source_uris   = ["${local.archive}/plays/*.avro"]
-    autodetect    = true
+    source_format             = "AVRO"
+    source_uris               = ["${local.archive}/plays/*.avro"]
+    reference_file_schema_uri = "gs://${google_storage_bucket_object.play_schema[0].bucket}/${google_storage_bucket_object.play_schema[0].name}"
+    autodetect                = true
 
     avro_options {
       use_avro_logical_types = true

@@ -18,13 +18,14 @@ MESSAGE = 824  # bytes, with attributes
 ROW, SNAPSHOT = 500, 1600  # bytes in BigQuery
 ARCHIVED, FILE = 250, 2300  # bytes of a play in a file of many, and of a file without a play: mostly the schema
 STATE = 2900  # bytes of an account's state
+SEEN, COUNTED = 42, 250  # bytes of the stream's state a play: for deduplication, for counting (measured)
+QUERIES = 100  # questions a month, each about the three tens of one month
 LOG_LINE = 700  # bytes of a poll's line
 REQUEST = 1200  # bytes that go to Spotify for a poll
-OPEN_DAYS = 50  # of plays that a checkpoint has: a month takes plays until 35 days after its end
 
 # --- What alerts are made of; a test counts them in infra/ ---
 LOG_CONDITIONS = 5
-METRIC_CONDITIONS = {"small": 6, "stream": 7}
+METRIC_CONDITIONS = {"small": 2, "stream": 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,14 @@ class Shape:
         return PLAYS_A_DAY * DAYS * self.listeners
 
     @property
+    def updates(self) -> int:
+        """How often in a month somebody's top tens change: with each poll that found plays of theirs."""
+        return POLLS_WITH_PLAYS_A_DAY * DAYS * self.listeners
+
+    @property
     def snapshots(self) -> int:
-        """Rows of top tens in a month: three kinds for each poll that found plays."""
-        return 3 * POLLS_WITH_PLAYS_A_DAY * DAYS * self.listeners
+        """Rows of top tens that a month leaves, of three kinds. A rebuild replaces those of the run before."""
+        return 3 * (self.listeners if self.size == "small" else self.updates)
 
     @property
     def name(self) -> str:
@@ -69,7 +75,7 @@ class Shape:
 SHAPES = (
     Shape("small", 1),
     Shape("small", 1, poll_minutes=15),
-    Shape("small", 1_000, seconds=300, gib=4),
+    Shape("small", 1_000, seconds=90, gib=2.0),
     Shape("stream", 1, gib=0.5),
     Shape("stream", 1_000, gib=0.5),
     Shape("stream", 1_000_000, gib=0.5, tasks=200, workers=3),
@@ -82,57 +88,70 @@ def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
     def paid(amount: float, free_amount: float, price: float) -> float:
         return max(0.0, amount - free * free_amount) * price
 
-    seconds = shape.runs * shape.tasks * max(60, shape.seconds) + DAYS * 60
+    small = shape.size == "small"
+    seconds = shape.runs * shape.tasks * max(60, shape.seconds) + (0 if small else DAYS * 60)
     yield (
         "Cloud Run jobs",
         "runs × seconds, 60 at least; a vCPU-second $0.000018 (240,000 free), a GiB-second $0.000002 (450,000 free)",
         paid(seconds, 240_000, 18e-6) + paid(seconds * shape.gib, 450_000, 2e-6),
     )
-    yield "Cloud Scheduler", "2 jobs, $0.10 each (3 free)", paid(2, 3, 0.10)
+    yield "Cloud Scheduler", "a job, in size stream two, $0.10 each (3 free)", paid(1 if small else 2, 3, 0.10)
     # Dataflow's launcher runs for minutes, and only when something is deployed.
-    hours = shape.workers * DAYS * 24 if shape.size == "stream" else 0
-    shuffled = 10 * shape.plays * MESSAGE if shape.size == "stream" else 0
+    hours = shape.workers * DAYS * 24 if not small else 0
+    # At each update a listener's state of the month is read and written, half of the month's plays on average.
+    state = shape.updates * PLAYS_A_DAY * DAYS / 2 * (SEEN + COUNTED) * 2
+    through = 0 if small else shape.plays * MESSAGE * 2 + state
     yield (
         "Dataflow",
         "workers × 720 hours × (2 vCPU × $0.069 + 8 GiB × $0.003557 + 30 GiB of disk × $0.000054), and $0.018 a GiB "
-        "through Streaming Engine, ten times each message",
-        hours * (2 * 0.069 + 8 * 0.003557 + 30 * 0.000054) + shuffled / GIB * 0.018,
+        "through Streaming Engine: each message twice, and at each update a listener's state of the month, 292 bytes a "
+        "play, read and written",
+        hours * (2 * 0.069 + 8 * 0.003557 + 30 * 0.000054) + through / GIB * 0.018,
     )
-    delivered = shape.plays * MESSAGE * 2 + shape.runs * 20 * 1000
+    delivered = 0 if small else shape.plays * MESSAGE * 2
     yield "Pub/Sub, through", "each message twice; $40 a TiB (10 GiB free)", paid(delivered / TIB, 10 / 1024, 40)
     yield (
         "Pub/Sub, kept",
         "31 days in the topic, 7 in the subscription; $0.27 a GiB",
-        shape.plays * MESSAGE / GIB * (31 + 7) / DAYS * 0.27,
+        0 if small else shape.plays * MESSAGE / GIB * (31 + 7) / DAYS * 0.27,
     )
     polls = shape.runs * shape.listeners
-    small = shape.size == "small"
     files = shape.runs_with_plays if small else DAYS * 24 * 120  # Dataflow writes one every 30 seconds at most
     files = min(files, shape.plays)
-    writes = polls + shape.runs * 4 + files + (shape.runs_with_plays * 8 if small else 0)
-    reads = 2 * polls + shape.runs * 2 + files
+    # A rebuild lists the archive of a year, a thousand files at a time, and reads a month's files and its neighbours':
+    # one that is whole, and the half that is there of this one.
+    lists = shape.runs * 2 * (1 + 12 * files // 1000) if small else 0
+    rebuilt = shape.runs_with_plays * files * 3 // 2 if small else 0
+    writes = polls + files + lists + (shape.runs_with_plays * 4 if small else 0)
+    reads = 2 * polls + shape.runs * 2 + files + rebuilt
     yield (
         "Cloud Storage, requests",
-        "of each poll a write and two reads of state; of each run four lists, and with plays nine writes; "
-        "$0.005 a thousand writes and lists, $0.0004 a thousand reads",
+        "of each poll a write and two reads of state; in size small of each run two lists of the archive, and after "
+        "plays a file, three staged ones, a manifest, and reading the files of two months on average; $0.005 for 1,000 "
+        "writes and lists, $0.0004 for 1,000 reads",
         writes / 1000 * 0.005 + reads / 1000 * 0.0004,
     )
     archive = 12 * (shape.plays * ARCHIVED + files * FILE)
-    checkpoints = OPEN_DAYS * PLAYS_A_DAY * shape.listeners * ARCHIVED * shape.runs_with_plays if small else 0
-    kept = archive + (polls * STATE + checkpoints) * 7 / DAYS
+    kept = archive + polls * STATE * 7 / DAYS
     yield (
         "Cloud Storage, bytes",
-        "the archive of a year, and seven days of replaced state and checkpoints; $0.02 a GiB",
+        "the archive of a year, and seven days of replaced state; $0.02 a GiB",
         kept / GIB * 0.02,
     )
     row_bytes = shape.plays * max(ROW, 1024) + shape.snapshots * SNAPSHOT
     yield (
         "BigQuery, rows in",
-        "small: load jobs, nothing; stream: $0.01 for 200 MiB, a row 1 KiB at least",
+        "small: load jobs, nothing; stream: $0.01 for 200 MiB, a row 1 KiB at least, plays and snapshots",
         0 if small else row_bytes / (200 * 2**20) * 0.01,
     )
     stored = 12 * (shape.plays * ROW + shape.snapshots * SNAPSHOT)
     yield "BigQuery, bytes", "the tables of a year; $0.023 a GiB (10 GiB free)", paid(stored / GIB, 10, 0.023)
+    asked = QUERIES * shape.snapshots * SNAPSHOT
+    yield (
+        "BigQuery, queries",
+        f"{QUERIES} questions about a month's three tens, which read a month of snapshots; $6.25 a TiB (1 TiB free)",
+        paid(asked / TIB, 1, 6.25),
+    )
     yield (
         "Secret Manager",
         "a secret an account and one for the app, $0.06 each (6 free); both read at each poll, $0.03 for 10,000 "
@@ -160,6 +179,7 @@ def report() -> str:
     rows = [["dollars a month", *(shape.name for shape in SHAPES)], ["---", *["---:"] * len(SHAPES)]]
     rows += [[line[0][0], *(_dollars(dollars) for _, _, dollars in line)] for line in zip(*columns, strict=True)]
     rows.append(["**together**", *(f"**{_dollars(_total(shape))}**" for shape in SHAPES)])
+    rows.append(["without alerts", *(_dollars(_total(shape) - _of(shape, "Alerts")) for shape in SHAPES)])
     rows.append(["without free tiers", *(_dollars(_total(shape, free=0)) for shape in SHAPES)])
     counted = [["", "how it is counted"], ["---", "---"], *([name, how] for name, how, _ in columns[0])]
     return f"{_table(rows)}\n\n{_table(counted)}\n"
@@ -167,6 +187,10 @@ def report() -> str:
 
 def _total(shape: Shape, free: int = 1) -> float:
     return sum(dollars for _, _, dollars in lines(shape, free))
+
+
+def _of(shape: Shape, name: str) -> float:
+    return next(dollars for line, _, dollars in lines(shape) if line == name)
 
 
 def _dollars(amount: float) -> str:

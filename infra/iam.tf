@@ -4,11 +4,13 @@ locals {
   account_purposes = merge(
     {
       builder   = "builds the image in Cloud Build"
-      producer  = local.is_stream ? "polls Spotify" : "polls Spotify, and runs the stream for a while after each poll"
-      rebuild   = "makes tables again from the archive"
+      producer  = local.is_stream ? "polls Spotify" : "polls Spotify, and rebuilds the months that changed"
       scheduler = "starts the Cloud Run jobs"
     },
-    local.is_stream ? { stream = "Dataflow's launcher and workers of the stream" } : {},
+    local.is_stream ? {
+      rebuild = "makes tables again from the archive"
+      stream  = "Dataflow's launcher and workers of the stream"
+    } : {},
     var.slack ? { slack = "sends alerts to Slack" } : {},
   )
   emails  = { for name, account in google_service_account.this : name => "${account.account_id}@${var.project_id}.iam.gserviceaccount.com" }
@@ -17,33 +19,33 @@ locals {
   # Who launches a template on Dataflow, and works there.
   on_dataflow = toset(local.is_stream ? ["stream", "rebuild"] : [])
 
-  # Whoever reads the subscription, in this size.
-  reader = local.is_stream ? "stream" : "producer"
+  # Who writes the archive, and who rebuilds tables from it, in this size.
+  archivist = local.is_stream ? "stream" : "producer"
+  rebuilder = local.is_stream ? "rebuild" : "producer"
 
-  # A file of plays is never replaced, so its writer may create and not delete; checkpoints and notes are.
+  # A file of plays is never replaced, so its writer may create and not delete; manifests and state are.
   folder_roles = merge({
-    producer_state  = { folder = "state", account = "producer", role = "roles/storage.objectUser" }
-    reader_writes   = { folder = "archive", account = local.reader, role = "roles/storage.objectCreator" }
-    reader_replays  = { folder = "archive", account = local.reader, role = "roles/storage.objectViewer" }
-    reader_goes_on  = { folder = "archive/checkpoints", account = local.reader, role = "roles/storage.objectUser" }
-    reader_temp     = { folder = "temp", account = local.reader, role = "roles/storage.objectUser" }
-    reader_staging  = { folder = "staging", account = local.reader, role = "roles/storage.objectUser" }
-    builder_source  = { folder = "staging", account = "builder", role = "roles/storage.objectViewer" }
-    rebuild_notes   = { folder = "archive/rebuilt", account = "rebuild", role = "roles/storage.objectUser" }
-    rebuild_archive = { folder = "archive", account = "rebuild", role = "roles/storage.objectViewer" }
-    rebuild_temp    = { folder = "temp", account = "rebuild", role = "roles/storage.objectUser" }
+    producer_state    = { folder = "state", account = "producer", role = "roles/storage.objectUser" }
+    archive_writes    = { folder = "archive", account = local.archivist, role = "roles/storage.objectCreator" }
+    archive_reads     = { folder = "archive", account = local.archivist, role = "roles/storage.objectViewer" }
+    builder_source    = { folder = "staging", account = "builder", role = "roles/storage.objectViewer" }
+    rebuild_manifests = { folder = "archive/rebuilt", account = local.rebuilder, role = "roles/storage.objectUser" }
+    rebuild_temp      = { folder = "temp", account = local.rebuilder, role = "roles/storage.objectUser" }
     }, local.is_stream ? {
+    rebuild_archive = { folder = "archive", account = "rebuild", role = "roles/storage.objectViewer" }
     rebuild_staging = { folder = "staging", account = "rebuild", role = "roles/storage.objectUser" }
+    stream_temp     = { folder = "temp", account = "stream", role = "roles/storage.objectUser" }
+    stream_staging  = { folder = "staging", account = "stream", role = "roles/storage.objectUser" }
   } : {})
 
   monitoring_agent = "serviceAccount:service-${local.project_number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
 }
 
 # Accounts of Google's services. Google makes them when a service is first used, which is too late for the first apply:
-# Pub/Sub's moves dead letters, and with a key of one's own (kms.tf) others use the key.
+# with a key of one's own (kms.tf) they use the key.
 resource "google_project_service_identity" "this" {
   provider = google-beta
-  for_each = toset(concat(["pubsub.googleapis.com"], local.key_identities))
+  for_each = toset(local.key_identities)
 
   project = var.project_id
   service = each.key
@@ -61,31 +63,20 @@ resource "google_service_account" "this" {
 }
 
 resource "google_pubsub_topic_iam_member" "producer_publishes" {
-  topic  = google_pubsub_topic.plays.id
+  count = local.is_stream ? 1 : 0
+
+  topic  = google_pubsub_topic.plays[0].id
   role   = "roles/pubsub.publisher"
   member = local.members["producer"]
 }
 
 resource "google_pubsub_subscription_iam_member" "reader" {
   # The viewer's role is for asking whether the subscription is there, which the subscriber's does not allow.
-  for_each = toset(["roles/pubsub.subscriber", "roles/pubsub.viewer"])
+  for_each = toset(local.is_stream ? ["roles/pubsub.subscriber", "roles/pubsub.viewer"] : [])
 
-  subscription = google_pubsub_subscription.stream.id
+  subscription = google_pubsub_subscription.stream[0].id
   role         = each.key
-  member       = local.members[local.reader]
-}
-
-# Pub/Sub itself moves dead letters.
-resource "google_pubsub_topic_iam_member" "dead_letters_in" {
-  topic  = google_pubsub_topic.dead_letter.id
-  role   = "roles/pubsub.publisher"
-  member = google_project_service_identity.this["pubsub.googleapis.com"].member
-}
-
-resource "google_pubsub_subscription_iam_member" "dead_letters_out" {
-  subscription = google_pubsub_subscription.stream.id
-  role         = "roles/pubsub.subscriber"
-  member       = google_project_service_identity.this["pubsub.googleapis.com"].member
+  member       = local.members["stream"]
 }
 
 resource "google_storage_managed_folder_iam_member" "this" {
@@ -98,7 +89,7 @@ resource "google_storage_managed_folder_iam_member" "this" {
 }
 
 resource "google_bigquery_dataset_iam_member" "writers" {
-  for_each = toset([local.reader, "rebuild"])
+  for_each = toset([local.archivist, local.rebuilder])
 
   dataset_id = google_bigquery_dataset.this.dataset_id
   role       = "roles/bigquery.dataEditor"
@@ -147,7 +138,7 @@ resource "google_project_iam_member" "builder_logs" {
 
 resource "google_project_iam_member" "load_jobs" {
   # A load job belongs to the project, not to a dataset. This allows to run jobs, not to see data.
-  for_each = toset(concat(["rebuild"], !local.is_stream || var.bigquery_write_method == "FILE_LOADS" ? [local.reader] : []))
+  for_each = toset(concat([local.rebuilder], local.is_stream && var.bigquery_write_method == "FILE_LOADS" ? ["stream"] : []))
 
   project = var.project_id
   role    = "roles/bigquery.jobUser"
@@ -210,12 +201,27 @@ resource "google_project_iam_member" "producer_lists_logins" {
   member  = local.members["producer"]
 }
 
+# Of two that refresh an account's token at once, one would destroy what the other got. So whoever refreshes holds a lease,
+# which stands in the secret's annotations.
+resource "google_project_iam_custom_role" "leases_logins" {
+  role_id     = "heavyRotationLeasesLogins"
+  title       = "Heavy Rotation: holds leases on logins"
+  description = "To read and change a secret's annotations, and not what is in it."
+  permissions = ["secretmanager.secrets.get", "secretmanager.secrets.update"]
+
+  depends_on = [google_project_service.api]
+}
+
 resource "google_project_iam_member" "producer_keeps_logins" {
   # Logins come into being when people log in, so they have no resource here; the condition narrows it to their names.
-  for_each = toset(["roles/secretmanager.secretAccessor", "roles/secretmanager.secretVersionManager"])
+  for_each = {
+    reads  = "roles/secretmanager.secretAccessor"
+    writes = "roles/secretmanager.secretVersionManager"
+    leases = google_project_iam_custom_role.leases_logins.id
+  }
 
   project = var.project_id
-  role    = each.key
+  role    = each.value
   member  = local.members["producer"]
 
   condition {

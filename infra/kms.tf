@@ -4,7 +4,6 @@ locals {
     {
       artifactregistry = google_project_service_identity.this["artifactregistry.googleapis.com"].member
       bigquery         = "serviceAccount:${data.google_bigquery_default_service_account.this[0].email}"
-      pubsub           = google_project_service_identity.this["pubsub.googleapis.com"].member
       run              = google_project_service_identity.this["run.googleapis.com"].member
       secretmanager    = google_project_service_identity.this["secretmanager.googleapis.com"].member
       storage          = data.google_storage_project_service_account.this[0].member
@@ -13,11 +12,13 @@ locals {
       compute  = "serviceAccount:service-${local.project_number}@compute-system.iam.gserviceaccount.com"
       dataflow = google_project_service_identity.this["dataflow.googleapis.com"].member
     } : {},
+    local.has_topics ? { pubsub = google_project_service_identity.this["pubsub.googleapis.com"].member } : {},
     var.slack ? { workflows = google_project_service_identity.this["workflows.googleapis.com"].member } : {},
   )
   key_identities = var.kms_key_name == null ? [] : concat(
     ["artifactregistry.googleapis.com", "run.googleapis.com", "secretmanager.googleapis.com"],
     local.is_stream ? ["dataflow.googleapis.com"] : [],
+    local.has_topics ? ["pubsub.googleapis.com"] : [],
     var.slack ? ["workflows.googleapis.com"] : [],
   )
 }

@@ -41,14 +41,14 @@ output "doctor" {
   value = join(" ", [
     "SPOTIFY_CLIENT_SECRET_NAME=projects/${var.project_id}/secrets/${local.app_secret}",
     "python -m producer doctor --logins=${local.logins} --state=gs://${google_storage_bucket.this.name}/state",
-    "--topic=${local.topic}",
+    local.is_stream ? "--topic=${local.topic}" : "--archive=${local.archive}",
   ])
 }
 
 locals {
   bucket_address = "gs://${google_storage_bucket.this.name}"
   launched = {
-    stream  = merge(local.stream_options, { bigquery_write_method = var.bigquery_write_method })
+    stream  = local.stream_options
     rebuild = { for name in ["archive", "warehouse", "time_zone"] : name => local.rebuild_options[name] }
   }
   launch = { for name, options in local.launched : name => !local.is_stream || !local.has_image ? null : join(" ", concat(
@@ -56,11 +56,9 @@ locals {
       "gcloud dataflow flex-template run ${name} --project=${var.project_id} --region=${var.region}",
       "--template-file-gcs-location=${local.bucket_address}/templates/${var.image_tag}/${name}.json",
       "--service-account-email=${local.emails[name]}",
-      "--subnetwork=regions/${var.region}/subnetworks/heavy-rotation --disable-public-ips",
-      "--worker-machine-type=${var.stream_machine_type} --num-workers=1 --max-workers=${var.stream_max_workers}",
+      "--disable-public-ips",
       "--launcher-machine-type=e2-medium --additional-experiments=use_runner_v2",
       "--additional-user-labels=${join(",", [for key, value in local.labels : "${key}=${value}"])}",
-      "--staging-location=${local.bucket_address}/staging --temp-location=${local.bucket_address}/temp",
     ],
     name == "stream" ? ["--enable-streaming-engine"] : [],
     [for key in var.kms_key_name[*] : "--dataflow-kms-key=${key}"],
@@ -79,8 +77,8 @@ output "launch_rebuild" {
 }
 
 output "rebuild_now" {
-  description = "Makes the tables of months that got late plays again now, and waits for the end."
-  value       = "gcloud run jobs execute rebuild --project=${var.project_id} --region=${var.region} --wait"
+  description = "Size stream: makes the tables of months that got late plays again now, and waits for the end."
+  value       = !local.is_stream ? null : "gcloud run jobs execute rebuild --project=${var.project_id} --region=${var.region} --wait"
 }
 
 output "query" {

@@ -1,32 +1,20 @@
 locals {
   poll = join(" ", [
     "python -m producer poll --once",
-    "--topic=${local.topic}",
+    local.is_stream ? "--topic=${local.topic}" : "--archive=${local.archive}",
     "--state=gs://${google_storage_bucket.this.name}/state",
     "--logins=${local.logins}",
   ])
 
-  stream_options = {
-    subscription = local.subscription
-    archive      = local.archive
-    warehouse    = local.warehouse
-    time_zone    = var.time_zone
-  }
-  # Rows come by load jobs, which cost nothing. It ends when nothing has come for a while.
-  bounded_stream = join(" ", concat(
-    ["python -m pipelines.stream"],
-    [for name, value in local.stream_options : "--${name}=${value}"],
-    [
-      "--bigquery_write_method=FILE_LOADS",
-      "--stop_when_idle_seconds=10",
-      "--archive_batch_seconds=5",
-      "--refresh_seconds=5",
-      "--temp_location=gs://${google_storage_bucket.this.name}/temp",
-    ],
+  # Size small: what a poll archived is in the tables a moment later. A rebuild that finds nothing new ends at once.
+  rebuild_changed = join(" ", concat(
+    ["python -m pipelines.rebuild"],
+    [for name, value in local.rebuild_options : "--${name}=${value}"],
+    ["--months=changed"],
   ))
 }
 
-# In size small it is also who reads the subscription, one run after the other; the messages wait in between.
+# Size stream: to the topic. Size small: into the archive, and from there into the tables, one run after the other.
 resource "google_cloud_run_v2_job" "poll" {
   count = local.has_image ? 1 : 0
 
@@ -46,8 +34,8 @@ resource "google_cloud_run_v2_job" "poll" {
       containers {
         image   = local.image
         command = ["as_listener", "/bin/sh", "-c"]
-        # A poll that failed for one account has published the others' plays.
-        args = [local.is_stream ? local.poll : "${local.poll}; polled=$?; ${local.bounded_stream} && exit $polled"]
+        # A poll that failed for one account has archived the others' plays.
+        args = [local.is_stream ? local.poll : "${local.poll}; polled=$?; ${local.rebuild_changed} && exit $polled"]
 
         env {
           name  = "SPOTIFY_CLIENT_SECRET_NAME"
@@ -55,7 +43,7 @@ resource "google_cloud_run_v2_job" "poll" {
         }
 
         resources {
-          limits = { cpu = "1", memory = local.is_stream ? "512Mi" : var.run_memory }
+          limits = { cpu = "1", memory = local.is_stream ? "512Mi" : var.rebuild_memory }
         }
       }
     }

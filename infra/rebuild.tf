@@ -1,17 +1,17 @@
-# The months that got plays after the stream had closed them: mostly none, and then a few seconds of one container. A
-# Dataflow job would spend minutes on starting machines. Everything anew is for the template (docs/operations.md).
 locals {
   rebuild_options = {
     archive       = local.archive
     warehouse     = local.warehouse
     time_zone     = var.time_zone
-    months        = "late"
     temp_location = "gs://${google_storage_bucket.this.name}/temp"
   }
 }
 
+# Size stream: the months that got plays after the stream had closed them, mostly none, and then a few seconds of one
+# container. A Dataflow job would spend minutes on starting machines. Everything anew is for the template
+# (docs/operations.md). In size small each run of the producer rebuilds what changed, and there is nothing left to do.
 resource "google_cloud_run_v2_job" "rebuild" {
-  count = local.has_image ? 1 : 0
+  count = local.is_stream && local.has_image ? 1 : 0
 
   name                = "rebuild"
   location            = var.region
@@ -29,7 +29,7 @@ resource "google_cloud_run_v2_job" "rebuild" {
       containers {
         image   = local.image
         command = ["as_listener", "python", "-m", "pipelines.rebuild"]
-        args    = [for name, value in local.rebuild_options : "--${name}=${value}"]
+        args    = [for name, value in merge(local.rebuild_options, { months = "late" }) : "--${name}=${value}"]
 
         resources {
           limits = { cpu = "1", memory = var.rebuild_memory }
@@ -42,7 +42,7 @@ resource "google_cloud_run_v2_job" "rebuild" {
 }
 
 resource "google_cloud_scheduler_job" "rebuild" {
-  count = local.has_image ? 1 : 0
+  count = local.is_stream && local.has_image ? 1 : 0
 
   name        = "rebuild"
   description = "Counts the plays that came too late for the stream."
@@ -63,7 +63,7 @@ resource "google_cloud_scheduler_job" "rebuild" {
 }
 
 resource "google_cloud_run_v2_job_iam_member" "scheduler_starts_rebuild" {
-  count = local.has_image ? 1 : 0
+  count = local.is_stream && local.has_image ? 1 : 0
 
   name     = google_cloud_run_v2_job.rebuild[0].name
   location = var.region

@@ -3,7 +3,7 @@ locals {
   archive = "gs://${google_storage_bucket.this.name}/archive"
 
   # Folders with rights of their own.
-  folders = toset(["archive", "archive/checkpoints", "archive/rebuilt", "state", "staging", "temp", "templates"])
+  folders = toset(["archive", "archive/rebuilt", "state", "staging", "temp", "templates"])
 }
 
 resource "google_storage_bucket" "this" {
@@ -42,7 +42,7 @@ resource "google_storage_bucket" "this" {
     }
     condition {
       num_newer_versions = 3
-      matches_prefix     = ["state/", "archive/checkpoints/", "archive/rebuilt/"]
+      matches_prefix     = ["state/", "archive/rebuilt/"]
       with_state         = "ARCHIVED"
     }
   }

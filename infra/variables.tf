@@ -22,9 +22,8 @@ variable "region" {
 }
 
 variable "size" {
-  description = "small: Cloud Run jobs every few minutes. stream: Dataflow around the clock. docs/operations.md says what each costs."
+  description = "stream: Pub/Sub, and Dataflow around the clock. small: a Cloud Run job every few minutes. docs/operations.md says what each costs."
   type        = string
-  default     = "small"
   nullable    = false
 
   validation {
@@ -162,18 +161,6 @@ variable "raw_plays" {
   nullable    = false
 }
 
-variable "delivery_attempts" {
-  description = "How often a message is delivered, without being acknowledged, before it goes to the dead-letter topic."
-  type        = number
-  default     = 20
-  nullable    = false
-
-  validation {
-    condition     = var.delivery_attempts >= 5 && var.delivery_attempts <= 100
-    error_message = "Pub/Sub allows 5 to 100 attempts."
-  }
-}
-
 variable "noncurrent_days" {
   description = "How long the bucket keeps what was deleted or replaced: so long can a mistake be taken back. What `forget` removes does not wait for that."
   type        = number
@@ -204,51 +191,15 @@ variable "kms_key_name" {
   }
 }
 
-variable "run_memory" {
-  description = "Size small: the memory of a run, which holds the plays of the open months. 1Gi is for some hundred listeners."
+variable "rebuild_memory" {
+  description = "The memory of a rebuild, which holds the months that it makes: 1Gi is for a hundred thousand of their plays, 2Gi for half a million."
   type        = string
   default     = "1Gi"
   nullable    = false
 
   validation {
-    condition     = contains(["1Gi", "2Gi", "4Gi"], var.run_memory)
-    error_message = "One vCPU goes with 1Gi, 2Gi or 4Gi; whoever needs more is better off with the size stream."
-  }
-}
-
-variable "rebuild_memory" {
-  description = "The memory of the nightly rebuild, which holds the months that got late plays: 2Gi is for half a million of their plays."
-  type        = string
-  default     = "2Gi"
-  nullable    = false
-
-  validation {
     condition     = contains(["1Gi", "2Gi", "4Gi"], var.rebuild_memory)
     error_message = "One vCPU goes with 1Gi, 2Gi or 4Gi; beyond that launch the rebuild on Dataflow."
-  }
-}
-
-variable "stream_machine_type" {
-  description = "Size stream: the machine of a Dataflow worker."
-  type        = string
-  default     = "e2-standard-2"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9]*-[a-z0-9-]+$", var.stream_machine_type))
-    error_message = "Name a machine type, such as e2-standard-2."
-  }
-}
-
-variable "stream_max_workers" {
-  description = "Size stream: how many workers Dataflow may start when messages wait."
-  type        = number
-  default     = 3
-  nullable    = false
-
-  validation {
-    condition     = var.stream_max_workers >= 1 && var.stream_max_workers <= 100
-    error_message = "From 1 to 100 workers."
   }
 }
 
@@ -265,7 +216,7 @@ variable "renamed_steps" {
 }
 
 variable "bigquery_write_method" {
-  description = "Size stream: how rows reach BigQuery, as the stream's option of that name. Size small always uses FILE_LOADS, which costs nothing."
+  description = "Size stream: how rows reach BigQuery, as the stream's option of that name. A rebuild always loads files, which costs nothing."
   type        = string
   default     = "STREAMING_INSERTS"
   nullable    = false

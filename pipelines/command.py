@@ -9,13 +9,17 @@ from contextlib import contextmanager
 
 from pipelines.failure import Failure
 from pipelines.logs import JsonLines, is_json_wanted, json_line
+from pipelines.terminal import printable
 
 INTERRUPTED = 130
 
 
-def report(line: str, level: int = logging.INFO) -> None:
+def report(line: str, level: int = logging.INFO, logger: str = "pipelines") -> None:
     """Tell the person at the terminal how it goes, or Cloud Logging. Standard output is for results."""
-    text = json_line(level, line, "pipelines") if is_json_wanted(os.environ) else line
+    if is_json_wanted(os.environ):
+        text = json_line(level, line, logger)
+    else:
+        text = printable(f"error: {line}" if level >= logging.ERROR else line)
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
@@ -38,24 +42,37 @@ def _plain(error: Exception) -> str:
     return str(error).partition(" [while running")[0]  # Beam says in which step
 
 
-def run_command(name: str, command: Callable[[], None]) -> int:
-    """Run a command; its exit code is 0, 1 for a failure that is explained, 130 after Ctrl-C."""
+def run_command(command: Callable[[], str | bool | None], *, logger: str = "pipelines") -> int:
+    """Run a command, and print the text that it gives back.
+
+    The exit code is 0, 1 for a Failure and where the command says False, having told why, and 130 after Ctrl-C; for a
+    wrong command line, which raises SystemExit, it is 2.
+    """
     handler = logging.StreamHandler()
     handler.addFilter(_without_stack_trace)
-    text = logging.Formatter("%(levelname)s %(name)s: %(message)s")
-    handler.setFormatter(JsonLines() if is_json_wanted(os.environ) else text)
+    handler.setFormatter(JsonLines() if is_json_wanted(os.environ) else _Printable())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     try:
-        command()
+        result = command()
+        if isinstance(result, str):
+            print(printable(result))  # noqa: T201
     except Failure as error:
-        report(f"{name}: {_plain(error)}", logging.ERROR)
+        report(_plain(error), logging.ERROR, logger)
         return 1
     except BaseException as error:
         if not _is_interrupt(error):
             raise
-        report(f"{name}: interrupted", logging.WARNING)
+        report("stopped; what was written is whole, and the same command can be run again", logging.WARNING, logger)
         return INTERRUPTED
-    return 0
+    return 1 if result is False else 0
+
+
+class _Printable(logging.Formatter):
+    def __init__(self) -> None:
+        super().__init__("%(levelname)s %(name)s: %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable(super().format(record))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Forgetting a person: ``python -m pipelines.forget --user U --archive A --warehouse W``.
+"""Forgetting a person: ``heavy-rotation forget --user U --archive A --warehouse W``.
 
 Removes every play of a user from the archive, then every row from the tables: in that order, since tables are made
 again from the archive. It can be interrupted and run again at any time. The report goes to standard output; the exit
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pipelines.arguments import Parser
 from pipelines.command import report, run_command
 from pipelines.failure import Failure
 from pipelines.forgetting.tables import forget_in_bigquery, forget_in_folder
@@ -24,7 +25,7 @@ from pipelines.warehouse.identity import warehouse_argument
 
 _REMAINS = """\
 Not touched, and when it ends (docs/operations.md, "Forget a person"):
-  the login and the producer's state: python -m producer logout first, or the next poll brings plays again
+  the login and the producer's state: heavy-rotation logout first, or the next poll brings plays again
   Pub/Sub keeps messages for up to 31 days: run this again after a seek to an earlier time
   Cloud Storage and BigQuery keep what was deleted for some days, for their owner's own rescue"""
 
@@ -83,7 +84,7 @@ def _forget_in_archive(found: Forgotten, user_id: str, archive: Archive, *, dry_
             holding = archive.holds(path)
             if holding == "older version":
                 found.older_versions += 1
-            elif others is None or holding == "checkpoint":  # the next run makes another
+            elif others is None:
                 found.removed += 1
             else:
                 found.rewritten += 1
@@ -93,6 +94,9 @@ def _forget_in_archive(found: Forgotten, user_id: str, archive: Archive, *, dry_
                 instants.setdefault(path.split("/")[-2].removeprefix("month="), set()).update(gone)
             if not dry_run:
                 archive.remove(path)
+    if not dry_run:
+        for path in archive.checkpoints():
+            archive.remove(path)
     found.plays = Counter({month: len(plays) for month, plays in instants.items()})
     if unreadable:
         still_there = set(archive.everything())
@@ -131,13 +135,13 @@ def _run(options: argparse.Namespace) -> None:
         raise Failure("\n".join([*found.left, f"not everything of {options.user} is gone"]))
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """What the command understands."""
-    made = argparse.ArgumentParser(
-        prog="python -m pipelines.forget",
-        description="Removes every play of a user from the archive and every row from the tables, for good.",
-        epilog="First: python -m pipelines.forget --user=U --archive=archive --warehouse=warehouse --dry_run",
-        allow_abbrev=False,
+    made = Parser(
+        "heavy-rotation forget",
+        "--user U --archive A --warehouse W [--dry-run]",
+        "Removes every play of a user from the archive and every row from the tables, for good.",
+        "First: heavy-rotation forget --user U --archive archive --warehouse warehouse --dry-run",
     )
     made.add_argument("--user", required=True, type=_user, help="whose plays: the user_id that the tables show")
     made.add_argument("--archive", required=True, metavar="FOLDER|gs://BUCKET/FOLDER", help="the raw Avro archive")
@@ -148,7 +152,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FOLDER|bigquery://PROJECT.DATASET",
         help="the tables",
     )
-    made.add_argument("--dry_run", action="store_true", help="say what would be removed, and change nothing")
+    made.add_argument("--dry-run", action="store_true", help="say what would be removed, and change nothing")
     return made
 
 
@@ -160,8 +164,8 @@ def _user(text: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = parser().parse_args(argv)
-    return run_command("pipelines.forget", lambda: _run(options))
+    options = parser().read(sys.argv[1:] if argv is None else argv)
+    return run_command(lambda: _run(options))
 
 
 if __name__ == "__main__":

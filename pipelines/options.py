@@ -7,8 +7,8 @@ error: a misspelt option must not be a silently ignored one.
 import argparse
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, timedelta
+from pathlib import Path
 
 from apache_beam.io.gcp.pubsub import parse_subscription
 from apache_beam.options.pipeline_options import (
@@ -19,6 +19,7 @@ from apache_beam.options.pipeline_options import (
 )
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError, parse_month
+from pipelines.rebuilding.settings import LATENESS, SELECTIONS, RebuildOptions, Selection
 from pipelines.streaming.settings import WRITE_METHODS, StreamOptions
 from pipelines.warehouse.bigquery import SCHEME
 from pipelines.warehouse.identity import warehouse_argument
@@ -28,24 +29,6 @@ from pipelines.warehouse.identity import warehouse_argument
 LOCAL_STREAM_RUNNER = "BundleBasedDirectRunner"
 LOCAL_BATCH_RUNNER = "FnApiRunner"
 _MOST_DAYS = 36_500
-_LATENESS = timedelta(days=35)
-_LATE = "late"
-
-
-@dataclass(frozen=True, slots=True)
-class RebuildOptions:
-    """What ``python -m pipelines.rebuild`` was asked for.
-
-    ``months`` is None for all of them, or, with ``late``, for those that take no more plays (``lateness`` after their
-    end) and have files that their last rebuild did not see.
-    """
-
-    archive: str
-    warehouse: str
-    calendar: Calendar
-    months: tuple[date, ...] | None
-    late: bool = False
-    lateness: timedelta = _LATENESS
 
 
 def stream_parser() -> argparse.ArgumentParser:
@@ -88,21 +71,14 @@ def stream_parser() -> argparse.ArgumentParser:
         help="or that long after the first of them; tables follow the archive (default: 30)",
     )
     parser.add_argument(
-        "--stop_when_idle_seconds",
-        type=_count,
-        metavar="SECONDS",
-        help="end well when no message has come for so long, for a scheduler; the local runner only "
-        "(default: run until stopped)",
-    )
-    parser.add_argument(
         "--bigquery_write_method",
         choices=WRITE_METHODS,
         default=WRITE_METHODS[0],
         help="how rows come into BigQuery. STREAMING_INSERTS: within seconds. FILE_LOADS: by load jobs, which are "
-        "free, every five minutes; needs --temp_location=gs://..., except on the local runner, where rows are loaded "
-        "when it ends; a load takes all its rows or none, and one that failed is not tried again: cancel the job "
-        "and come back. STORAGE_WRITE_API: within seconds, for less; needs Java, and its libraries from the network, "
-        "where the pipeline is launched, and no local runner (default: STREAMING_INSERTS)",
+        "free, every five minutes; needs --temp_location=gs://...; a load takes all its rows or none, and one that "
+        "failed is not tried again: cancel the job and come back. STORAGE_WRITE_API: within seconds, for less; needs "
+        "Java, and its libraries from the network, where the pipeline is launched. The local runner writes by "
+        "STREAMING_INSERTS (default: STREAMING_INSERTS)",
     )
     return parser
 
@@ -120,12 +96,9 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
         lateness=arguments.allowed_lateness_days,
         archive_batch_plays=arguments.archive_batch_plays,
         archive_batch_seconds=arguments.archive_batch_seconds,
-        stop_when_idle_seconds=arguments.stop_when_idle_seconds,
         bigquery_write_method=arguments.bigquery_write_method,
     )
     beam_options = _beam_options(parser, beam_arguments, LOCAL_STREAM_RUNNER, streaming=True)
-    if options.stop_when_idle_seconds and runner_of(beam_options) != LOCAL_STREAM_RUNNER:
-        parser.error("--stop_when_idle_seconds is for the local runner; a job elsewhere is drained")
     _check_write_method(parser, options, beam_options)
     _check_reachable(parser, options, beam_options)
     return options, beam_options
@@ -143,9 +116,11 @@ def rebuild_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--months",
         type=_months,
-        metavar="YYYY-MM,YYYY-MM|late",
-        help="rebuild only these months; late: those that take no more plays from the stream and have files in the "
-        "archive that their last rebuild did not see (default: every month that the archive has)",
+        default="all",
+        metavar="YYYY-MM,YYYY-MM|changed|late",
+        help="rebuild only these months; changed: those whose tables are not what the archive would make today, since "
+        "files with plays of them came or went, they have ended, or their tables are gone or were restored; late: of "
+        "these, those that take no more plays from the stream (default: every month that the archive has)",
     )
     _add_lateness(
         parser, "how long after its end a month still takes plays from the stream, for --months=late (default: 35)"
@@ -161,13 +136,21 @@ def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineO
         archive=arguments.archive,
         warehouse=arguments.warehouse,
         calendar=arguments.time_zone,
-        months=None if arguments.months == _LATE else arguments.months,
-        late=arguments.months == _LATE,
+        months=arguments.months,
         lateness=arguments.allowed_lateness_days,
     )
     beam_options = _beam_options(parser, beam_arguments, LOCAL_BATCH_RUNNER, streaming=False)
     _check_reachable(parser, options, beam_options)
+    _check_apart(parser, options)
     return options, beam_options
+
+
+def _check_apart(parser: argparse.ArgumentParser, options: RebuildOptions) -> None:
+    if (
+        "://" not in options.archive + options.warehouse
+        and Path(options.archive).resolve() == Path(options.warehouse).resolve()
+    ):
+        parser.error(f"--archive and --warehouse are both {options.archive}: the tables need a folder of their own")
 
 
 def _parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
@@ -203,16 +186,16 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_lateness(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("--allowed_lateness_days", type=_days, default=_LATENESS, help=text)
+    parser.add_argument("--allowed_lateness_days", type=_days, default=LATENESS, help=text)
 
 
 def _check_write_method(parser: argparse.ArgumentParser, options: StreamOptions, beam_options: PipelineOptions) -> None:
     method, local = options.bigquery_write_method, runner_of(beam_options) == LOCAL_STREAM_RUNNER
     if method != WRITE_METHODS[0] and not options.warehouse.startswith(SCHEME):
         parser.error(f"--bigquery_write_method={method} is for --warehouse=bigquery://PROJECT.DATASET")
-    if method == "STORAGE_WRITE_API" and local:
-        parser.error("the local runner cannot write by STORAGE_WRITE_API; it can by STREAMING_INSERTS and FILE_LOADS")
-    if method == "FILE_LOADS" and not local:
+    if method != WRITE_METHODS[0] and local:
+        parser.error(f"the local runner cannot write by {method}; it can by {WRITE_METHODS[0]}")
+    if method == "FILE_LOADS":
         _require_bucket(parser, beam_options, "--bigquery_write_method=FILE_LOADS")
 
 
@@ -220,7 +203,7 @@ def _check_reachable(
     parser: argparse.ArgumentParser, options: StreamOptions | RebuildOptions, beam_options: PipelineOptions
 ) -> None:
     """Workers see no folder of the machine that launches them."""
-    if runner_of(beam_options).lower() not in ("dataflow", "dataflowrunner"):
+    if not is_on_dataflow(beam_options):
         return
     if not options.archive.startswith("gs://"):
         parser.error("on Dataflow the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER")
@@ -233,6 +216,11 @@ def _check_reachable(
 def _require_bucket(parser: argparse.ArgumentParser, beam_options: PipelineOptions, what: str) -> None:
     if not str(beam_options.view_as(GoogleCloudOptions).temp_location or "").startswith("gs://"):
         parser.error(f"{what} needs --temp_location=gs://BUCKET/FOLDER, where files wait to be loaded")
+
+
+def is_on_dataflow(beam_options: PipelineOptions) -> bool:
+    """Whether the pipeline is given to Dataflow, whose workers see no folder of this machine."""
+    return runner_of(beam_options).lower() in ("dataflow", "dataflowrunner")
 
 
 def runner_of(beam_options: PipelineOptions) -> str:
@@ -266,9 +254,10 @@ def _calendar(text: str) -> Calendar:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _months(text: str) -> tuple[date, ...] | str:
-    if text == _LATE:
-        return text
+def _months(text: str) -> tuple[date, ...] | Selection:
+    for selection in SELECTIONS:
+        if text == selection:
+            return selection
     try:
         return tuple(sorted({parse_month(month.strip()) for month in text.split(",")}))
     except ValueError as error:

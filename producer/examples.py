@@ -6,10 +6,10 @@ from producer.spotify.oauth import DASHBOARD
 LOGOUT = """\
 examples:
   what is kept of the account, without removing it:
-    python -m producer logout --account NAME --dry-run
+    heavy-rotation logout --account NAME --dry-run
 
   of a poller on Google Cloud:
-    python -m producer logout --account NAME --logins secretmanager://my-project --state gs://my-bucket/state
+    heavy-rotation logout --account NAME --logins secretmanager://my-project --state gs://my-bucket/state
 
 Give --logins and --state as polling has them. It cannot be undone; the account's owner can log in again at any time.
 A poll under way does not bring the login back, and a service polls the account no more, but what it has just
@@ -20,16 +20,16 @@ it is taken out of the poller's environment. At Spotify the token lives on until
 IMPORT = """\
 examples:
   what is in the export, without writing anything:
-    python -m producer import ~/Downloads/my_spotify_data.zip --user me --dry-run
+    heavy-rotation import ~/Downloads/my_spotify_data.zip --user me --dry-run
 
   the export as Spotify sends it, and an older one that was unpacked:
-    python -m producer import my_spotify_data.zip old_export/ --user me --archive ~/music/archive
+    heavy-rotation import my_spotify_data.zip old_export/ --user me --archive ~/music/archive
 
   some of its files, into a bucket:
-    python -m producer import Streaming_History_Audio_*.json --user me --archive gs://my-bucket/archive
+    heavy-rotation import Streaming_History_Audio_*.json --user me --archive gs://my-bucket/archive
 
   the account that has logged in:
-    python -m producer import my_spotify_data.zip --archive ~/music/archive
+    heavy-rotation import my_spotify_data.zip --archive ~/music/archive
 
 Importing the same export again, or a newer one that contains it, counts no play twice. Nor is a play counted twice
 that is polled too, before or after: log in first, leave out --user, and give --state as polling has it.
@@ -39,14 +39,14 @@ docs/import.md says how plays are matched.
 LOGIN = f"""\
 examples:
   on a machine with a browser:
-    python -m producer login
+    heavy-rotation login
 
   on a server, with the browser of another machine:
     ssh -L {DEFAULT_PORT}:127.0.0.1:{DEFAULT_PORT} server
-    python -m producer login --no-browser
+    heavy-rotation login --no-browser
 
   for a poller on Google Cloud:
-    python -m producer login --logins secretmanager://my-project
+    heavy-rotation login --logins secretmanager://my-project
 
 Before the first login, add this redirect URI to your app, exactly so (with another --port, that port):
   {redirect_uri(DEFAULT_PORT)}
@@ -59,16 +59,16 @@ again replaces the account's login.
 POLL = """\
 examples:
   to the topic that the stream reads:
-    python -m producer poll --once --topic projects/my-project/topics/plays
+    heavy-rotation poll --once --topic projects/my-project/topics/plays
 
   straight into an archive, without Pub/Sub:
-    python -m producer poll --once --archive ~/music/archive
+    heavy-rotation poll --once --archive ~/music/archive
 
   as a service, until Ctrl-C or SIGTERM:
-    python -m producer poll --every 10m --topic projects/my-project/topics/plays
+    heavy-rotation poll --every 10m --topic projects/my-project/topics/plays
 
   with its memory in a bucket, for a job without a disk:
-    python -m producer poll --once --state gs://my-bucket/state --topic projects/my-project/topics/plays
+    heavy-rotation poll --once --state gs://my-bucket/state --topic projects/my-project/topics/plays
 
 Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
 Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
@@ -79,8 +79,8 @@ own, or the other server is shown the tokens of real ones.
 DOCTOR = """\
 examples:
   with where the plays go, so that this is checked too:
-    python -m producer doctor --topic projects/my-project/topics/plays
-    python -m producer doctor --archive ~/music/archive
+    heavy-rotation doctor --topic projects/my-project/topics/plays
+    heavy-rotation doctor --archive ~/music/archive
 
 Nothing is changed, nothing is published. One thing cannot be tried without doing it: Spotify may answer with a new
 refresh token, which is kept then. Exit code 1 when something needs a person.

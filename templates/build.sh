@@ -15,6 +15,8 @@ Those of other tags stay as they are, and so does what runs.
   --region=R               where the repository heavy-rotation is, such as europe-west1 (or $REGION)
   --bucket=B               the bucket's name, without gs:// (or $BUCKET)
   --tag=T                  the image's tag (or $TAG; default: the commit, as git describes it)
+  --machine-type=M         the workers' machine (default: e2-standard-2)
+  --max-workers=N          how many workers may be started when messages wait (default: 3)
   --service-account=EMAIL  the account that Cloud Build builds as (default: the project's own choice)
   --dry-run                print the commands, run none
 TEXT
@@ -34,6 +36,7 @@ run() {
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 project=${PROJECT:-} region=${REGION:-} bucket=${BUCKET:-} tag=${TAG:-} account="" dry_run=""
+machine_type=e2-standard-2 max_workers=3
 for argument in "$@"; do
   value=${argument#*=}
   case $argument in
@@ -41,6 +44,8 @@ for argument in "$@"; do
     --region=*) region=$value ;;
     --bucket=*) bucket=$value ;;
     --tag=*) tag=$value ;;
+    --machine-type=*) machine_type=$value ;;
+    --max-workers=*) max_workers=$value ;;
     --service-account=*) account=$value ;;
     --dry-run) dry_run=yes ;;
     --help | -h)
@@ -52,6 +57,7 @@ for argument in "$@"; do
 done
 [[ -n "$project" ]] || fail "the project is missing, --project=P"
 [[ -n "$region" ]] || fail "the region is missing, --region=R"
+[[ "$max_workers" =~ ^[1-9][0-9]*$ ]] || fail "$max_workers is no number of workers, --max-workers=N"
 [[ "$bucket" =~ ^[a-z0-9][a-z0-9._-]*[a-z0-9]$ ]] || fail "the bucket's name is missing or has a gs://, --bucket=B"
 : "${tag:=$(git describe --always --dirty)}"
 
@@ -61,6 +67,10 @@ run gcloud builds submit . --project="$project" --config=templates/cloudbuild.ya
   ${account:+--gcs-source-staging-dir="gs://$bucket/staging/source"}
 for template in stream rebuild; do
   run gcloud dataflow flex-template build "gs://$bucket/templates/$tag/$template.json" --project="$project" \
-    --image="$image" --sdk-language=PYTHON --metadata-file="templates/${template}_metadata.json"
+    --image="$image" --sdk-language=PYTHON --metadata-file="templates/${template}_metadata.json" \
+    --worker-machine-type="$machine_type" --num-workers=1 --max-workers="$max_workers" \
+    --subnetwork="regions/$region/subnetworks/heavy-rotation" \
+    --staging-location="gs://$bucket/staging" --temp-location="gs://$bucket/temp"
 done
+[[ -n "$dry_run" ]] && echo "# Nothing was run." && exit
 echo "# Built. What runs it: image_tag = \"$tag\" in infra/terraform.tfvars, then terraform -chdir=infra apply"

@@ -17,6 +17,7 @@ from pipelines.options import LOCAL_STREAM_RUNNER
 from pipelines.storage.archive import Archive
 from pipelines.streaming import coders  # noqa: F401  registers the play's coder
 from pipelines.streaming.archiving import ArchivePlays
+from pipelines.streaming.batches import UserPlays
 
 Step = Sequence[Play] | int | str
 
@@ -29,7 +30,8 @@ def run_archive_step(
 ) -> None:
     """Plays of a step come in one bundle; a number lets that many seconds pass; a text is where the watermark goes.
 
-    Checks that each play comes out once, at its time. The end of the script drains.
+    Checks that each play comes out once, in a batch of its user and month, at a time of one of them. The end of the
+    script drains.
     """
     # The batches' timers are set by the clock of this machine, so the script begins when it shows.
     stream = TestStream().advance_processing_time(int(time.time()))
@@ -41,25 +43,28 @@ def run_archive_step(
         else:
             # Messages without a time of their own: the archive must not depend on it.
             stream.add_elements([TimestampedValue(p, MIN_TIMESTAMP) for p in step])
-    expected = [(p, to_millis(p.played_at)) for step in steps if not isinstance(step, int | str) for p in step]
+    expected = [p for step in steps if not isinstance(step, int | str) for p in step]
     _collected.clear()
     options = PipelineOptions([], runner=LOCAL_STREAM_RUNNER, streaming=True)
     with beam.Pipeline(options=options) as pipeline:
-        received = (
-            pipeline | stream.advance_watermark_to_infinity() | beam.Map(_received).with_output_types(tuple[str, Play])
-        )
+        received = pipeline | stream.advance_watermark_to_infinity() | beam.Map(_same).with_output_types(Play)
         archived = received | ArchivePlays(archive, Calendar(), batch_plays, batch_seconds)
         archived | beam.Map(_collect)
     assert sorted(_collected, key=repr) == sorted(expected, key=repr)
 
 
-def _received(play: Play) -> tuple[str, Play]:
-    return "a message's id", play
+def _same(play: Play) -> Play:
+    return play
 
 
-def _collect(play: Play, timestamp: Any = beam.DoFn.TimestampParam) -> None:
+def _collect(batch: UserPlays, timestamp: Any = beam.DoFn.TimestampParam) -> None:
     # The local runner works in this process; assert_that judges pane by pane what comes when draining.
-    _collected.append((play, timestamp.micros // 1000))
+    user_id, plays = batch
+    assert {p.user_id for p in plays} == {user_id}
+    assert timestamp.micros // 1000 == to_millis(plays[0].played_at)
+    months = {Calendar().month_of(p.played_at) for p in plays}
+    _collected.extend(plays)
+    assert len(months) == 1
 
 
-_collected: list[tuple[Play, int]] = []
+_collected: list[Play] = []

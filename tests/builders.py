@@ -3,24 +3,25 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pipelines.domain.instants import parse
+from pipelines.domain.instants import parse, to_millisecond
 from pipelines.domain.play import Artist, Play, Source
 
 INGESTED_AT = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
 
 def play(played_at: str | datetime = "2026-11-21T08:00:00Z", track: str = "t1", **fields: Any) -> Play:
-    """A play by "me" of a track whose names follow from its id."""
+    """A play by "me" of a track whose names follow from its id. It was not ingested before it was played."""
+    instant = parse(played_at) if isinstance(played_at, str) else played_at
     defaults: dict[str, Any] = {
         "user_id": "me",
-        "played_at": parse(played_at) if isinstance(played_at, str) else played_at,
+        "played_at": instant,
         "track_id": track,
         "track_name": f"Track {track}",
         "artists": (Artist(f"Artist of {track}", f"artist-{track}"),),
         "album_id": f"album-{track}",
         "album_name": f"Album of {track}",
         "source": Source.RECENTLY_PLAYED,
-        "ingested_at": INGESTED_AT,
+        "ingested_at": max(INGESTED_AT, to_millisecond(instant)),
     }
     return Play(**defaults | fields)
 

@@ -64,7 +64,7 @@ def of_rows(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str, str], Any]:
     return {
         key: (
             row["plays_in_month"],
-            [tuple(item[name] for name in _LINE) for item in row["items"]],
+            [tuple(item[name] for name in LINE) for item in row["items"]],
         )
         for key, row in best.items()
     }
@@ -74,7 +74,7 @@ def _fullness(row: dict[str, Any]) -> tuple[int, datetime]:
     return row["plays_in_month"], row["computed_at"]
 
 
-_LINE = "id", "name", "artist_name", "album_name", "image_url", "plays", "last_played_at", "song_id"
+LINE = "id", "name", "artist_name", "album_name", "image_url", "plays", "last_played_at", "song_id"
 
 
 def _line(kind: str, key: str, group: list[Play], plays: Sequence[Play]) -> tuple[Any, ...]:

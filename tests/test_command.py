@@ -17,7 +17,7 @@ def command() -> None:
     logging.getLogger("apache_beam").warning("a file is damaged")
     raise {error}
 
-sys.exit(run_command("pipelines.rebuild", command))
+sys.exit(run_command(command))
 """
 NAMES = ("LOG_FORMAT", "K_SERVICE", "CLOUD_RUN_JOB")
 
@@ -41,7 +41,7 @@ def run(error: str, **environment: str) -> tuple[int, list[str]]:
 def test_a_person_reads_lines() -> None:
     assert run("Failure('the disk is full')") == (
         1,
-        ["Reading 2 files", "WARNING apache_beam: a file is damaged", "pipelines.rebuild: the disk is full"],
+        ["Reading 2 files", "WARNING apache_beam: a file is damaged", "error: the disk is full"],
     )
 
 
@@ -52,7 +52,7 @@ def test_cloud_logging_reads_json_with_a_severity() -> None:
     assert [(line["severity"], line["message"]) for line in lines] == [
         ("INFO", "Reading 2 files"),
         ("WARNING", "a file is damaged"),
-        ("ERROR", "pipelines.rebuild: the disk is full"),
+        ("ERROR", "the disk is full"),
     ]
     assert all(line["time"] and line["logger"] for line in lines)
 

@@ -41,7 +41,6 @@ def test_the_defaults() -> None:
         lateness=timedelta(days=35),
         archive_batch_plays=10_000,
         archive_batch_seconds=30,
-        stop_when_idle_seconds=None,
         bigquery_write_method="STREAMING_INSERTS",
     )
     assert runner(beam) == "BundleBasedDirectRunner"
@@ -59,12 +58,10 @@ def test_every_option_is_taken() -> None:
         "--allowed_lateness_days=0.5",
         "--archive_batch_plays=2",
         "--archive_batch_seconds=3",
-        "--stop_when_idle_seconds=10",
     ]
     streamed, _ = parse_stream([SUBSCRIPTION, *PLACES, *some])
     assert (streamed.refresh_seconds, streamed.lateness) == (5, timedelta(hours=12))
     assert (streamed.archive_batch_plays, streamed.archive_batch_seconds) == (2, 3)
-    assert streamed.stop_when_idle_seconds == 10
 
 
 @pytest.mark.parametrize("name", ["DirectRunner", "directrunner", "direct", "Direct"])
@@ -95,7 +92,6 @@ def test_other_runners_and_beams_options_go_to_beam(name: str) -> None:
                 "--allowed_lateness_days",
                 "--archive_batch_plays",
                 "--archive_batch_seconds",
-                "--stop_when_idle_seconds",
                 "--bigquery_write_method",
                 "--help",
             },
@@ -147,7 +143,6 @@ def test_what_the_rebuild_does_not_understand_ends_it_with_2(
         ("--refresh_seconds=0", "'0' is not a whole number from 1 on"),
         ("--archive_batch_plays=1.5", "'1.5' is not a whole number from 1 on"),
         ("--archive_batch_seconds=soon", "'soon' is not a whole number from 1 on"),
-        ("--stop_when_idle_seconds=0", "'0' is not a whole number from 1 on"),
         ("--allowed_lateness_days=-1", "'-1' is not a number of days from 0 to 36500"),
         ("--allowed_lateness_days=inf", "'inf' is not a number of days"),
         ("--allowed_lateness_days=nan", "'nan' is not a number of days"),
@@ -165,15 +160,6 @@ def test_what_the_stream_does_not_understand_ends_it_with_2(
     assert told in capsys.readouterr().err
 
 
-def test_only_the_local_runner_stops_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
-    bounded = [SUBSCRIPTION, *PLACES, "--stop_when_idle_seconds=10"]
-    assert runner(parse_stream([*bounded, "--runner=DirectRunner"])[1]) == "BundleBasedDirectRunner"
-    with pytest.raises(SystemExit) as ended:
-        stream.main([*bounded, "--runner=DataflowRunner"])
-    assert ended.value.code == 2
-    assert "--stop_when_idle_seconds is for the local runner" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("missing", ["--archive", "--warehouse"])
 def test_an_option_that_is_missing_is_named(missing: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
@@ -187,8 +173,9 @@ def test_an_option_that_is_missing_is_named(missing: str, capsys: pytest.Capture
     [
         (
             ["--bigquery_write_method=STORAGE_WRITE_API"],
-            "the local runner cannot write by STORAGE_WRITE_API; it can by",
+            "the local runner cannot write by STORAGE_WRITE_API; it can by STREAMING_INSERTS",
         ),
+        (["--bigquery_write_method=FILE_LOADS"], "the local runner cannot write by FILE_LOADS; it can by"),
         (["--runner=DataflowRunner", "--bigquery_write_method=FILE_LOADS"], "FILE_LOADS needs --temp_location=gs://"),
         (["--runner=DataflowRunner", "--warehouse=folder"], "on Dataflow the warehouse has to be in BigQuery"),
     ],

@@ -18,7 +18,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     source = folder / "source"
     for name in ("pipelines", "producer", "demo", "tests"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "pyproject.toml", "README.md"):
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "heavy_rotation.py"):
         shutil.copy(ROOT / name, source)
     subprocess.run(
         [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", str(folder), "."],
@@ -29,9 +29,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return zipfile.ZipFile(next(folder.glob("heavy_rotation-*.whl"))).namelist()
 
 
-def test_it_holds_only_the_pipelines_and_the_producer(wheel: list[str]) -> None:
+def test_it_holds_the_pipelines_the_producer_their_command_and_nothing_else(wheel: list[str]) -> None:
     tops = {name.split("/")[0] for name in wheel if ".dist-info" not in name}
-    assert tops == {"pipelines", "producer"}
+    assert tops == {"heavy_rotation.py", "pipelines", "producer"}
+    assert [name for name in wheel if name.endswith("/licenses/LICENSE")]
 
 
 def test_it_holds_every_module_and_every_table(wheel: list[str]) -> None:

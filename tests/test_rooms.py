@@ -8,12 +8,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Each room may use those of the lines above it, and itself. A room is a package or a module, named by its path.
 ORDER = (
-    {"pipelines.domain", "pipelines.failure"},
+    {"pipelines.domain", "pipelines.failure", "pipelines.terminal"},
     {"pipelines.tables", "pipelines.clock", "pipelines.logs"},
     {"pipelines.storage"},
     {"pipelines.warehouse"},
     {"pipelines.querying", "pipelines.forgetting", "pipelines.streaming", "pipelines.rebuilding"},
-    {"pipelines.command"},
+    {"pipelines.arguments", "pipelines.command"},
     {"pipelines.options", "pipelines.submission"},
     {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.forget"},
 )
@@ -65,4 +65,4 @@ def names_in(package: str) -> set[str]:
 
 def test_every_module_has_its_place() -> None:
     assert {f"pipelines.{name}" for name in names_in("pipelines")} == set().union(*ORDER)
-    assert names_in("producer") - {"__main__", "commands", "examples"} == set().union(*PRODUCER)
+    assert names_in("producer") - {"__main__", "commandline", "commands", "examples"} == set().union(*PRODUCER)

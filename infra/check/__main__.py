@@ -1,6 +1,7 @@
 """Runs Terraform with stand-ins for its providers: ``python infra/check FOLDER validate``, ``... plan -var ...``.
 
-After ``validate`` and ``plan`` the exit code is Terraform's. ``plan`` prints the plan as JSON. Nothing is left behind.
+The exit code is Terraform's. ``plan`` prints the plan as JSON; ``replan`` pretends to apply it and prints the next one,
+which has no changes if every resource is read back as it was asked for. Nothing is left behind.
 """
 
 import os
@@ -15,8 +16,8 @@ from provider import running
 
 def main(argv: list[str]) -> int:
     """Exit codes: Terraform's; 2 where there is no Terraform, or wrong usage."""
-    if len(argv) < 2 or argv[1] not in ("validate", "plan"):
-        print("usage: python infra/check FOLDER validate|plan [terraform's options]", file=sys.stderr)
+    if len(argv) < 2 or argv[1] not in ("validate", "plan", "replan"):
+        print("usage: python infra/check FOLDER validate|plan|replan [terraform's options]", file=sys.stderr)
         return 2
     if not (terraform := shutil.which("terraform")):
         print("terraform is not installed; nothing was checked", file=sys.stderr)
@@ -42,8 +43,11 @@ def main(argv: list[str]) -> int:
             return code
         if command == "validate":
             return run("validate", "-no-color", *options)
-        plan = str(Path(data) / "plan")
-        code = run("plan", "-input=false", "-no-color", "-lock=false", f"-out={plan}", *options, is_quiet=True)
+        plan, state = str(Path(data) / "plan"), f"-state={Path(data) / 'state'}"
+        quietly = ("-input=false", "-no-color", "-lock=false", state)
+        if command == "replan" and (code := run("apply", "-auto-approve", *quietly, *options, is_quiet=True)):
+            return code
+        code = run("plan", *quietly, f"-out={plan}", *options, is_quiet=True)
         return code or run("show", "-json", "-no-color", plan)
 
 

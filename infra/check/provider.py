@@ -1,6 +1,7 @@
 """Stand-ins for the providers ``google`` and ``google-beta``, so that Terraform works where no provider can be fetched.
 
 They speak Terraform's plugin protocol, version 6, and know the providers' real schemas and nothing of Google Cloud.
+What is applied is taken as it was planned, with something of the right kind for what only Google would know.
 Terraform connects to providers that run already when TF_REATTACH_PROVIDERS names their addresses, and then
 downloads none. So it is Terraform itself that judges every argument, reference, expression and validation, and it can
 make a plan: what only Google would know is "known after apply" in it.
@@ -23,6 +24,13 @@ from tf.gen import tfplugin_pb2_grpc as rpc
 
 PROVIDERS = ("google", "google-beta")
 _UNKNOWN = msgpack.ExtType(0, b"\x00")
+# The provider reads these of a job from its options by their names in Java, and a job that Python made has none of
+# those names: ``max_num_workers`` is not ``maxNumWorkers``. So it believes them to be gone (google-beta,
+# resource_dataflow_flex_template_job.go, resourceDataflowFlexTemplateJobRead).
+_LOST_WHEN_READ = (
+    "machine_type", "max_workers", "network", "num_workers", "sdk_container_image", "staging_location", "subnetwork",
+    "temp_location",
+)  # fmt: skip
 _DECLARED = re.compile(
     r'^(?P<kind>resource|data)\s+"(?P<type>google_\w+)"\s+"\w+"\s*{\n(\s*#.*\n)*(\s*provider\s*=\s*(?P<provider>[\w-]+))?',
     re.MULTILINE,
@@ -67,7 +75,7 @@ def _serving(name: str, declared: set[tuple[str, str]]) -> Iterator[str]:
 
 
 class _Provider(rpc.ProviderServicer):  # type: ignore[misc]
-    """Only what validating and planning of new resources ask for."""
+    """What validating, planning and a pretended apply ask for."""
 
     def __init__(self, name: str, declared: set[tuple[str, str]]) -> None:
         self._provider = schema(name, "provider")
@@ -107,7 +115,22 @@ class _Provider(rpc.ProviderServicer):  # type: ignore[misc]
 
     def PlanResourceChange(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         block, planned = self._resources[request.type_name], _read(request.proposed_new_state)
-        return pb.PlanResourceChange.Response(planned_state=_write(_with_unknown(block, planned)))
+        if planned != _read(request.prior_state):
+            planned = _with_unknown(block, planned)
+        return pb.PlanResourceChange.Response(planned_state=_write(planned))
+
+    def ApplyResourceChange(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        planned = _read(request.planned_state)
+        return pb.ApplyResourceChange.Response(new_state=_write(_known(self._resources[request.type_name], planned)))
+
+    def UpgradeResourceState(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        return pb.UpgradeResourceState.Response(upgraded_state=_write(json.loads(request.raw_state.json)))
+
+    def ReadResource(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
+        state = _read(request.current_state)
+        if request.type_name == "google_dataflow_flex_template_job":
+            state |= dict.fromkeys(_LOST_WHEN_READ)
+        return pb.ReadResource.Response(new_state=_write(state))
 
     def ReadDataSource(self, request: Any, context: Any) -> Any:  # noqa: N802, ARG002
         block, state = self._data[request.type_name], _read(request.config)
@@ -152,6 +175,20 @@ def _with_unknown(block: Block, planned: dict[str, Any] | None) -> dict[str, Any
         return None
     later = {name for name, attribute in block.attributes.items() if attribute.computed} | {"id"} & planned.keys()
     return planned | {name: _UNKNOWN for name in later if planned[name] is None}
+
+
+def _known(block: Block, planned: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The state after an apply: something of its type for each value that was unknown."""
+    if planned is None:
+        return None
+    kinds = {name: attribute.type for name, attribute in block.attributes.items()} | {"id": "string"}
+    return {name: _made_up(kinds[name]) if value == _UNKNOWN else value for name, value in planned.items()}
+
+
+def _made_up(kind: Any) -> Any:
+    if isinstance(kind, list):
+        return {} if kind[0] == "map" else []
+    return {"string": "made-up", "number": 0, "bool": False}.get(kind)
 
 
 def _impossible(block: Block, values: dict[str, Any], path: tuple[str | int, ...]) -> list[Any]:

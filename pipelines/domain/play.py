@@ -47,24 +47,22 @@ class Artist:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Play:
     """One play. Times are UTC with whole milliseconds; durations are milliseconds.
 
-    A field stands here and in ``play.avsc``, and nowhere else: messages, records and rows are derived. New ones are
-    last, and None is their default, so that what was written before them stays readable.
+    A field stands here and in ``play.avsc``, in one order, and nowhere else: messages, records and rows are derived.
+    A new one comes last and is None by default, so that what was written before it stays readable.
     """
 
     user_id: str
     played_at: datetime
     track_id: str
     track_name: str
-    artists: tuple[Artist, ...]
-    source: Source
-    ingested_at: datetime
     duration_ms: int | None = None
     isrc: str | None = None
     explicit: bool | None = None
+    artists: tuple[Artist, ...]
     album_id: str | None = None
     album_name: str | None = None
     album_release_date: str | None = None
@@ -74,6 +72,8 @@ class Play:
     skipped: bool | None = None
     reason_start: str | None = None
     reason_end: str | None = None
+    source: Source
+    ingested_at: datetime
     album_artist_name: str | None = None
 
     @property
@@ -105,13 +105,14 @@ class Play:
     def to_row(self, calendar: Calendar) -> dict[str, Any]:
         """The row of ``play_events``: times are datetimes, local ones naive as BigQuery's DATETIME is."""
         local = calendar.local(self.played_at)
-        return self._plain() | {
-            "played_on": local.date(),
-            "played_at_local": local,
-            "month": calendar.month_of(self.played_at),
+        row = self._plain()
+        came_later = {name: row.pop(name) for name in _CAME_LATER}
+        row |= {"played_on": local.date(), "played_at_local": local, "month": calendar.month_of(self.played_at)}
+        keys = {
             "song_key": song_key(self.track_id, self.track_name, self.artist_name),
             "album_key": album_key(self.album_name, self.album_artist),
         }
+        return row | came_later | keys
 
     def to_message(self) -> tuple[bytes, dict[str, str]]:
         """Data and attributes of the Pub/Sub message."""
@@ -130,6 +131,8 @@ class Play:
 
 _NAMES = tuple(field.name for field in fields(Play))
 _values = attrgetter(*_NAMES)
+# In a table these come after its first columns (``tables.play_events_schema``).
+_CAME_LATER = _NAMES[_NAMES.index("ingested_at") + 1 :]
 # Of a message: texts that must not be empty, and what may be missing or null.
 _REQUIRED = tuple(field.name for field in fields(Play) if field.default is MISSING and field.name != "artists")
 _OPTIONAL: dict[str, type] = {

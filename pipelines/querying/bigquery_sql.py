@@ -4,6 +4,7 @@ Each rewrite of the tree says what would come out otherwise. tests/warehouse hol
 Google's own executor.
 """
 
+import re
 from collections.abc import Callable
 
 import sqlglot
@@ -30,18 +31,40 @@ _INSTANTS = {
     for column in (field, *field.get("fields", ()))
     if column["type"] in ("TIMESTAMP", "DATETIME")
 }
+# What EXTRACT takes. sqlglot writes a part out as it stands, whatever it is.
+_PARTS = {
+    *("YEAR", "ISOYEAR", "QUARTER", "MONTH", "WEEK", "WEEK(SUNDAY)", "WEEK(MONDAY)", "ISOWEEK", "DAY"),
+    *("DAYOFYEAR", "DAYOFWEEK", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "DATE", "TIME", "DATETIME"),
+}
 
 
 class NotASelectError(ValueError):
     """The statement is not one that only reads."""
 
 
+class UnknownPartError(ValueError):
+    """Something stands where the name of a part of a date should."""
+
+
 def parse(sql: str) -> exp.Query:
-    """The one query in ``sql``. Raises sqlglot's ParseError and TokenError, and NotASelectError."""
+    """The one query in ``sql``.
+
+    Raises sqlglot's ParseError and TokenError, NotASelectError and UnknownPartError.
+    """
     statements = [statement for statement in sqlglot.parse(sql, read="bigquery") if statement is not None]
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
         raise NotASelectError("Only one SELECT at a time: the warehouse is read-only here.")
+    _check_parts(statements[0])
     return statements[0]
+
+
+def _check_parts(query: exp.Query) -> None:
+    """Between back-ticks anything may stand, the end of the statement and the beginning of another too."""
+    extracted = [node.this.sql("bigquery").upper() for node in query.find_all(exp.Extract)]
+    unknown = [part for part in extracted if part not in _PARTS]
+    unknown += [node.name for node in query.find_all(exp.Var) if not re.fullmatch(r"\w+", node.name)]
+    if unknown:
+        raise UnknownPartError(f"A valid date part name is required but found {unknown[0]}")
 
 
 def to_duckdb(query: exp.Query) -> str:

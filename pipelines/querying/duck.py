@@ -1,74 +1,109 @@
 """The local warehouse, asked in SQL: DuckDB in memory over the Parquet files.
 
-It reads the warehouse's files and nothing else: no network, no extensions, nothing written, not even where
-a query needs more memory than there is.
+Arrow reads the files and gives DuckDB their rows; DuckDB itself has no way to any file or network, and loads no
+extensions. So whatever a query says, it can write nothing, not even where it needs more memory than there is.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset
 from sqlglot import exp
 
 from pipelines.querying.bigquery_sql import MACROS, NotASelectError, parse, to_duckdb
-from pipelines.tables import DATASET, TABLES, VIEWS, Field, table_schema, view_sql
+from pipelines.querying.limits import limit_address_space, threads
+from pipelines.tables import DATASET, TABLES, VIEWS, view_sql
+from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 
 _ATTEMPTS = 10
-_TYPES = {
-    "INTEGER": "BIGINT",
-    "STRING": "VARCHAR",
-    "BYTES": "BLOB",
-    "TIMESTAMP": "TIMESTAMPTZ",
-    "DATETIME": "TIMESTAMP",
-}
-_READS = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}
+_ALL = {*TABLES, *VIEWS}
+_READS = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 
 
 def query(
-    warehouse: FolderWarehouse, sql: str, *, native: bool = False, parameters: Mapping[str, object] | None = None
+    warehouse: FolderWarehouse,
+    sql: str,
+    *,
+    native: bool = False,
+    parameters: Mapping[str, object] | None = None,
+    max_megabytes: int | None = None,
 ) -> pa.Table:
     """The rows that one query gives, in BigQuery's SQL or, if ``native``, in DuckDB's.
 
-    ``parameters`` are values for its ``@names``, by name, and all of them.
+    ``parameters`` are values for its ``@names``, by name, and all of them. With ``max_megabytes`` this process takes
+    no more memory than that from then on: it is for one query.
     Sees every file that was there when it began; one that a rebuild replaces meanwhile makes it begin again.
     Raises WarehouseError, duckdb.Error, NotASelectError, and sqlglot's errors for BigQuery's SQL.
     """
-    statement = _reading(sql) if native else to_duckdb(parse(sql))
+    statement = sql if native else to_duckdb(parse(sql))
+    if max_megabytes:
+        pa.set_cpu_count(threads())
+        pa.set_io_thread_count(threads())
     for _ in range(_ATTEMPTS):
+        files = {table: _files(warehouse, table) for table in TABLES}
         try:
-            with connect(warehouse) as connection:
+            with _database() as connection:
+                tree = _require_select(connection, statement)
+                _fill(connection, files, _needed(connection, tree))
+                if max_megabytes:
+                    connection.execute(f"SET threads = {threads()}; SET memory_limit = '{max_megabytes}MiB'")
+                    limit_address_space(max_megabytes)
+                connection.execute("SET lock_configuration = true")
                 return _plain_numbers(connection.sql(statement, params=parameters).to_arrow_table())
-        except duckdb.IOException as error:
+        except (duckdb.Error, OSError) as error:
+            if all(file.exists() for paths in files.values() for file in paths):
+                raise
             vanished = error
     raise WarehouseError(f"The files of {warehouse.folder} cannot be read: {str(vanished).splitlines()[0]}")
 
 
-def connect(warehouse: FolderWarehouse | None) -> duckdb.DuckDBPyConnection:
-    """A database with the tables and views, empty ones without a warehouse. The caller closes it."""
+def _database() -> duckdb.DuckDBPyConnection:
+    """A database in memory, and nothing in it."""
     connection = duckdb.connect(
         config={
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
+            "enable_external_access": False,
             "python_enable_replacements": False,
             "temp_directory": "",
         }
     )
-    connection.execute("SET TimeZone = 'UTC'")
-    if warehouse is not None:
-        connection.execute(f"SET allowed_directories = [{_quoted(warehouse.folder.resolve())}]")
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-    connection.execute(f"CREATE SCHEMA {DATASET}; USE {DATASET}")
+    connection.execute(f"SET TimeZone = 'UTC'; CREATE SCHEMA {DATASET}; USE {DATASET}")
+    return connection
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, files: dict[str, list[Path]], needed: set[str]) -> None:
+    """Make the macros, and those tables and views that are needed; a table without files is empty."""
     for macro in MACROS:
         connection.execute(macro)
     for table in TABLES:
-        connection.execute(_create(table, _files(warehouse, table) if warehouse else []))
+        if table in needed:
+            connection.register(f"{table}_rows", _rows(table, files.get(table, [])))
+            connection.execute(f"CREATE VIEW {table} AS FROM {table}_rows")
     for view in VIEWS:
-        connection.execute(f"CREATE VIEW {view} AS {_view(view)}")
-    return connection
+        if view in needed:
+            connection.execute(f"CREATE VIEW {view} AS {_view(view)}")
+
+
+def _needed(connection: duckdb.DuckDBPyConnection, tree: Any) -> set[str]:
+    """The tables and views that a query reads: to make them all takes as long as most queries.
+
+    All of them where it names none of them: it may ask which there are.
+    """
+    needed: set[str] = set()
+    trees = [tree]
+    while trees:
+        nodes = _nodes(trees.pop(), "BASE_TABLE")
+        names = {str(node["table_name"]).lower() for node in nodes} & _ALL - needed
+        needed |= names
+        trees += [_tree(connection, _view(view)) for view in VIEWS if view in names]
+    return needed or _ALL
 
 
 @cache
@@ -76,11 +111,12 @@ def _view(view: str) -> str:
     return to_duckdb(parse(view_sql(view)))
 
 
-def columns(name: str) -> list[tuple[str, str]]:
-    """The columns of a table or view, each with its type in BigQuery's words."""
-    with connect(None) as connection:
-        described = connection.execute(f"DESCRIBE {name}").fetchall()
-    return [(row[0], _in_bigquery(row[1])) for row in described]
+def columns() -> dict[str, list[tuple[str, str]]]:
+    """The columns of each table and view, each with its type in BigQuery's words."""
+    with _database() as connection:
+        _fill(connection, {}, _ALL)
+        described = {name: connection.execute(f"DESCRIBE {name}").fetchall() for name in (*TABLES, *VIEWS)}
+    return {name: [(row[0], _in_bigquery(row[1])) for row in rows] for name, rows in described.items()}
 
 
 def _in_bigquery(kind: str) -> str:
@@ -91,37 +127,42 @@ def _files(warehouse: FolderWarehouse, table: str) -> list[Path]:
     return [file for month in warehouse.months(table) for file in warehouse.files(table, month)]
 
 
-def _create(table: str, files: list[Path]) -> str:
-    if files:
-        paths = ", ".join(_quoted(file.resolve()) for file in files)
-        # The folders' names look like Hive's partitions, which would overwrite the column "month".
-        rows = f"read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
-        # Files of before a column was added lack it; so it comes from here.
-        nothing = f"SELECT NULL::STRUCT({_columns(table_schema(table))}) AS row LIMIT 0"
-        return f"CREATE VIEW {table} AS SELECT row.* FROM ({nothing}) UNION ALL BY NAME FROM {rows}"  # noqa: S608
-    return f"CREATE TABLE {table} ({_columns(table_schema(table))})"
+def _rows(table: str, files: list[Path]) -> Any:
+    schema = arrow_schema(table)
+    if not files:
+        return schema.empty_table()
+    # The schema is given: files of before a column was added lack it.
+    return pyarrow.dataset.dataset([str(file) for file in files], schema=schema, format="parquet")
 
 
-def _columns(fields: list[Field]) -> str:
-    return ", ".join(f'"{field["name"]}" {_type(field)}' for field in fields)
+def _require_select(connection: duckdb.DuckDBPyConnection, statement: str) -> Any:
+    """Judge what DuckDB is going to run, by its own parser: one statement, a SELECT at every level. Returns its tree.
+
+    Raises NotASelectError, and duckdb.Error where it is no SQL.
+    """
+    statements = connection.extract_statements(statement)
+    if len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT:
+        tree = _tree(connection, statement)
+        if not tree["error"] and _READS.issuperset(node["type"] for node in _nodes(tree, "_NODE")):
+            return tree
+    raise NotASelectError("Only one SELECT at a time: the warehouse is read-only here.")
 
 
-def _type(field: Field) -> str:
-    if field["type"] == "RECORD":
-        return f"STRUCT({_columns(field['fields'])})[]"
-    kind: str = field["type"]
-    return _TYPES.get(kind, kind)
+def _tree(connection: duckdb.DuckDBPyConnection, statement: str) -> Any:
+    """What DuckDB's parser makes of it, as JSON."""
+    [(text,)] = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [statement]).fetchall()
+    return json.loads(text)
 
 
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
-
-
-def _reading(sql: str) -> str:
-    statements = duckdb.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type not in _READS:
-        raise NotASelectError("Only one SELECT at a time: the warehouse is read-only here.")
-    return sql
+def _nodes(tree: Any, kind: str) -> Iterator[dict[str, Any]]:
+    """The nodes whose type ends so. A query's is SELECT_NODE, and COPY_QUERY_NODE where a COPY stands in its place."""
+    if isinstance(tree, dict):
+        if str(tree.get("type")).endswith(kind):
+            yield tree
+        tree = list(tree.values())
+    if isinstance(tree, list):
+        for part in tree:
+            yield from _nodes(part, kind)
 
 
 def _plain_numbers(table: pa.Table) -> pa.Table:

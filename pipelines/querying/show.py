@@ -1,4 +1,4 @@
-"""Rows as text: an aligned table, CSV (RFC 4180) or a JSON array.
+"""Rows as text: an aligned table, CSV (RFC 4180, but for its line ends, which are a shell's) or a JSON array.
 
 Times are RFC 3339: a TIMESTAMP with Z, a DATETIME without a zone. Bytes are base64, as in BigQuery's JSON.
 """
@@ -12,16 +12,15 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 
-Format = Literal["table", "csv", "json"]
-FORMATS: tuple[Format, ...] = ("table", "csv", "json")
+from pipelines.terminal import printable
 
 
-def show(table: pa.Table, form: Format) -> Iterator[str]:
-    """The lines, each with its end. ``table`` holds what a query gave."""
+def show(table: pa.Table, form: str) -> Iterator[str]:
+    """The lines, each with its end, in one of FORMATS. ``table`` holds what a query gave."""
     rows = [[_plain(value) for value in row] for row in zip(*map(_values, table.columns), strict=True)]
     if form == "json":
         return _json(table.column_names, rows)
@@ -70,7 +69,7 @@ def _json(names: list[str], rows: list[list[Any]]) -> Iterator[str]:
 def _csv(names: list[str], rows: list[list[Any]]) -> Iterator[str]:
     for row in (names, *rows):
         line = io.StringIO()
-        csv.writer(line).writerow(["" if value is None else _text(value) for value in row])
+        csv.writer(line, lineterminator="\n").writerow(["" if value is None else _text(value) for value in row])
         yield line.getvalue()
 
 
@@ -95,8 +94,8 @@ def _text(value: Any) -> str:
 
 
 def _one_line(text: str) -> str:
-    """Control characters spelled out: a track's name must neither break the table nor steer the terminal."""
-    return "".join(repr(char)[1:-1] if unicodedata.category(char) in ("Cc", "Zl", "Zp") else char for char in text)
+    """A track's name must neither break the table nor steer the terminal."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
 
 
 def _width(text: str) -> int:

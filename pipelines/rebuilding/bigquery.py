@@ -1,29 +1,33 @@
-"""The last step of a rebuild in BigQuery: what was made takes the place of what was there.
+"""A rebuild's target in BigQuery: a month's partition goes, and what was made comes, in one job a table."""
 
-It is a step of the pipeline, not of the command that launches it: a template's launcher does not wait for the job.
-"""
-
-from collections.abc import Collection, Iterable, Sequence
-from datetime import date
-from typing import Any
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import date, datetime
+from pathlib import Path
 from uuid import uuid4
 
-import apache_beam as beam
 import polars as pl
 import pyarrow as pa
-from apache_beam.pvalue import AsList, PCollection
 
-from pipelines.domain.month import month_text, parse_month
+from pipelines.clock import Clock
+from pipelines.domain.month import Calendar, month_text
+from pipelines.domain.ranking import KINDS
 from pipelines.rebuilding import columns
-from pipelines.rebuilding.graph import Made, Work
+from pipelines.rebuilding.reading import side_by_side
+from pipelines.rebuilding.rejected import ORIGIN
+from pipelines.rebuilding.target import Row, Staged, Staging, Stamp, Target, There
 from pipelines.storage.archive import Archive, around
 from pipelines.storage.files import StorageError, storage_of
 from pipelines.tables import REBUILT
 from pipelines.warehouse.bigquery import BigQueryWarehouse
-from pipelines.warehouse.json_rows import to_lines
+from pipelines.warehouse.json_rows import to_line, to_lines
+
+# Killed, a rebuild of a laptop leaves its files in the folder for temporary ones under this name.
+LOCAL_STAGING = "heavy-rotation-rebuild-"
 
 
-class LineStaging:
+class LineStaging(Staging):
     """Files of JSON lines under a folder, of this machine or ``gs://``."""
 
     def __init__(self, folder: str) -> None:
@@ -41,109 +45,109 @@ class LineStaging:
         for path in storage.files(self.folder, ".json"):
             storage.remove(path)
 
+    @property
+    def result(self) -> str:
+        """Beside the files."""
+        return f"{self.folder}/result"
 
-class ReplaceMonths(beam.PTransform):
-    """Loads staged files into BigQuery month by month, each in the place of its partition, in one job a table.
 
-    Nothing is replaced unless everything was read and made. Where all months are rebuilt, those go that the archive has
-    nothing of. A retry repeats all of it, which changes nothing.
+class BigQueryTables(Target):
+    """The tables of a dataset.
+
+    The stamp of a month is how many plays it has, then how many its top tens count and how many of those are final. A
+    month that has fewer was restored, emptied, or replaced by another rebuild that had read less. Rows that a stream
+    adds take none of it away.
     """
 
-    def __init__(self, warehouse: BigQueryWarehouse, work: Work, staging: LineStaging) -> None:
-        self.warehouse = warehouse
-        self.work = work
-        self.staging = staging
+    at_once = 4
 
-    def expand(self, ways: Any) -> PCollection[None]:
-        """What was made, and what could not be read."""
-        made, unreadable = ways
-        return (
-            made.pipeline
-            | "When all is made" >> beam.Impulse()
-            | "Replace months" >> beam.Map(self._replace, AsList(made), AsList(unreadable))
-            # Behind a shuffle: once the files are removed, nothing that needs them is tried again.
-            | "When all is replaced" >> beam.Reshuffle()
-            | "Remove staged files" >> beam.Map(lambda _, staging: staging.remove(), self.staging)
+    def __init__(self, warehouse: BigQueryWarehouse, archive: Archive, calendar: Calendar, clock: Clock) -> None:
+        self.warehouse = warehouse
+        self.archive = archive
+        self.calendar = calendar
+        self.clock = clock
+
+    @contextmanager
+    def staging(self, temporary: str) -> Iterator[Staging]:
+        """A folder of its own in the bucket for temporary files, where those go by themselves, or of this machine."""
+        in_bucket = temporary.startswith("gs://")
+        with (
+            nullcontext(temporary.rstrip("/"))
+            if in_bucket
+            else tempfile.TemporaryDirectory(prefix=LOCAL_STAGING) as root
+        ):
+            yield LineStaging(f"{root}/rebuild-{uuid4().hex}")
+
+    def there(self) -> There:
+        """What every month has, by a query a table."""
+        plays = self.warehouse.by_month("play_events", "COUNT(*)")
+        counted = self.warehouse.by_month("top_ten_snapshots", "SUM(plays_in_month), SUM(IF(is_final, 1, 0))")
+        return {
+            month: {"play_events": plays.get(month, []), "top_ten_snapshots": counted.get(month, [])}
+            for month in plays.keys() | counted.keys()
+        }
+
+    def holds(self, stamp: Stamp, found: Stamp) -> bool:
+        """Whether there is as much as was left there, or more."""
+        return all(
+            len(found.get(table, ())) == len(numbers)
+            and all(int(has) >= int(had) for has, had in zip(found[table], numbers, strict=True))
+            for table, numbers in stamp.items()
         )
 
-    def _replace(self, _: bytes, made: list[Made], unreadable: list[str]) -> None:
-        if unreadable:
-            raise StorageError("\n".join([*sorted(unreadable), "nothing was replaced"]))
-        files: dict[date, dict[str, list[str]]] = {}
-        for table, in_month, path in sorted(made):
-            files.setdefault(parse_month(in_month), {}).setdefault(table, []).append(path)
-        check_made(self.work.archive, files, self.work.months, asked=self.work.asked)
-        added_since(self.work.archive, self.work.listed)
-        months = sorted(files.keys() | self._others())
-        for month in months:
-            for table in REBUILT:
-                if paths := files.get(month, {}).get(table):
-                    self.warehouse.load(table, paths, month)
-                else:
-                    self.warehouse.remove_month(table, month)
-        added = added_since(self.work.archive, self.work.listed)
-        self._add(added, months)
-        added_since(self.work.archive, [*self.work.listed, *added])
-        self.work.rebuilt.note(self.work.fingerprints)
+    def replace(self, month: date, staged: Sequence[Staged], old: Stamp, computed_at: datetime) -> Stamp:  # noqa: ARG002
+        """Load a month's files into its partition of each table, or remove the partition."""
+        rows = dict.fromkeys(REBUILT, 0)
+        for table in REBUILT:
+            if files := [one for one in staged if one.table == table]:
+                rows[table] = sum(one.rows for one in files)
+                self.warehouse.load(table, [one.path for one in files], month)
+            else:
+                self.warehouse.remove_month(table, month)
+        if not staged:
+            return {}
+        plays, snapshots = rows["play_events"], rows["top_ten_snapshots"]
+        final = snapshots if self.calendar.is_over(month, computed_at) else 0
+        return {"play_events": [str(plays)], "top_ten_snapshots": [str(plays * len(KINDS)), str(final)]}
 
-    def _others(self) -> set[date]:
-        """Months that have no plays, and whose rows go if there are some."""
-        if self.work.months is not None:
-            return set(self.work.months)
-        return {month for table in REBUILT for month in self.warehouse.months(table)}
+    def catch_up(self, months: Collection[date], read: Sequence[str], added: Sequence[str], staging: Staging) -> None:
+        """Add the plays of files that came, and top tens that count them.
 
-    def _add(self, paths: list[str], months: Sequence[date]) -> None:
-        """The plays of these files, and top tens that count them.
-
-        Files came while the others were read. What the stream wrote of their plays may have gone with the months,
-        and it believes that it is there.
+        What a stream wrote of their plays may have gone with the months, and it believes that it is there.
         """
-        plays = self._plays(paths, months)
+        plays = self._plays(added, months)
         if plays.is_empty():
             return
         listeners = plays.select("user_id", "month").unique()
         touched = listeners["month"].unique().to_list()
-        known = columns.each_once(
-            pl.concat(
-                self._plays([path], touched).join(listeners, on=["user_id", "month"], how="semi")
-                for path in around(touched, [*self.work.listed, *paths])
-            )
-        )
-        snapshots = columns.snapshots(columns.with_keys(known), self.work.calendar, self.work.clock())
+
+        def of_listeners(path: str) -> pl.DataFrame:
+            return self._plays([path], touched).join(listeners, on=["user_id", "month"], how="semi")
+
+        of_all = side_by_side(of_listeners, around(touched, [*read, *added]))
+        heard = columns.with_keys(columns.each_once(pl.concat(of_all)))
+        snapshots = columns.snapshots(heard, self.calendar, self.clock())
         for table, rows in (("play_events", columns.with_keys(plays)), ("top_ten_snapshots", snapshots)):
             by_month = rows.partition_by("month", as_dict=True).items()
-            self.warehouse.load(table, [self.staging.write(table, m, some.to_arrow()) for (m,), some in by_month])
+            self.warehouse.load(table, [str(staging.write(table, m, some.to_arrow())) for (m,), some in by_month])
 
-    def _plays(self, paths: list[str], months: Sequence[date]) -> pl.DataFrame:
+    def rejected_ids(self) -> set[str]:
+        """By a query."""
+        return self.warehouse.message_ids(ORIGIN)
+
+    def add_rejected(self, rows: Sequence[Row]) -> None:
+        """By a load job. Two rebuilds at once may both bring the same row."""
+        with tempfile.TemporaryDirectory(prefix=LOCAL_STAGING) as folder:
+            path = Path(folder) / "rejected.json"
+            path.write_bytes(b"".join(to_line(row) + b"\n" for row in rows))
+            self.warehouse.load("rejected", [str(path)])
+
+    def _plays(self, paths: Sequence[str], months: Collection[date]) -> pl.DataFrame:
         """The months' plays in these files."""
-        read = [columns.read_plays(path, self.work.archive.read_bytes(path)) for path in paths]
-        plays = columns.with_local_time(pl.concat([columns.no_plays(), *read]), self.work.calendar)
+        read = []
+        for path in paths:
+            data = self.archive.read_bytes(path)
+            with suppress(StorageError):  # unreadable: the next rebuild names it
+                read.append(columns.read_plays(path, data))
+        plays = columns.with_local_time(pl.concat([columns.no_plays(), *read]), self.calendar)
         return plays.filter(pl.col("month").is_in(list(months)))
-
-
-def added_since(archive: Archive, listed: Collection[str]) -> list[str]:
-    """The files that came to the archive since it was listed.
-
-    Raises StorageError if some went: whoever removed them meant their plays to go from the tables too.
-    """
-    there = archive.files()
-    if gone := set(listed).difference(there):
-        raise StorageError(
-            f"{len(gone):,} files were removed from {archive.root} during the rebuild, as when a person is forgotten; "
-            "run it again, or the tables may keep plays of theirs"
-        )
-    return sorted(set(there).difference(listed))
-
-
-def check_made(archive: Archive, made: Iterable[date], months: tuple[date, ...] | None, *, asked: bool) -> None:
-    """Raises StorageError where the archive has none of the plays that were asked for."""
-    made = set(made)
-    if not made and months is None:
-        raise nothing_in(archive)
-    if asked and (missing := [month_text(month) for month in months or () if month not in made]):
-        raise StorageError(f"the archive has no plays of {', '.join(missing)}; nothing was replaced")
-
-
-def nothing_in(archive: Archive) -> StorageError:
-    """For the user who asks for tables of an empty archive."""
-    return StorageError(f"there are no plays in {archive.root}; `python -m producer import` puts some there")

@@ -5,7 +5,7 @@ Each function says which function of the domain it does the work of; tests hold 
 
 import io
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -49,6 +49,11 @@ def with_local_time(plays: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
         local.alias("played_at_local"),
         _months(plays["played_at"], calendar),
     )
+
+
+def months_of(plays: pl.DataFrame) -> tuple[date, ...]:
+    """The months among plays that have their local time, sorted."""
+    return tuple(sorted(plays["month"].unique()))
 
 
 def each_once(plays: pl.DataFrame) -> pl.DataFrame:

@@ -1,30 +1,30 @@
-"""The steps of the rebuild: archive files in, finished files in a staging warehouse out.
+"""The steps of the rebuild: a plan, archive files in, finished files in a staging place, months replaced.
 
 Work goes by columns: a file is read whole, split by month and by user, and each part is finished at once. What
-crosses a shuffle is a part in Arrow's format, not a play.
+crosses a shuffle is a part in Arrow's format, not a play. Files are listed by the first step, not by who makes the
+graph.
 """
 
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import apache_beam as beam
 import polars as pl
-import pyarrow as pa
 from apache_beam.metrics.metric import Metrics
-from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import MIN_TIMESTAMP
 from apache_beam.utils.windowed_value import WindowedValue
 
-from pipelines.clock import Clock
 from pipelines.domain.month import Calendar, month_text
 from pipelines.rebuilding import columns
-from pipelines.rebuilding.manifests import Fingerprints, Rebuilt
-from pipelines.storage.archive import Archive, around
+from pipelines.rebuilding.planning import Plan, Work, make_plan
+from pipelines.rebuilding.reading import GoneError, in_groups, read_bytes, side_by_side
+from pipelines.rebuilding.replacing import FileRead, Month, Ready, finish, prepare, remove_staged, replace_months
+from pipelines.rebuilding.target import Staged, Staging
+from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
 
 NAMESPACE = "heavy_rotation"
@@ -34,146 +34,180 @@ _PARTS = 16
 _TOGETHER = 200_000
 
 Part = tuple[str, int]
-# Table, month as 2026-11, path.
-Made = tuple[str, str, str]
-_UNREADABLE = "unreadable"
+_FILES = "files"
 
 
-class Staging(Protocol):
-    """Where finished files wait until all of them are there."""
+def build(pipeline: beam.Pipeline, work: Work, staging: Staging, *, fails: bool) -> None:
+    """The rebuild's steps, from a plan to replaced months; what came of it is written to ``staging.result``.
 
-    def write(self, table: str, month: date, arrow_table: pa.Table) -> str | Path:
-        """A new file with rows of one month of a table; its path. Raises StorageError."""
+    Months replace their old rows only when everything was read and made. Files that cannot be read leave the months
+    that they may belong to as they are. ``fails``: where something was left, the last step fails.
+    """
+    plan = (
+        pipeline
+        | "Begin" >> beam.Impulse()
+        | "Plan" >> beam.Map(_plan, work).with_output_types(Plan)
+        # Behind a shuffle the plan is the same for all steps, and for each of their tries.
+        | "Keep the plan" >> beam.Reshuffle()
+    )
+    read = (
+        plan
+        | "List files" >> beam.FlatMap(_groups_of_files).with_output_types(list[str])
+        | "Spread files" >> beam.Reshuffle()
+        | "Read parts" >> ReadParts(work.archive, work.options.calendar, plan)
+    )
+    made = read.parts | "Finish parts" >> FinishParts(staging, work.options.calendar, plan)
+    ready = plan | "Prepare" >> beam.Map(prepare, AsList(made), AsList(read[_FILES]), work).with_output_types(Ready)
+    plan | "Replace" >> Replace(work, staging, ready, fails)
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What is to be rebuilt: ``months`` or, if None, all; ``listed`` is all of the archive, before it was read.
+@dataclass
+class ReadParts(beam.PTransform[Any, Any]):
+    """Groups of paths to ``parts``, ``((month, part), plays)`` with plays as an Arrow stream, and to ``files``.
 
-    ``asked`` says that a person named the months, and means some that are not there as a mistake. ``fingerprints`` are
-    for ``rebuilt`` to note in the end.
+    Those are a ``FileRead`` of each file. What cannot be read is told there, and the others go on.
     """
 
     archive: Archive
     calendar: Calendar
-    months: tuple[date, ...] | None
-    asked: bool
-    listed: list[str]
-    clock: Clock
-    rebuilt: Rebuilt
-    fingerprints: Fingerprints
+    plan: PCollection[Plan]
 
-    @property
-    def paths(self) -> list[str]:
-        """The files to read."""
-        return around(self.months, self.listed)
-
-    def stage(self, pipeline: beam.Pipeline, staging: Staging) -> Any:
-        """The steps to what was made, and to what could not be read."""
-        parts, unreadable = (
-            pipeline
-            | "List files" >> beam.Create(self.paths)
-            | "Spread files" >> beam.Reshuffle()
-            | "Read parts" >> ReadParts(self.archive, self.calendar, self.months)
-        )
-        return parts | "Finish parts" >> FinishParts(staging, self.calendar, self.clock()), unreadable
+    def expand(self, paths: PCollection[list[str]]) -> Any:
+        """Plays of other months than the plan's are passed over."""
+        reading = beam.ParDo(_ReadFiles(self.archive, self.calendar), AsSingleton(self.plan))
+        return paths | "Read files" >> reading.with_outputs(_FILES, main="parts")
 
 
-class ReadParts(beam.PTransform):
-    """Archive files to a pair: ``((month, part), plays)``, plays as an Arrow stream, and what could not be read.
-
-    Of a file with broken contents there is the reason, with its path, in the metric ``unreadable`` too, and the
-    others go on; it is for the caller not to use what was made then.
-    """
-
-    def __init__(self, archive: Archive, calendar: Calendar, months: tuple[date, ...] | None) -> None:
+class _ReadFiles(beam.DoFn):
+    def __init__(self, archive: Archive, calendar: Calendar) -> None:
         self.archive = archive
         self.calendar = calendar
-        self.months = months
-
-    def expand(self, paths: PCollection[str]) -> Any:
-        """Paths of archive files. Plays of other months than ``months`` are passed over."""
-        ways = paths | "Read files" >> beam.ParDo(_ReadParts(self.archive, self.calendar, self.months)).with_outputs(
-            _UNREADABLE, main="parts"
-        )
-        return ways.parts, ways[_UNREADABLE]
-
-
-class _ReadParts(beam.DoFn):
-    def __init__(self, archive: Archive, calendar: Calendar, months: tuple[date, ...] | None) -> None:
-        self.archive = archive
-        self.calendar = calendar
-        self.months = months
         self.read = Metrics.counter(NAMESPACE, "plays_read")
         self.unreadable = Metrics.string_set(NAMESPACE, "unreadable")
 
-    def process(self, path: str) -> Iterator[Any]:
-        data = self.archive.read_bytes(path)
+    def process(self, paths: list[str], plan: Plan) -> Iterator[Any]:
+        for file, plays in side_by_side(self._read, paths):
+            if file.trouble:
+                self.unreadable.add(file.trouble)
+            if plan.months is not None:
+                plays = plays.filter(pl.col("month").is_in(plan.months))
+            self.read.inc(plays.height)
+            yield TaggedOutput(_FILES, file.with_plays(plays.height))
+            plays = plays.with_columns(part=pl.col("user_id").hash() % _PARTS)
+            for (month, part), rows in plays.partition_by("month", "part", as_dict=True, include_key=True).items():
+                yield (month_text(month), int(part)), _to_bytes(rows.drop("part"))
+
+    def _read(self, path: str) -> tuple[FileRead, pl.DataFrame]:
+        nothing = columns.with_local_time(columns.no_plays(), self.calendar)
         try:
-            plays = columns.read_plays(path, data)
+            data = read_bytes(self.archive, path)
+        except GoneError:
+            return FileRead(path, is_gone=True), nothing
+        try:
+            plays = columns.with_local_time(columns.read_plays(path, data), self.calendar)
         except StorageError as error:
-            self.unreadable.add(str(error))
-            yield TaggedOutput(_UNREADABLE, str(error))
-            return
-        plays = columns.with_local_time(plays, self.calendar)
-        if self.months is not None:
-            plays = plays.filter(pl.col("month").is_in(self.months))
-        self.read.inc(plays.height)
-        plays = plays.with_columns(part=pl.col("user_id").hash() % _PARTS)
-        for (month, part), rows in plays.partition_by("month", "part", as_dict=True, include_key=True).items():
-            yield (month_text(month), int(part)), _to_bytes(rows.drop("part"))
+            return FileRead(path, trouble=str(error)), nothing
+        return FileRead(path, columns.months_of(plays)), plays
 
 
-class FinishParts(beam.PTransform):
-    """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging warehouse."""
+@dataclass
+class FinishParts(beam.PTransform[Any, Any]):
+    """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging place."""
 
-    def __init__(self, staging: Staging, calendar: Calendar, computed_at: datetime) -> None:
-        self.staging = staging
-        self.calendar = calendar
-        self.computed_at = computed_at
+    staging: Staging
+    calendar: Calendar
+    plan: PCollection[Plan]
 
-    def expand(self, parts: PCollection[tuple[Part, bytes]]) -> PCollection[Made]:
+    def expand(self, parts: PCollection[tuple[Part, bytes]]) -> PCollection[Staged]:
         """In the global window of a bounded pipeline."""
         return (
             parts
             | "Collect parts" >> beam.GroupByKey()
             | "Finish parts"
-            >> beam.ParDo(_FinishParts(self.staging, self.calendar, self.computed_at)).with_output_types(Made)
+            >> beam.ParDo(_FinishParts(self.staging, self.calendar), AsSingleton(self.plan)).with_output_types(Staged)
         )
 
 
 class _FinishParts(beam.DoFn):
     """Takes parts together, since a hundred small ones would cost a hundred times what one costs."""
 
-    def __init__(self, staging: Staging, calendar: Calendar, computed_at: datetime) -> None:
+    def __init__(self, staging: Staging, calendar: Calendar) -> None:
         self.staging = staging
         self.calendar = calendar
-        self.computed_at = computed_at
         self.distinct = Metrics.counter(NAMESPACE, "plays_distinct")
         self.waiting: list[pl.DataFrame] = []
+        self.plan: Plan | None = None
 
     def start_bundle(self) -> None:
         self.waiting = []
 
-    def process(self, element: tuple[Part, Iterable[bytes]]) -> Iterator[Made]:
+    def process(self, element: tuple[Part, Iterable[bytes]], plan: Plan) -> Iterator[Staged]:
         _, batches = element
+        self.plan = plan
         self.waiting += map(_from_bytes, batches)
         if sum(plays.height for plays in self.waiting) >= _TOGETHER:
-            yield from self._finish()
+            yield from self._finish(plan)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        if self.waiting:
-            for made in self._finish():
-                yield WindowedValue(made, MIN_TIMESTAMP, (GlobalWindow(),))
+        if self.waiting and self.plan:
+            for staged in self._finish(self.plan):
+                yield WindowedValue(staged, MIN_TIMESTAMP, (GlobalWindow(),))
 
-    def _finish(self) -> Iterator[Made]:
+    def _finish(self, plan: Plan) -> Iterator[Staged]:
         plays = columns.with_keys(columns.each_once(pl.concat(self.waiting)))
         self.waiting = []
         self.distinct.inc(plays.height)
-        snapshots = columns.snapshots(plays, self.calendar, self.computed_at)
+        snapshots = columns.snapshots(plays, self.calendar, plan.now)
         for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
             for (month,), of_month in rows.partition_by("month", as_dict=True).items():
-                yield table, month_text(month), str(self.staging.write(table, month, of_month.to_arrow()))
+                path = self.staging.write(table, month, of_month.to_arrow())
+                yield Staged(table, month, str(path), of_month.height)
+
+
+@dataclass
+class Replace(beam.PTransform[Any, Any]):
+    """What is ready takes the place of what was there, month by month, some of them side by side.
+
+    A try that is repeated begins with the months it failed in, not with the first. At the end it is noted what was
+    made.
+    """
+
+    work: Work
+    staging: Staging
+    ready: PCollection[Ready]
+    fails: bool
+
+    def expand(self, plan: PCollection[Plan]) -> PCollection[None]:
+        """A plan, with what is ready beside it."""
+        target = self.work.target
+        replaced = (
+            self.ready
+            | "Months" >> beam.FlatMap(_groups_of_months, target.at_once)
+            | "Spread months" >> beam.Reshuffle()
+            | "Replace months" >> beam.FlatMap(replace_months, target)
+        )
+        return (
+            plan
+            | "When all are replaced"
+            >> beam.Map(finish, AsSingleton(self.ready), AsList(replaced), self.work, self.staging)
+            # Behind a shuffle: once the files are removed, nothing that needs them is tried again.
+            | "Finish once" >> beam.Reshuffle()
+            | "Remove staged files" >> beam.Map(remove_staged, self.staging, self.fails)
+        )
+
+
+def _plan(_: bytes, work: Work) -> Plan:
+    return make_plan(work)
+
+
+def _groups_of_files(plan: Plan) -> Iterator[list[str]]:
+    return in_groups(plan.paths)
+
+
+def _groups_of_months(ready: Ready, at_once: int) -> Iterator[list[Month]]:
+    months = ready.months
+    for n in range(0, len(months), at_once):
+        yield list(months[n : n + at_once])
 
 
 def _to_bytes(plays: pl.DataFrame) -> bytes:

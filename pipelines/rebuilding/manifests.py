@@ -1,73 +1,116 @@
-"""What the months of a warehouse were last rebuilt from, noted beside the archive; and which months are late.
+"""The manifest: what the months of a warehouse were made from, noted beside the archive.
 
-``ARCHIVE/rebuilt/<key>.json`` has a fingerprint of each month's files. Names in the archive are never used twice, so
-other names are other plays, and nothing depends on whose clock is right.
+``ARCHIVE/rebuilt/<key>.json`` has two things. Of each file of the archive that was read: the months that it holds plays
+of. Of each month that was made: a fingerprint of the files that held plays of it, whether it was over by then, and
+the stamp by which its tables are known again. Names in the archive are never used twice, so other names are other
+plays, and nothing depends on whose clock is right.
 """
 
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import date
 from hashlib import blake2b
+from pathlib import Path
+from typing import Any
 
-from pipelines.domain.month import Calendar, month_text, with_neighbours
-from pipelines.storage.archive import Archive, month_of, months_of
+from pipelines.domain.month import Calendar, month_text, parse_month
+from pipelines.rebuilding.target import Stamp
+from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError, storage_of
-from pipelines.warehouse.identity import key_of
+from pipelines.warehouse.bigquery import SCHEME
 
 _log = logging.getLogger("heavy_rotation")
+_VERSION = 2
 
-# Month, as 2026-11, to a fingerprint of its files.
-Fingerprints = dict[str, str]
+# The path of a file to the months that it holds plays of.
+Contents = Mapping[str, tuple[date, ...]]
 
 
-class Rebuilt:
-    """The note of one archive and one warehouse. Pickles."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a month's tables were made from, and the stamp of what was made."""
 
-    def __init__(self, archive: Archive, warehouse: str, calendar: Calendar, lateness: timedelta) -> None:
+    files: str
+    is_final: bool
+    tables: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is known of the archive's files, and how the months were made."""
+
+    contents: Contents = field(default_factory=dict)
+    months: Mapping[date, Made] = field(default_factory=dict)
+
+
+class Manifests:
+    """The manifest of one archive and one warehouse, whose months are counted in one time zone. Pickles.
+
+    Each write puts a whole manifest there. Of two at once one may get lost: its months are then made again.
+    """
+
+    def __init__(self, archive: Archive, warehouse: str, calendar: Calendar) -> None:
         self.root = archive.root
-        self.calendar = calendar
-        self.lateness = lateness
-        self.path = f"{archive.root}/rebuilt/{key_of(warehouse, calendar.time_zone)}.json"
+        place = warehouse.rstrip("/") if warehouse.startswith(SCHEME) else str(Path(warehouse).resolve())
+        key = blake2b(f"{place}\n{calendar.time_zone}".encode(), digest_size=16).hexdigest()
+        self.path = f"{archive.root}/rebuilt/{key}.json"
 
-    def late(self, paths: Iterable[str], now: datetime) -> tuple[date, ...]:
-        """The closed months whose files are not those of their last rebuild. ``paths`` is all of the archive."""
-        paths = list(paths)
-        closed = sorted(month for month in months_of(paths) if self.calendar.is_closed(month, self.lateness, now))
-        known, there = self._read(), self.fingerprints(paths, closed, now)
-        return tuple(month for month in closed if known.get(month_text(month)) != there[month_text(month)])
+    def read(self) -> Manifest:
+        """The manifest; an empty one where there is none that can be read, so that every month is made again."""
+        with suppress(StorageError, ValueError, KeyError, TypeError, AttributeError):
+            return self._of_json(json.loads(storage_of(self.root).read(self.path)))
+        return Manifest()
 
-    def fingerprints(self, paths: Iterable[str], months: Iterable[date], now: datetime) -> Fingerprints:
-        """Of each month's files among ``paths``.
+    def write(self, manifest: Manifest) -> None:
+        """An archive that can only be read is enough for everything else, so it is no error if this cannot be noted."""
+        try:
+            storage_of(self.root).replace(self.path, json.dumps(self._to_json(manifest), indent=0).encode())
+        except StorageError as error:
+            _log.warning("what was rebuilt could not be noted, and is rebuilt again: %s", error)
 
-        A writer in another time zone may have filed a month's first and last hours next door, so the neighbours'
-        files belong to it; those of a month that still takes plays only once it has closed.
-        """
-        names: dict[date, list[str]] = {}
-        for path in sorted(paths):
-            if (month := month_of(path)) and self.calendar.is_closed(month, self.lateness, now):
-                names.setdefault(month, []).append(path.removeprefix(self.root))
+    def forget_months(self, months: Iterable[date] | None) -> None:
+        """Note no more how these months were made, or all: what begins to replace them may be killed half-way."""
+        manifest, forgotten = self.read(), None if months is None else set(months)
+        left = {} if forgotten is None else {m: made for m, made in manifest.months.items() if m not in forgotten}
+        if left.keys() != manifest.months.keys():
+            self.write(Manifest(manifest.contents, left))
+
+    def _of_json(self, value: dict[str, Any]) -> Manifest:
+        if value["version"] != _VERSION:
+            return Manifest()
+        return Manifest(
+            {f"{self.root}/{path}": tuple(map(parse_month, months)) for path, months in value["files"].items()},
+            {
+                parse_month(month): Made(str(made["files"]), bool(made["is_final"]), dict(made["tables"]))
+                for month, made in value["months"].items()
+            },
+        )
+
+    def _to_json(self, manifest: Manifest) -> dict[str, Any]:
         return {
-            month_text(month): _digest(name for near in with_neighbours(month) for name in names.get(near, ()))
-            for month in months
+            "version": _VERSION,
+            "files": {
+                path.removeprefix(f"{self.root}/"): [month_text(month) for month in months]
+                for path, months in sorted(manifest.contents.items())
+            },
+            "months": {
+                month_text(month): {"files": made.files, "is_final": made.is_final, "tables": made.tables}
+                for month, made in sorted(manifest.months.items())
+            },
         }
 
-    def note(self, fingerprints: Fingerprints) -> None:
-        """These months have been rebuilt. Of two notes at once one may get lost: a month is then rebuilt again.
 
-        An archive that can only be read is enough for everything else, so it is no error if this cannot be noted.
-        """
-        text = json.dumps({"months": self._read() | fingerprints}, indent=1, sort_keys=True)
-        try:
-            storage_of(self.root).replace(self.path, text.encode())
-        except StorageError as error:
-            _log.warning("what was rebuilt could not be noted, and --months=late rebuilds it again: %s", error)
-
-    def _read(self) -> Fingerprints:
-        with suppress(StorageError, ValueError, KeyError):  # none, or none that can be read: all months are late
-            return dict(json.loads(storage_of(self.root).read(self.path))["months"])
-        return {}
+def fingerprints(months: Iterable[date], contents: Contents, root: str) -> dict[date, str]:
+    """A fingerprint of the files that hold plays of each month. ``root`` is the archive's."""
+    names: dict[date, list[str]] = {month: [] for month in months}
+    for path, held in contents.items():
+        for month in held:
+            if month in names:
+                names[month].append(path.removeprefix(root))
+    return {month: _digest(sorted(found)) for month, found in names.items()}
 
 
 def _digest(names: Iterable[str]) -> str:

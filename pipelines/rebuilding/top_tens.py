@@ -60,13 +60,12 @@ class TopTens:
 
 def _plays(plays: pl.DataFrame) -> pl.DataFrame:
     """``ranking.entry``, the last first."""
-    artist = pl.col("artists").list.first()
-    artist_name = _known(artist.struct.field("name"))
     ranks = {source.value: rank for source, rank in SOURCE_RANK.items()}
     rank = pl.col("source").replace_strict(ranks, return_dtype=pl.Int64)
+    artist = plays.select(artist=pl.col("artists").list.first())["artist"].struct.unnest()
+    artist_name = _known(pl.lit(artist["name"]))
     return (
-        plays.reverse()
-        .select(
+        plays.select(
             *_MONTH,
             "track_id",
             "track_name",
@@ -74,13 +73,14 @@ def _plays(plays: pl.DataFrame) -> pl.DataFrame:
             "album_key",
             "played_at",
             preference=rank * _BEYOND + pl.col("ingested_at").dt.epoch("ms"),
-            artist_id=_known(artist.struct.field("id")),
+            artist_id=_known(pl.lit(artist["id"])),
             artist_name=artist_name,
             album_id=_known(pl.col("album_id")),
             album_name=_known(pl.col("album_name")),
             album_artist=pl.coalesce(_known(pl.col("album_artist_name")), artist_name),
             image_url=_known(pl.col("album_image_url")),
         )
+        .reverse()
         .with_row_index("row")
     )
 

@@ -7,7 +7,7 @@ is never missing from it. The month is the play's in the writer's time zone.
 
 import io
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -24,7 +24,7 @@ from pipelines.tables import play_schema
 _COUNT = "heavy_rotation.plays"
 _SCHEMA = fastavro.parse_schema(play_schema())
 
-Holding = Literal["plays", "checkpoint", "older version"]
+Holding = Literal["plays", "older version"]
 
 
 class Archive:
@@ -60,24 +60,19 @@ class Archive:
         """A file as it is. Raises StorageError."""
         return self._storage.read(path)
 
-    def replace(self, path: str, plays: Sequence[Play], metadata: Mapping[str, str]) -> None:
-        """Put plays into a file that is no part of the archive's months, in the place of an older one."""
-        self._storage.replace(path, encode(plays, metadata))
-
-    @property
-    def checkpoints(self) -> str:
-        """The folder of what the stream's bounded runs leave (``checkpoint.py``)."""
-        return f"{self.root}/checkpoints"
+    def checkpoints(self) -> list[str]:
+        """The paths of files with plays that earlier versions left beside the months, and that nothing reads."""
+        return self._storage.files(f"{self.root}/checkpoints", ".avro")
 
     def everything(self) -> list[str]:
-        """The paths of all files below the root: older versions of files first, then checkpoints and plays."""
-        return self._storage.older_versions(self.root, ".avro") + self._storage.files(self.root, ".avro")
+        """The paths of all files of plays below the root: older versions of files first."""
+        there = self._storage.older_versions(self.root, ".avro") + self._storage.files(self.root, ".avro")
+        left = set(self.checkpoints())
+        return [path for path in there if path not in left]
 
     def holds(self, path: str) -> Holding:
         """What a path of ``everything`` is."""
-        if "#" in path.rpartition("/")[2]:
-            return "older version"
-        return "checkpoint" if path.startswith(f"{self.checkpoints}/") else "plays"
+        return "older version" if "#" in path.rpartition("/")[2] else "plays"
 
     def write_beside(self, path: str, data: bytes) -> str:
         """Put a file's new contents into a new file of its month and return its path. Raises StorageError."""
@@ -99,12 +94,11 @@ class Archive:
         return type(self), (self.root,)
 
 
-def encode(plays: Sequence[Play], metadata: Mapping[str, str] | None = None) -> bytes:
-    """The bytes of an Avro file with these plays, and with metadata that its readers may look at."""
+def encode(plays: Sequence[Play]) -> bytes:
+    """The bytes of an Avro file with these plays."""
     file = io.BytesIO()
     records = (play.to_record() for play in plays)
-    about = {**(metadata or {}), _COUNT: str(len(plays))}
-    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata=about)
+    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata={_COUNT: str(len(plays))})
     return file.getvalue()
 
 
@@ -115,12 +109,6 @@ def decode(path: str, data: bytes) -> Iterator[Play]:
         records: list[Any] = list(reader)
         _check(path, reader, len(records))
     return map(from_record, records)
-
-
-def metadata_of(path: str, data: bytes) -> dict[str, str]:
-    """What a file says of itself. Raises StorageError."""
-    with readable(path):
-        return dict(fastavro.reader(io.BytesIO(data)).metadata)
 
 
 def fields_of(path: str, data: bytes, names: tuple[str, ...]) -> Iterator[dict[str, Any]]:

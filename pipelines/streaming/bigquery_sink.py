@@ -1,7 +1,8 @@
 """The stream's steps that write to BigQuery."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -12,7 +13,6 @@ from apache_beam.pvalue import PCollection
 from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.clock import Clock
-from pipelines.streaming.ledger import LEDGER
 from pipelines.tables import Field, table_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse, reason_of
 from pipelines.warehouse.folder import WarehouseError
@@ -32,6 +32,7 @@ _NOT_THE_ROWS = {"Not Found", "Forbidden", "Unauthorized"}
 _AS_TEXT = ("DATE", "DATETIME")
 
 
+@dataclass
 class WriteToTable(beam.PTransform):
     """Appends rows to a table in BigQuery, and rows that it refuses for ever to ``rejected``, with its reason.
 
@@ -40,14 +41,13 @@ class WriteToTable(beam.PTransform):
     is refused fails the step too, and again.
     """
 
-    def __init__(self, warehouse: BigQueryWarehouse, table: str, method: str, clock: Clock) -> None:
-        self.warehouse = warehouse
-        self.table = table
-        self.method = method
-        self.clock = clock
+    warehouse: BigQueryWarehouse
+    table: str
+    method: str
+    clock: Clock
 
     def expand(self, rows: PCollection[Row]) -> PCollection[Any]:
-        """Any window."""
+        """Rows in any windows, which do not matter here."""
         prepare, options = _HOW[self.method]
         if self.method == "STORAGE_WRITE_API":
             options = options | {"schema": {"fields": _sent_as_text(table_schema(self.table))}}
@@ -72,17 +72,14 @@ class WriteToTable(beam.PTransform):
         )
 
 
+@dataclass
 class WriteRejected(beam.PTransform):
-    """Streams rows into ``rejected`` in BigQuery, and settles their messages once they are there.
+    """Streams rows into ``rejected`` in BigQuery. One that is refused there as well is told in the log."""
 
-    A row that is refused there as well is told in the log, and its message is left to Pub/Sub.
-    """
+    warehouse: BigQueryWarehouse
 
-    def __init__(self, warehouse: BigQueryWarehouse) -> None:
-        self.warehouse = warehouse
-
-    def expand(self, rows: PCollection[Row]) -> PCollection[None]:
-        """Any window."""
+    def expand(self, rows: PCollection[Row]) -> PCollection[Any]:
+        """Rows in any windows, which do not matter here."""
         return rows | "Insert rows" >> beam.ParDo(_InsertRejected(self.warehouse))
 
 
@@ -96,25 +93,43 @@ class _InsertRejected(beam.DoFn):
         self.rows = []
 
     def process(self, row: Row) -> Iterable[None]:
-        self.rows.append(_fitting(row))
+        self.rows.append(row)
         return ()
 
     def finish_bundle(self) -> None:
-        for rows in _requests(self.rows):
-            refused = self.warehouse.insert("rejected", [to_json(row) for row in rows])
-            if taken := len(rows) - len(refused):
-                _log.warning(REJECTED_LINE, taken)
-            for index, reason in refused.items():
-                self.lost.inc()
-                _log.error(
-                    "BigQuery refused a row of rejected, %s: %s. What it told of: %s, %s",
-                    rows[index]["message_id"] or "of no message",
-                    reason,
-                    rows[index]["origin"],
-                    rows[index]["reason"],
-                )
-            LEDGER.settle(row["message_id"] for n, row in enumerate(rows) if row["message_id"] and n not in refused)
-            LEDGER.leave(rows[index]["message_id"] for index in refused)
+        self.lost.inc(len(insert_rejected(self.warehouse, self.rows)))
+
+
+def insert_rejected(warehouse: BigQueryWarehouse, rows: Sequence[Row]) -> set[int]:
+    """Stream rows into ``rejected``; the indexes of those that BigQuery refuses for ever, which are told in the log.
+
+    Raises WarehouseError.
+    """
+    lost: set[int] = set()
+    start = 0
+    for some in _requests([_fitting(row) for row in rows]):
+        refused = warehouse.insert("rejected", [to_json(row) for row in some])
+        lost.update(start + index for index in refused)
+        start += len(some)
+        if taken := len(some) - len(refused):
+            _log.warning(REJECTED_LINE, taken)
+        for index, reason in refused.items():
+            _log.error(
+                "BigQuery refused a row of rejected, %s: %s. What it told of: %s, %s",
+                some[index]["message_id"] or "of no message",
+                reason,
+                some[index]["origin"],
+                some[index]["reason"],
+            )
+    return lost
+
+
+def insert_or_reject(warehouse: BigQueryWarehouse, table: str, rows: Sequence[Row], clock: Clock) -> None:
+    """Stream rows into a table, and those that BigQuery refuses for ever into ``rejected``. Raises WarehouseError."""
+    for start in range(0, len(rows), _MOST_ROWS):
+        some = rows[start : start + _MOST_ROWS]
+        refused = warehouse.insert(table, [to_json(row) for row in some])
+        insert_rejected(warehouse, [_reject(some[n], table, reason, clock) for n, reason in refused.items()])
 
 
 def _fitting(row: Row) -> Row:
@@ -125,8 +140,8 @@ def _fitting(row: Row) -> Row:
     return row | {"payload": row["payload"][:_MOST_PAYLOAD], "reason": reason}
 
 
-def _requests(rows: list[Row]) -> Iterator[list[Row]]:
-    """Rows in lists that one request can carry."""
+def _requests(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Rows of ``rejected`` in lists that one request can carry."""
     some: list[Row] = []
     size = 0
     for row in rows:
@@ -147,12 +162,16 @@ def _refused(refusal: Any, table: str, clock: Clock) -> Row:
         _, row, errors = refusal
     if not isinstance(errors, str) and errors[0].get("reason") in _NOT_THE_ROWS:
         raise WarehouseError(f"BigQuery takes no rows of {table} ({reason_of(errors)}); nothing is lost")
+    return _reject(_plain(row), table, reason_of(errors), clock)
+
+
+def _reject(row: Row, table: str, reason: str, clock: Clock) -> Row:
     return {
         "rejected_at": clock(),
         "origin": "bigquery",
         "message_id": None,
-        "reason": f"{table}: {reason_of(errors)}",
-        "payload": to_line(_plain(row)),
+        "reason": f"{table}: {reason}",
+        "payload": to_line(row),
         "attributes": None,
     }
 

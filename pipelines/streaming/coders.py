@@ -13,19 +13,19 @@ class PlayCoder(Coder):
     """A play as its message's data. Deterministic: the same play gives the same bytes."""
 
     def encode(self, value: Play) -> bytes:
-        """The message's data."""
+        """The play's fields as JSON, in the schema's order."""
         return value.to_message()[0]
 
     def decode(self, encoded: bytes) -> Play:
-        """The play."""
+        """The play that was encoded, by this version or an older one."""
         return from_message(encoded)
 
     def is_deterministic(self) -> bool:
-        """Fields are written in the schema's order."""
+        """True, since fields are always written in the same order."""
         return True
 
     def to_type_hint(self) -> type[Play]:
-        """Play."""
+        """The type that Beam chooses this coder for."""
         return Play
 
 

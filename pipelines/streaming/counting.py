@@ -3,7 +3,8 @@
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, timedelta
 from hashlib import blake2b
 from typing import Any
 
@@ -18,16 +19,16 @@ from pipelines.clock import Clock
 from pipelines.domain import ranking
 from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar, month_text
-from pipelines.domain.play import Play
 from pipelines.domain.ranking import Entry, Tally
+from pipelines.streaming.batches import UserPlays
 from pipelines.streaming.windows import month_of_window
 
 _log = logging.getLogger("heavy_rotation")
 _TOO_LATE = "too_late"
-# By user and month.
-Digests = dict[tuple[str, date], bytes]
+TOO_LATE_LINE = "%d plays of %s came after their month closed: they are kept, and a rebuild of %s counts them"
 
 
+@dataclass
 class SplitTooLate(beam.PTransform):
     """Plays whose month still takes plays, and plays whose month closed ``lateness`` ago, as a pair.
 
@@ -35,13 +36,12 @@ class SplitTooLate(beam.PTransform):
     it is in the archive and it goes on to ``play_events``, and the next rebuild of its month counts it.
     """
 
-    def __init__(self, calendar: Calendar, lateness: timedelta, clock: Clock) -> None:
-        self.calendar = calendar
-        self.lateness = lateness
-        self.clock = clock
+    calendar: Calendar
+    lateness: timedelta
+    clock: Clock
 
-    def expand(self, plays: PCollection[Play]) -> Any:
-        """Any window."""
+    def expand(self, plays: PCollection[UserPlays]) -> Any:
+        """In the global window: the clock decides, not the watermark."""
         split = plays | "Split" >> beam.ParDo(_SplitTooLate(self.calendar, self.lateness, self.clock)).with_outputs(
             _TOO_LATE, main="in_time"
         )
@@ -59,25 +59,22 @@ class _SplitTooLate(beam.DoFn):
     def start_bundle(self) -> None:
         self.months = Counter()
 
-    def process(self, play: Play) -> Iterator[Any]:
-        month = self.calendar.month_of(play.played_at)
+    def process(self, batch: UserPlays) -> Iterator[Any]:
+        _, plays = batch
+        month = self.calendar.month_of(plays[0].played_at)
         if self.calendar.is_closed(month, self.lateness, self.clock()):
-            self.too_late.inc()
-            self.months[month] += 1
-            yield TaggedOutput(_TOO_LATE, play)
+            self.too_late.inc(len(plays))
+            self.months[month] += len(plays)
+            yield TaggedOutput(_TOO_LATE, batch)
         else:
-            yield play
+            yield batch
 
     def finish_bundle(self) -> None:
         for month, plays in self.months.items():
-            _log.warning(
-                "%d plays of %s came after their month closed: they are kept, and a rebuild of %s counts them",
-                plays,
-                month_text(month),
-                month_text(month),
-            )
+            _log.warning(TOO_LATE_LINE, plays, month_text(month), month_text(month))
 
 
+@dataclass
 class DeduplicatePlays(beam.PTransform):
     """Each play of a user once, in whatever order and however often its copies come.
 
@@ -86,89 +83,87 @@ class DeduplicatePlays(beam.PTransform):
     what follows keeps the preferred copy of each instant, so the outcome does not depend on the order.
     """
 
-    def expand(self, plays: PCollection[Play]) -> PCollection[Play]:
+    def expand(self, plays: PCollection[UserPlays]) -> PCollection[UserPlays]:
         """Plays in windows of CalendarMonths."""
-        return (
-            plays
-            | "Key by user" >> beam.Map(_by_user).with_output_types(tuple[str, Play])
-            | "Drop copies" >> beam.ParDo(_DropCopies()).with_output_types(Play)
-        )
+        return plays | "Drop copies" >> beam.ParDo(_DropCopies()).with_output_types(UserPlays)
 
 
 class _DropCopies(beam.DoFn):
-    # One cell a user and month: runners pay for each cell, and a key for each play would cost thirty times more.
+    # For each instant that a play of this user and month was seen at, the preference of its best copy. One cell a
+    # user and month: runners pay for each cell, and a key for each play would cost thirty times more.
     SEEN = ReadModifyWriteStateSpec("seen", FastPrimitivesCoder())
 
     def __init__(self) -> None:
         self.repeated = Metrics.counter("heavy_rotation", "plays_repeated")
 
-    def process(self, element: tuple[str, Play], seen: Any = beam.DoFn.StateParam(SEEN)) -> Iterator[Play]:
-        _, play = element
-        preferences = seen.read() or {}
-        millis = to_millis(play.played_at)
-        known = preferences.get(millis)
-        if known is not None and known <= play.preference:
-            self.repeated.inc()
-            return
-        preferences[millis] = play.preference
-        seen.write(preferences)
-        yield play
+    def process(self, batch: UserPlays, seen: Any = beam.DoFn.StateParam(SEEN)) -> Iterator[UserPlays]:
+        user_id, plays = batch
+        best = seen.read() or {}
+        new = []
+        for play in plays:
+            millis, preference = to_millis(play.played_at), play.preference
+            if millis not in best or preference < best[millis]:
+                best[millis] = preference
+                new.append(play)
+        self.repeated.inc(len(plays) - len(new))
+        if new:
+            seen.write(best)
+            yield user_id, new
 
 
+@dataclass
 class CountTopTens(beam.PTransform):
     """Rows of ``top_ten_snapshots``: three for each user and month, again whenever they have changed.
 
     A snapshot counts every play of its pane, and panes accumulate, so a row is never half of one. A snapshot of
-    the plays of the one before is not written again, nor one that an earlier job told (``digests``). ``is_final``
-    is decided by the clock: a job that is drained closes its windows too, and their months are not over.
+    the same plays as the one before is not written again. ``is_final`` is decided by the clock: a job that is
+    drained closes its windows too, and their months are not over.
     """
 
-    def __init__(self, calendar: Calendar, clock: Clock, told: Digests | None = None) -> None:
-        self.calendar = calendar
-        self.clock = clock
-        self.told = told or {}
+    calendar: Calendar
+    clock: Clock
 
-    def expand(self, plays: PCollection[Play]) -> PCollection[dict[str, Any]]:
+    def expand(self, plays: PCollection[UserPlays]) -> PCollection[dict[str, Any]]:
         """Plays in windows of CalendarMonths. Copies of one play count once."""
         return (
             plays
-            | "Take what counts" >> beam.Map(_entry).with_output_types(tuple[str, tuple[int, Entry]])
+            | "Take what counts" >> beam.Map(_entries).with_output_types(tuple[str, list[tuple[int, Entry]]])
             | "Tally" >> beam.CombinePerKey(TallyFn())
-            | "Snapshot"
-            >> beam.ParDo(_Snapshot(self.calendar, self.clock, self.told)).with_output_types(dict[str, Any])
+            | "Snapshot" >> beam.ParDo(_Snapshot(self.calendar, self.clock)).with_output_types(dict[str, Any])
         )
 
 
-@beam.typehints.with_input_types(tuple[int, Entry])
+@beam.typehints.with_input_types(list[tuple[int, Entry]])
 @beam.typehints.with_output_types(dict[int, Entry])
 class TallyFn(beam.CombineFn):
     """The distinct plays of a user and month; ``domain.ranking`` has the rules."""
 
     def create_accumulator(self) -> Tally:
-        """No plays."""
+        """A tally without plays."""
         return {}
 
-    def add_input(self, tally: Tally, play: tuple[int, Entry]) -> Tally:
-        """One more, unless it is there."""
-        ranking.add(tally, *play)
+    def add_input(self, tally: Tally, entries: list[tuple[int, Entry]]) -> Tally:
+        """The same tally with these plays; of copies it keeps the preferred one."""
+        for millis, entry in entries:
+            ranking.add(tally, millis, entry)
         return tally
 
     def merge_accumulators(self, tallies: Iterable[Tally]) -> Tally:
-        """The union."""
+        """The union of the tallies, in a new one."""
         return ranking.merge(tallies)
 
     def extract_output(self, tally: Tally) -> Tally:
-        """The tally."""
+        """The tally itself: it is ranked only where it is known to have changed."""
         return tally
 
 
 class _Snapshot(beam.DoFn):
+    # The digest of the snapshot that was written last.
     LAST = ReadModifyWriteStateSpec("last", BytesCoder())
 
-    def __init__(self, calendar: Calendar, clock: Clock, told: Digests) -> None:
+    def __init__(self, calendar: Calendar, clock: Clock) -> None:
         self.calendar = calendar
         self.clock = clock
-        self.told = told
 
     def process(
         self,
@@ -180,26 +175,16 @@ class _Snapshot(beam.DoFn):
         month, now = month_of_window(self.calendar, window), self.clock()
         is_final = self.calendar.is_over(month, now)
         digest = _digest(tally, is_final=is_final)
-        if digest != (last.read() or self.told.get((user_id, month))):
+        if digest != last.read():
             last.write(digest)
             yield from ranking.snapshots(user_id, month, tally, is_final=is_final, computed_at=now)
 
 
-def digests(plays: Iterable[Play], calendar: Calendar, counted_at: datetime) -> Digests:
-    """Of the snapshots that a job told which had counted these plays by then, for ``CountTopTens``."""
-    tallies: dict[tuple[str, date], Tally] = {}
-    for play in plays:
-        ranking.add(tallies.setdefault((play.user_id, calendar.month_of(play.played_at)), {}), *ranking.entry(play))
-    return {key: _digest(tally, is_final=calendar.is_over(key[1], counted_at)) for key, tally in tallies.items()}
-
-
 def _digest(tally: Tally, *, is_final: bool) -> bytes:
+    """Sixteen bytes that stand for all that a snapshot is made of: equal for equal snapshots, whenever computed."""
     return blake2b(orjson.dumps([is_final, *sorted(tally.items())]), digest_size=16).digest()
 
 
-def _by_user(play: Play) -> tuple[str, Play]:
-    return play.user_id, play
-
-
-def _entry(play: Play) -> tuple[str, tuple[int, Entry]]:
-    return play.user_id, ranking.entry(play)
+def _entries(batch: UserPlays) -> tuple[str, list[tuple[int, Entry]]]:
+    user_id, plays = batch
+    return user_id, [ranking.entry(play) for play in plays]

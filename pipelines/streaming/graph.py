@@ -1,5 +1,7 @@
-"""The stream's graph, on one screen: from Pub/Sub messages to rows in the tables."""
+"""The stream's graphs, on one screen: from Pub/Sub messages, or from the archive's files, to rows in the tables."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -7,26 +9,19 @@ from apache_beam.pvalue import PCollection
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.month import Calendar
-from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
-from pipelines.streaming.archiving import ArchivePlays, ReplayOpenMonths
-from pipelines.streaming.checkpoint import Checkpoint
-from pipelines.streaming.counting import CountTopTens, DeduplicatePlays, SplitTooLate, digests
+from pipelines.streaming.archiving import ArchivePlays
+from pipelines.streaming.batches import UserPlays
+from pipelines.streaming.counting import CountTopTens, DeduplicatePlays, SplitTooLate
 from pipelines.streaming.parsing import ParseMessages
+from pipelines.streaming.replaying import ReadOpenPlays, ReplayOpenMonths
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import Sink
-from pipelines.streaming.windows import WindowIntoMonths, at_played_at
+from pipelines.streaming.windows import WindowIntoMonths
 
 
-def build(
-    messages: PCollection[Any],
-    options: StreamOptions,
-    sink: Sink,
-    clock: Clock = utc_now,
-    known: Checkpoint | None = None,
-) -> None:
-    """The graph, from Pub/Sub messages with attributes to rows in the tables, which hold the ``known`` plays."""
-    known = known or Checkpoint()
+def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
+    """From Pub/Sub messages with attributes, which the runner acknowledges once it has committed what came of them."""
     archive, calendar = Archive(options.archive), options.calendar
     received, rejected = messages | "Parse messages" >> ParseMessages(clock)
     rejected | "Write rejected" >> sink("rejected")
@@ -34,41 +29,45 @@ def build(
     archived = received | "Archive plays" >> ArchivePlays(
         archive, calendar, options.archive_batch_plays, options.archive_batch_seconds
     )
-    replayed = messages.pipeline | "Replay open months" >> ReplayOpenMonths(
-        archive, calendar, options.lateness, clock, known.files
-    )
+    replayed = messages.pipeline | "Replay open months" >> ReplayOpenMonths(archive, calendar, options.lateness, clock)
     in_time, too_late = (
         (archived, replayed)
         | "Archived and replayed" >> beam.Flatten()
         | "Split too late" >> SplitTooLate(calendar, options.lateness, clock)
     )
-    months = WindowIntoMonths(calendar, options.refresh_seconds, options.lateness)
-    once = in_time | "Window into months" >> months | "Deduplicate plays" >> DeduplicatePlays()
+    once = _deduplicate(in_time, options)
     once | "Plays once" >> _WritePlayEvents(calendar, sink)
     too_late | "Plays too late" >> _WritePlayEvents(calendar, sink)
-    counted = _with_known(once, known, months) if known.plays else once
-    told = digests(known.plays, calendar, known.counted_at)
-    counted | "Count top tens" >> CountTopTens(calendar, clock, told) | "Write top tens" >> sink("top_ten_snapshots")
+    once | "Count top tens" >> CountTopTens(calendar, clock) | "Write top tens" >> sink("top_ten_snapshots")
 
 
-def _with_known(once: PCollection[Play], known: Checkpoint, months: WindowIntoMonths) -> PCollection[Play]:
-    plays = (
-        once.pipeline
-        | "Known plays" >> beam.Create(known.plays)
-        | "At played_at" >> beam.Map(at_played_at)
-        | "Window known plays" >> months
-    )
-    return (once, plays) | "Once and known" >> beam.Flatten()
+def build_from_archive(paths: PCollection[str], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
+    """From paths of the archive's files: those that were there at the launch, and each new one when it is there."""
+    archive, calendar = Archive(options.archive), options.calendar
+    in_time = paths | "Read open plays" >> ReadOpenPlays(archive, calendar, options.lateness, clock)
+    once = _deduplicate(in_time, options)
+    once | "Plays once" >> _WritePlayEvents(calendar, sink)
+    once | "Count top tens" >> CountTopTens(calendar, clock) | "Write top tens" >> sink("top_ten_snapshots")
 
 
+def _deduplicate(in_time: PCollection[UserPlays], options: StreamOptions) -> PCollection[UserPlays]:
+    months = WindowIntoMonths(options.calendar, options.refresh_seconds, options.lateness)
+    return in_time | "Window into months" >> months | "Deduplicate plays" >> DeduplicatePlays()
+
+
+@dataclass
 class _WritePlayEvents(beam.PTransform):
-    def __init__(self, calendar: Calendar, sink: Sink) -> None:
-        self.calendar = calendar
-        self.sink = sink
+    calendar: Calendar
+    sink: Sink
 
-    def expand(self, plays: PCollection[Play]) -> Any:
+    def expand(self, plays: PCollection[UserPlays]) -> Any:
         return (
             plays
-            | "To rows" >> beam.Map(Play.to_row, self.calendar).with_output_types(dict[str, Any])
+            | "To rows" >> beam.FlatMap(_rows, self.calendar).with_output_types(dict[str, Any])
             | "Write play_events" >> self.sink("play_events")
         )
+
+
+def _rows(batch: UserPlays, calendar: Calendar) -> Iterator[dict[str, Any]]:
+    _, plays = batch
+    return (play.to_row(calendar) for play in plays)

@@ -1,7 +1,9 @@
 """From Pub/Sub messages to plays and rejects."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import apache_beam as beam
@@ -10,23 +12,44 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipelines.clock import Clock
-from pipelines.domain.play import UnreadableError, from_message
+from pipelines.domain.play import Play, UnreadableError, check_times, from_message
 from pipelines.streaming import coders  # noqa: F401  registers the play's coder
+from pipelines.warehouse.json_rows import Row
 
 _REJECTED = "rejected"
 
 
+def play_of(data: bytes, now: datetime) -> Play:
+    """The play in a message's data that is read ``now``. Raises UnreadableError."""
+    play = from_message(data)
+    check_times(play.played_at, play.ingested_at, now)
+    return play
+
+
+def reject(message_id: str, data: bytes, attributes: Mapping[str, str], reason: str, now: datetime) -> Row:
+    """The row of ``rejected`` for a message that is no play: its data as received, and the reason."""
+    return {
+        "rejected_at": now,
+        "origin": "pubsub",
+        "message_id": message_id,
+        # Whoever sent it may have known already what is wrong.
+        "reason": attributes.get("reason") or reason,
+        "payload": data,
+        "attributes": json.dumps(dict(attributes), ensure_ascii=False, sort_keys=True),
+    }
+
+
+@dataclass
 class ParseMessages(beam.PTransform):
-    """Messages to a pair: (message id, play), and rows of ``rejected`` with the payload as received and the reason.
+    """Messages to a pair: plays, and rows of ``rejected`` with the payload as received and the reason.
 
     Every message goes exactly one of the two ways, and none stops the stream.
     """
 
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
+    clock: Clock
 
     def expand(self, messages: PCollection[PubsubMessage]) -> Any:
-        """Any window."""
+        """Messages with attributes, in the global window."""
         ways = messages | "Parse" >> beam.ParDo(_Parse(self.clock)).with_outputs(_REJECTED, main="plays")
         return ways.plays, ways[_REJECTED]
 
@@ -38,23 +61,13 @@ class _Parse(beam.DoFn):
         self.unreadable = Metrics.counter("heavy_rotation", "messages_rejected")
 
     def process(self, message: PubsubMessage) -> Iterator[Any]:
+        now = self.clock()
         try:
-            play = from_message(message.data)
+            play = play_of(message.data, now)
         except UnreadableError as error:
             self.unreadable.inc()
-            yield TaggedOutput(_REJECTED, self._row(message, str(error)))
+            row = reject(message.message_id or "", message.data, message.attributes or {}, str(error), now)
+            yield TaggedOutput(_REJECTED, row)
         else:
             self.parsed.inc()
-            yield message.message_id or "", play
-
-    def _row(self, message: PubsubMessage, reason: str) -> dict[str, Any]:
-        attributes = dict(message.attributes or {})
-        return {
-            "rejected_at": self.clock(),
-            "origin": "pubsub",
-            "message_id": message.message_id or "",
-            # Whoever sent it may have known already what is wrong.
-            "reason": attributes.get("reason") or reason,
-            "payload": message.data,
-            "attributes": json.dumps(attributes, ensure_ascii=False, sort_keys=True),
-        }
+            yield play

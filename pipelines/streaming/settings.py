@@ -20,5 +20,4 @@ class StreamOptions:
     lateness: timedelta
     archive_batch_plays: int
     archive_batch_seconds: int
-    stop_when_idle_seconds: int | None = None
     bigquery_write_method: str = WRITE_METHODS[0]

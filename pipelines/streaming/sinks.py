@@ -1,25 +1,19 @@
 """How the stream writes rows: the sink that a ``--warehouse`` stands for."""
 
-import atexit
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
-from typing import Protocol
-from uuid import uuid4
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from pipelines.clock import Clock, utc_now
-from pipelines.storage.files import explained
-from pipelines.streaming.bigquery_sink import WriteRejected, WriteToTable
-from pipelines.streaming.ledger import LEDGER
-from pipelines.tables import REBUILT
+from pipelines.streaming.bigquery_sink import WriteRejected, WriteToTable, insert_or_reject, insert_rejected
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
-from pipelines.warehouse.json_rows import Row, to_line
+from pipelines.warehouse.json_rows import Row
 
 
 class Sink(Protocol):
@@ -28,8 +22,9 @@ class Sink(Protocol):
     def __call__(self, table: str) -> beam.PTransform:
         """The step that writes rows of native Python values to a table."""
 
-    def finish(self) -> None:
-        """Bring in what still waits. Called when a pipeline on this machine has ended well."""
+    def append(self, table: str, rows: Sequence[Row]) -> set[int]:
+        """Write rows at once: they are there when this returns, but for those of the indexes that it returns, which
+        are refused for ever. Raises StorageError."""
 
 
 class FolderSink:
@@ -42,8 +37,10 @@ class FolderSink:
         """Writes files."""
         return WriteToFolder(self.warehouse, table)
 
-    def finish(self) -> None:
-        """Nothing waits."""
+    def append(self, table: str, rows: Sequence[Row]) -> set[int]:
+        """Writes one file for each month; a folder refuses no row."""
+        self.warehouse.append(table, rows)
+        return set()
 
 
 class BigQuerySink:
@@ -64,32 +61,12 @@ class BigQuerySink:
             return WriteRejected(self.warehouse)
         return WriteToTable(self.warehouse, table, self.method, self.clock)
 
-    def finish(self) -> None:
-        """Nothing waits."""
-
-
-class LoadingSink:
-    """The tables in BigQuery, loaded with one job a table when a pipeline on this machine has ended.
-
-    Until then rows wait in a folder of this machine. If it is lost nothing else is: their plays are in the archive,
-    and the next launch replays the months that are open; a rebuild brings in those of closed months.
-    """
-
-    def __init__(self, warehouse: BigQueryWarehouse) -> None:
-        self.warehouse = warehouse
-        self.waiting = LineFolder(tempfile.mkdtemp(prefix="heavy-rotation-"))
-        atexit.register(self.waiting.remove)
-
-    def __call__(self, table: str) -> beam.PTransform:
-        """Writes files that wait; ``rejected`` is as in BigQuerySink."""
-        return WriteRejected(self.warehouse) if table == "rejected" else WriteToFolder(self.waiting, table)
-
-    def finish(self) -> None:
-        """Load what waits. Raises WarehouseError."""
-        for table in REBUILT:
-            if paths := self.waiting.files(table):
-                self.warehouse.load(table, paths)
-        self.waiting.remove()
+    def append(self, table: str, rows: Sequence[Row]) -> set[int]:
+        """Streams rows in, and those that are refused into ``rejected``; what that refuses as well is nowhere."""
+        if table == "rejected":
+            return insert_rejected(self.warehouse, rows)
+        insert_or_reject(self.warehouse, table, rows, self.clock)
+        return set()
 
 
 def sink_of(
@@ -107,56 +84,26 @@ def sink_of(
     tables.check(time_zone)
     if local:  # Beam's own client asks for the credentials' project, and some have none.
         os.environ.setdefault("GOOGLE_CLOUD_PROJECT", tables.project)
-    return LoadingSink(tables) if local and method == "FILE_LOADS" else BigQuerySink(tables, method, clock)
+    return BigQuerySink(tables, method, clock)
 
 
-class Appendable(Protocol):
-    """Where rows can be added, all or none of them."""
-
-    def append(self, table: str, rows: Sequence[Row]) -> None:
-        """Raises StorageError."""
-
-
-class LineFolder:
-    """Rows that wait to be loaded: files of JSON lines in a folder for each table."""
-
-    def __init__(self, folder: str) -> None:
-        self.folder = folder
-
-    def append(self, table: str, rows: Sequence[Row]) -> None:
-        """One file. Raises StorageError."""
-        path = Path(self.folder) / table / f"{uuid4().hex}.part"
-        with explained(path):
-            path.parent.mkdir(exist_ok=True)
-            path.write_bytes(b"".join(to_line(row) + b"\n" for row in rows))
-            path.rename(path.with_suffix(".json"))
-
-    def files(self, table: str) -> list[str]:
-        """The paths of a table's files."""
-        return sorted(map(str, Path(self.folder).glob(f"{table}/*.json")))
-
-    def remove(self) -> None:
-        """The folder and all in it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
+@dataclass
 class WriteToFolder(beam.PTransform):
     """Appends rows to a table of a local warehouse: one file for each bundle and month, whole or not at all.
 
     A retried bundle writes its rows again; the views read each play and each snapshot once.
     """
 
-    def __init__(self, warehouse: Appendable, table: str) -> None:
-        self.warehouse = warehouse
-        self.table = table
+    warehouse: FolderWarehouse
+    table: str
 
-    def expand(self, rows: PCollection[Row]) -> PCollection[None]:
-        """Any window."""
+    def expand(self, rows: PCollection[Row]) -> PCollection[Any]:
+        """Rows in any windows, which do not matter here: a row has its own month."""
         return rows | "Append rows" >> beam.ParDo(_Append(self.warehouse, self.table))
 
 
 class _Append(beam.DoFn):
-    def __init__(self, warehouse: Appendable, table: str) -> None:
+    def __init__(self, warehouse: FolderWarehouse, table: str) -> None:
         self.warehouse = warehouse
         self.table = table
         self.rows: list[Row] = []
@@ -171,5 +118,3 @@ class _Append(beam.DoFn):
     def finish_bundle(self) -> None:
         if self.rows:
             self.warehouse.append(self.table, self.rows)
-            # A rejected message ends here; a play's is settled once it is in the archive.
-            LEDGER.settle(row["message_id"] for row in self.rows if "message_id" in row)

@@ -1,6 +1,6 @@
 """Windows of one calendar month in a time zone."""
 
-from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -12,12 +12,16 @@ from apache_beam.transforms.trigger import (
     AfterProcessingTime,
     AfterWatermark,
 )
-from apache_beam.transforms.window import IntervalWindow, NonMergingWindowFn, TimestampedValue
+from apache_beam.transforms.window import IntervalWindow, NonMergingWindowFn
 from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
-from pipelines.domain.play import Play
+from pipelines.streaming.batches import UserPlays
+
+# Closed months are told apart by the clock before they get here. Beam's own limit lies a day later, so that no
+# play which that check let through can be dropped by a watermark that runs a little ahead of the check.
+_SLACK = timedelta(days=1)
 
 
 class CalendarMonths(NonMergingWindowFn):
@@ -33,7 +37,7 @@ class CalendarMonths(NonMergingWindowFn):
         return [IntervalWindow(Timestamp.from_utc_datetime(start), Timestamp.from_utc_datetime(end))]
 
     def get_window_coder(self) -> IntervalWindowCoder:
-        """Start and end."""
+        """Beam's coder for windows that are known by their start and end."""
         return IntervalWindowCoder()
 
     def __eq__(self, other: object) -> bool:
@@ -48,11 +52,7 @@ def month_of_window(calendar: Calendar, window: IntervalWindow) -> date:
     return calendar.month_of(from_millis(window.start.micros // 1000))
 
 
-# Closed months are told apart by the clock before they get here. Beam's own limit lies a day later, so that no
-# play which that check let through can be dropped by a watermark that runs a little ahead of the check.
-_SLACK = timedelta(days=1)
-
-
+@dataclass
 class WindowIntoMonths(beam.PTransform):
     """Plays into month windows that are shown again whenever they have changed.
 
@@ -60,28 +60,16 @@ class WindowIntoMonths(beam.PTransform):
     ``lateness`` after its end. Panes accumulate: each holds all the plays of its month so far.
     """
 
-    def __init__(self, calendar: Calendar, refresh_seconds: int, lateness: timedelta) -> None:
-        self.calendar = calendar
-        self.lateness = lateness
-        # Made once: what this is applied to has one trigger, and can be flattened.
-        again = AfterProcessingTime(refresh_seconds)
-        self.trigger = AfterWatermark(early=again, late=again)
+    calendar: Calendar
+    refresh_seconds: int
+    lateness: timedelta
 
-    def expand(self, plays: PCollection[Play]) -> PCollection[Play]:
-        """Timestamps have to be played_at."""
+    def expand(self, plays: PCollection[UserPlays]) -> PCollection[UserPlays]:
+        """Timestamps have to lie in the month of their plays."""
+        again = AfterProcessingTime(self.refresh_seconds)
         return plays | beam.WindowInto(
             CalendarMonths(self.calendar),
-            trigger=self.trigger,
+            trigger=AfterWatermark(early=again, late=again),
             accumulation_mode=AccumulationMode.ACCUMULATING,
             allowed_lateness=(self.lateness + _SLACK).total_seconds(),
         )
-
-
-def at_played_at(play: Play) -> TimestampedValue:
-    """The play at its own time."""
-    return TimestampedValue(play, Timestamp.from_utc_datetime(play.played_at))
-
-
-def all_at_played_at(plays: Iterable[Play]) -> Iterable[TimestampedValue]:
-    """Each play at its own time."""
-    return map(at_played_at, plays)

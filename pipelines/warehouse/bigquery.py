@@ -90,6 +90,27 @@ class BigQueryWarehouse:
             found = self._client.query_and_wait(f"SELECT DISTINCT month FROM `{self.name(table)}`")  # noqa: S608
             return sorted(row["month"] for row in found)
 
+    def by_month(self, table: str, aggregates: str) -> dict[date, list[str]]:
+        """Of each month that a table with a column ``month`` has rows of: the values of these aggregates, as texts."""
+        with explained(self.name(table)):
+            found = self._client.query_and_wait(
+                f"SELECT month, {aggregates} FROM `{self.name(table)}` GROUP BY month"  # noqa: S608
+            )
+            return {row[0]: [str(value) for value in row.values()[1:]] for row in found}
+
+    def message_ids(self, origin: str) -> set[str]:
+        """The ``message_id`` of each row of ``rejected`` from there."""
+        from google.cloud import bigquery
+
+        name = self.name("rejected")
+        config = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("origin", "STRING", origin)])
+        with explained(name):
+            found = self._client.query_and_wait(
+                f"SELECT message_id FROM `{name}` WHERE origin = @origin",  # noqa: S608
+                job_config=config,
+            )
+            return {row["message_id"] for row in found}
+
     def insert(self, table: str, rows: Sequence[dict[str, Any]]) -> dict[int, str]:
         """Stream rows of JSON values in, and say why by the index of each row that BigQuery refuses for ever."""
         with explained(self.name(table)):

@@ -16,7 +16,7 @@ import pytest
         "pipelines.tables",
         "pipelines.storage.archive",
         "pipelines.query",
-        "producer.__main__",
+        "producer.commandline",
     ],
 )
 def test_importing_it_imports_no_beam(module: str) -> None:

@@ -26,6 +26,7 @@ ITEM: dict[str, Any] = {
         "album": {
             "id": "b1",
             "name": "An Album",
+            "artists": [{"id": "a9", "name": "Various Artists"}, {"id": "a1", "name": "An Artist"}],
             "release_date": "2020-05",
             "images": [
                 {"url": "small", "width": 64},
@@ -73,6 +74,7 @@ def test_an_item_of_the_api_is_a_play_with_all_it_says() -> None:
         "XX0000000001",
     )
     assert play.artists == (Artist("An Artist", "a1"), Artist("A Guest", "a2"))
+    assert play.album_artist_name == "Various Artists"
     assert (play.album_id, play.album_name, play.album_release_date) == ("b1", "An Album", "2020-05")
     assert play.album_image_url == "large"
     assert (play.context_uri, play.explicit, play.source) == ("spotify:playlist:p1", False, Source.RECENTLY_PLAYED)

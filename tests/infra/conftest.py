@@ -54,7 +54,7 @@ class Planned:
         return set(self._references(address, path))
 
     def _references(self, address: str, path: tuple[str | int, ...]) -> list[str]:
-        found: Any = self._configured[address]
+        found: Any = self._configured[address.partition("[")[0]]
         for step in path:
             found = found[step]
         references: list[str] = found["references"]

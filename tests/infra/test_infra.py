@@ -14,7 +14,7 @@ import pytest
 from pipelines import tables
 from pipelines.options import parse_rebuild, parse_stream, stream_parser
 from pipelines.warehouse.bigquery import TIME_ZONE_LABEL, as_label
-from producer.__main__ import _parser as producer_parser
+from producer import commandline
 from tests.gcloud import refused_by_gcloud
 from tests.infra.conftest import EVERYTHING, MINIMUM, ROOT, Plan, run_check
 from tests.templates.launcher import BUCKET, JOB
@@ -52,11 +52,21 @@ def test_views_are_those_of_the_pipelines_and_come_after_what_they_read(plan: Pl
         assert read <= set(tables.TABLES) | (set(lower) if name in upper else set())
 
 
+def test_raw_plays_takes_its_columns_from_a_file_of_this_version(plan: Plan) -> None:
+    made = plan(**EVERYTHING)
+    reference = made.resources["google_storage_bucket_object.play_schema[0]"]
+    (external,) = made.resources["google_bigquery_table.raw_plays[0]"]["external_data_configuration"]
+    assert external["reference_file_schema_uri"] == f"gs://my-project-heavy-rotation/{reference['name']}"
+    # It is no file of plays, neither to BigQuery nor to the archive's readers.
+    assert not reference["name"].startswith("archive/")
+    assert (INFRA / reference["source"]).resolve() == ROOT / "pipelines" / "tables" / "play.avro"
+
+
 def test_nothing_that_stays_depends_on_the_size(plan: Plan) -> None:
     """So that moving from one size to the other is a matter of who reads."""
     small, stream = plan(size="small", **EVERYTHING), plan(size="stream", **EVERYTHING)
     kinds = (
-        "google_pubsub_topic", "google_pubsub_subscription", "google_storage_bucket", "google_storage_managed_folder",
+        "google_storage_bucket", "google_storage_managed_folder",
         "google_bigquery_dataset", "google_bigquery_table", "google_secret_manager_secret",
         "google_artifact_registry_repository",
     )  # fmt: skip
@@ -75,23 +85,36 @@ def test_labels_are_the_same_in_both_sizes(plan: Plan) -> None:
 
 
 def test_a_message_is_lost_nowhere(plan: Plan) -> None:
-    made = plan()
-    topic = made.resources["google_pubsub_topic.plays"]
+    made = plan(size="stream")
+    topic = made.resources["google_pubsub_topic.plays[0]"]
     assert topic["message_retention_duration"] == f"{31 * 24 * 3600}s"
-    address = "google_pubsub_subscription.stream"
+    address = "google_pubsub_subscription.stream[0]"
     reader = made.resources[address]
     assert reader["name"] == "plays-stream"
     assert reader["ack_deadline_seconds"] == 600
     assert reader["retain_acked_messages"]
     assert reader["message_retention_duration"] == f"{7 * 24 * 3600}s"
     assert reader["expiration_policy"] == [{"ttl": ""}]
-    assert reader["dead_letter_policy"][0]["max_delivery_attempts"] == 20
-    assert made.refers(address, "topic") == "google_pubsub_topic.plays.id"
-    assert made.refers(address, "dead_letter_policy", 0, "dead_letter_topic") == "google_pubsub_topic.dead_letter.id"
-    dead = made.resources["google_pubsub_subscription.dead_letter"]
-    assert dead["expiration_policy"] == [{"ttl": ""}]
-    assert dead["message_retention_duration"] == f"{31 * 24 * 3600}s"
-    assert made.refers("google_pubsub_subscription.dead_letter", "topic") == "google_pubsub_topic.dead_letter.id"
+    assert made.refers(address, "topic") == "google_pubsub_topic.plays[0].id"
+
+
+def test_dataflow_reads_a_subscription_as_it_supports_them(plan: Plan) -> None:
+    """Neither dead letters nor a retry policy, and there is one subscription, and none in size small."""
+    (reader,) = plan(size="stream").all("google_pubsub_subscription").values()
+    assert (reader["dead_letter_policy"], reader["retry_policy"]) == ([], [])
+    assert not plan(size="small", image_tag="v1").all("google_pubsub_subscription")
+    assert not plan(size="small", image_tag="v1").all("google_pubsub_topic")
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_second_plan_says_no_changes(size: str) -> None:
+    """Each resource as the provider would read it back: a running job is not launched again by every apply."""
+    variables = {**MINIMUM, "size": size, "image_tag": "v1"}
+    done = run_check(INFRA, "replan", *(f"-var={name}={value}" for name, value in variables.items()))
+    assert done.returncode == 0, done.stderr
+    changes = json.loads(done.stdout)["resource_changes"]
+    assert len(changes) > 40
+    assert {change["address"] for change in changes if change["change"]["actions"] != ["no-op"]} == set()
 
 
 def test_the_bucket_deletes_what_was_deleted_and_what_was_left_behind(plan: Plan) -> None:
@@ -106,7 +129,7 @@ def test_the_bucket_deletes_what_was_deleted_and_what_was_left_behind(plan: Plan
     for rule in bucket["lifecycle_rule"]:
         told = {name: value for name, value in rule["condition"][0].items() if value not in (None, [])}
         rules.append((rule["action"][0]["type"], told))
-    replaced = ["state/", "archive/checkpoints/", "archive/rebuilt/"]
+    replaced = ["state/", "archive/rebuilt/"]
     waiting = ["temp/", "staging/source/"]
     assert rules == [
         ("Delete", {"days_since_noncurrent_time": 30, "with_state": "ARCHIVED"}),
@@ -169,10 +192,9 @@ def test_every_api_that_is_used_is_switched_on(plan: Plan, size: str, more: dict
 def test_the_schedules(plan: Plan, size: str) -> None:
     made = plan(size=size, **EVERYTHING)
     found = {values["name"]: values for values in made.all("google_cloud_scheduler_job").values()}
-    assert {name: (values["schedule"], values["time_zone"]) for name, values in found.items()} == {
-        "poll": ("*/10 * * * *", "Etc/UTC"),
-        "rebuild": ("30 3 * * *", "Europe/Paris"),
-    }
+    poll = {"poll": ("*/10 * * * *", "Etc/UTC")}
+    nightly = {"rebuild": ("30 3 * * *", "Europe/Paris")} if size == "stream" else {}
+    assert {name: (values["schedule"], values["time_zone"]) for name, values in found.items()} == poll | nightly
     for name, values in found.items():
         (target,) = values["http_target"]
         assert target["http_method"] == "POST"
@@ -206,17 +228,11 @@ def test_the_command_that_launches_makes_the_same_job(plan: Plan) -> None:
         f"--region={job['region']}",
         f"--template-file-gcs-location={job['container_spec_gcs_path']}",
         f"--service-account-email={job['service_account_email']}",
-        f"--subnetwork={job['subnetwork']}",
         "--disable-public-ips",
         "--enable-streaming-engine",
-        f"--worker-machine-type={job['machine_type']}",
         f"--launcher-machine-type={job['launcher_machine_type']}",
-        f"--num-workers={job['num_workers']}",
-        f"--max-workers={job['max_workers']}",
         f"--additional-experiments={job['additional_experiments'][0]}",
         f"--additional-user-labels={'='.join(label)}",
-        f"--staging-location={job['staging_location']}",
-        f"--temp-location={job['temp_location']}",
         f"--dataflow-kms-key={job['kms_key_name']}",
     }
     assert set(words[5:]) == flags | {f"--parameters={name}={value}" for name, value in job["parameters"].items()}
@@ -246,7 +262,7 @@ def test_gcloud_understands_the_commands_that_are_printed(plan: Plan, size: str,
     printed = [value for value in plan(size=size, **EVERYTHING).outputs.values() if isinstance(value, str)]
     lines = [line for value in printed for line in value.splitlines() if line.startswith("gcloud ")]
     lines += [f"{line} --update" for line in lines if "flex-template run" in line]
-    assert len(lines) == {"small": 5, "stream": 9}[size]
+    assert len(lines) == {"small": 4, "stream": 9}[size]
     assert not refused_by_gcloud(lines, tmp_path)
 
 
@@ -291,14 +307,16 @@ def test_commands_have_options_that_are_there(plan: Plan, size: str) -> None:
             words = [word for word in shlex.split(command) if not re.match(r"[A-Z_]+=|polled=|exit|\$polled", word)]
             if words:
                 ran.add(_parse(words))
-    words = _container(made.resources["google_cloud_run_v2_job.rebuild[0]"])
-    assert words[0] == "as_listener"
-    ran.add(_parse(words[1:]))
     if size == "stream":
+        words = _container(made.resources["google_cloud_run_v2_job.rebuild[0]"])
+        assert words[0] == "as_listener"
+        assert "--months=late" in words
+        ran.add(_parse(words[1:]))
         job = made.resources["google_dataflow_flex_template_job.stream[0]"]
         ran.add(_parse(["python", "-m", "pipelines.stream", *(f"--{k}={v}" for k, v in job["parameters"].items())]))
         _assert_taken_by_the_template(job["parameters"])
-    assert ran == {"poll", "doctor", "login", "pipelines.stream", "pipelines.rebuild"}
+    assert ran - {"pipelines.stream"} == {"poll", "doctor", "login", "pipelines.rebuild"}
+    assert ("pipelines.stream" in ran) == (size == "stream")
 
 
 def _assert_taken_by_the_template(parameters: dict[str, str]) -> None:
@@ -312,7 +330,7 @@ def _parse(words: list[str]) -> str:
     """Parse a command with its own parser, which exits where an option is unknown, and say which it was."""
     assert words[:2] == ["python", "-m"]
     if words[2] == "producer":
-        producer_parser().parse_args(words[3:])
+        commandline.parse(words[3:])
         return words[3]
     {"pipelines.stream": parse_stream, "pipelines.rebuild": parse_rebuild}[words[2]](words[3:])
     return words[2]
@@ -331,20 +349,20 @@ def _script(job: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("poll", "stream", "code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1)], ids=lambda value: str(value)
+    ("poll", "rebuild", "code"), [(0, 0, 0), (1, 0, 1), (0, 1, 1), (1, 1, 1)], ids=lambda value: str(value)
 )
-def test_size_small_streams_whatever_became_of_the_poll(
-    plan: Plan, tmp_path: Path, poll: int, stream: int, code: int
+def test_size_small_rebuilds_whatever_became_of_the_poll(
+    plan: Plan, tmp_path: Path, poll: int, rebuild: int, code: int
 ) -> None:
     script = _script(plan(**EVERYTHING).resources["google_cloud_run_v2_job.poll[0]"])
     python = tmp_path / "python"
     python.write_text(
-        f'#!/bin/sh\necho "$2" >> {tmp_path}/ran\ncase $2 in producer) exit {poll};; *) exit {stream};; esac\n'
+        f'#!/bin/sh\necho "$2" >> {tmp_path}/ran\ncase $2 in producer) exit {poll};; *) exit {rebuild};; esac\n'
     )
     python.chmod(0o755)
     environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(["/bin/sh", "-c", script], env=environment, check=False, timeout=60)
-    assert (tmp_path / "ran").read_text().split() == ["producer", "pipelines.stream"]
+    assert (tmp_path / "ran").read_text().split() == ["producer", "pipelines.rebuild"]
     assert done.returncode == code
 
 
@@ -361,7 +379,7 @@ def test_variables_say_what_they_are() -> None:
         assert kind, name
         assert kind[1] == "bool" or "validation {" in block, name
     required = {name for name, block in blocks.items() if not re.search(r"^  default ", block, re.MULTILINE)}
-    assert required == {"project_id", "alert_email"}
+    assert required == {"project_id", "alert_email", "size"}
     example = (INFRA / "terraform.tfvars.example").read_text()
     assert required == set(re.findall(r"^(\w+) +=", example, re.MULTILINE))
     assert set(re.findall(r"^# (\w+) +=", example, re.MULTILINE)) <= set(blocks)
@@ -377,7 +395,7 @@ def test_variables_say_what_they_are() -> None:
     ],
 )
 def test_a_wrong_value_is_refused(name: str, value: str, told: str) -> None:
-    variables = [f"-var={key}={text}" for key, text in {**MINIMUM, name: value}.items()]
+    variables = [f"-var={key}={text}" for key, text in {**MINIMUM, "size": "small", name: value}.items()]
     done = run_check(INFRA, "plan", *variables)
     assert done.returncode == 1
     assert told in done.stderr

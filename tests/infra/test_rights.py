@@ -18,6 +18,7 @@ PROJECT_ROLES = {
         ("producer_lists_logins", None),  # a role of our own, with one permission
         ("producer_keeps_logins", "roles/secretmanager.secretAccessor"),
         ("producer_keeps_logins", "roles/secretmanager.secretVersionManager"),
+        ("producer_keeps_logins", None),  # a role of our own, with two permissions
         ("slack_starts", "roles/workflows.invoker"),
     },
     "stream": {("dataflow_launches", None), ("dataflow_works", "roles/dataflow.worker")},
@@ -25,42 +26,49 @@ PROJECT_ROLES = {
 PROJECT_ROLES["stream"] |= PROJECT_ROLES["small"]
 OWN_ROLES = {
     "lists_secrets": {"secretmanager.secrets.list"},
+    "leases_logins": {"secretmanager.secrets.get", "secretmanager.secrets.update"},
     "launches": {
         "dataflow.jobs.create", "dataflow.jobs.get", "dataflow.jobs.list", "dataflow.jobs.updateContents",
         "dataflow.messages.list", "dataflow.metrics.get",
     },
 }  # fmt: skip
-READER = {"small": "producer", "stream": "stream"}
-# Nobody but who replaces checkpoints, notes and its own state may delete, and nobody below archive/plays.
-FOLDER_ROLES: set[tuple[str, ...]] = {
-    ("archive", "READER", "objectCreator"),
-    ("archive", "READER", "objectViewer"),
-    ("archive", "rebuild", "objectViewer"),
-    ("archive/checkpoints", "READER", "objectUser"),
-    ("archive/rebuilt", "rebuild", "objectUser"),
-    ("staging", "READER", "objectUser"),
-    ("staging", "builder", "objectViewer"),
-    ("state", "producer", "objectUser"),
-    ("temp", "READER", "objectUser"),
-    ("temp", "rebuild", "objectUser"),
+# Who writes the archive, and who rebuilds tables from it. Nobody may delete below archive/plays.
+ARCHIVIST = {"small": "producer", "stream": "stream"}
+REBUILDER = {"small": "producer", "stream": "rebuild"}
+FOLDER_ROLES: dict[str, set[tuple[str, ...]]] = {
+    "small": {
+        ("archive", "ARCHIVIST", "objectCreator"),
+        ("archive", "ARCHIVIST", "objectViewer"),
+        ("archive/rebuilt", "REBUILDER", "objectUser"),
+        ("staging", "builder", "objectViewer"),
+        ("state", "producer", "objectUser"),
+        ("temp", "REBUILDER", "objectUser"),
+    },
+    "stream": {
+        ("archive", "rebuild", "objectViewer"),
+        ("staging", "rebuild", "objectUser"),
+        ("staging", "stream", "objectUser"),
+        ("temp", "stream", "objectUser"),
+    },
 }
+FOLDER_ROLES["stream"] |= FOLDER_ROLES["small"]
 # On single resources, to our accounts: the resource's type, its name in Terraform, the role and who.
 RESOURCE_ROLES: dict[str, set[tuple[str, ...]]] = {
     "small": {
         ("artifact_registry_repository", "builder_pushes", "artifactregistry.writer", "builder"),
-        ("bigquery_dataset", "writers", "bigquery.dataEditor", "READER"),
-        ("bigquery_dataset", "writers", "bigquery.dataEditor", "rebuild"),
+        ("bigquery_dataset", "writers", "bigquery.dataEditor", "ARCHIVIST"),
+        ("bigquery_dataset", "writers", "bigquery.dataEditor", "REBUILDER"),
         ("cloud_run_v2_job", "scheduler_starts_poll", "run.invoker", "scheduler"),
-        ("cloud_run_v2_job", "scheduler_starts_rebuild", "run.invoker", "scheduler"),
-        ("pubsub_subscription", "reader", "pubsub.subscriber", "READER"),
-        ("pubsub_subscription", "reader", "pubsub.viewer", "READER"),
-        ("pubsub_topic", "producer_publishes", "pubsub.publisher", "producer"),
         ("secret_manager_secret", "producer_knows_the_app", "secretmanager.secretAccessor", "producer"),
         ("secret_manager_secret", "slack_knows_the_webhook", "secretmanager.secretAccessor", "slack"),
     },
     "stream": {
         ("artifact_registry_repository", "dataflow_pulls", "artifactregistry.reader", "stream"),
         ("artifact_registry_repository", "dataflow_pulls", "artifactregistry.reader", "rebuild"),
+        ("cloud_run_v2_job", "scheduler_starts_rebuild", "run.invoker", "scheduler"),
+        ("pubsub_subscription", "reader", "pubsub.subscriber", "stream"),
+        ("pubsub_subscription", "reader", "pubsub.viewer", "stream"),
+        ("pubsub_topic", "producer_publishes", "pubsub.publisher", "producer"),
         ("service_account", "dataflow_is_itself", "iam.serviceAccountUser", "stream"),
         ("service_account", "dataflow_is_itself", "iam.serviceAccountUser", "rebuild"),
     },
@@ -68,8 +76,6 @@ RESOURCE_ROLES: dict[str, set[tuple[str, ...]]] = {
 RESOURCE_ROLES["stream"] |= RESOURCE_ROLES["small"]
 # To accounts of Google's services.
 SERVICE_ROLES = {
-    ("pubsub_topic", "dead_letters_in", "pubsub.publisher"),
-    ("pubsub_subscription", "dead_letters_out", "pubsub.subscriber"),
     ("pubsub_topic", "monitoring_publishes", "pubsub.publisher"),
     ("kms_crypto_key", "service", "cloudkms.cryptoKeyEncrypterDecrypter"),
 }
@@ -82,8 +88,9 @@ def _account(member: str) -> str:
 
 
 def _in_size(size: str, rights: set[tuple[str, ...]]) -> set[tuple[str, ...]]:
-    """The rights, with the account that reads the subscription in that size."""
-    return {tuple(READER[size] if word == "READER" else word for word in right) for right in rights}
+    """The rights, with the accounts that archive and rebuild in that size."""
+    names = {"ARCHIVIST": ARCHIVIST[size], "REBUILDER": REBUILDER[size]}
+    return {tuple(names.get(word, word) for word in right) for right in rights}
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -96,8 +103,8 @@ def test_rights_for_the_whole_project_are_few(plan: Plan, size: str) -> None:
     assert given == PROJECT_ROLES[size]
     others = {address.split(".")[0] for address in made.resources if address.startswith("google_project_iam")}
     assert others == {"google_project_iam_member", "google_project_iam_custom_role"}
-    for values in made.all("google_project_iam_member").values():
-        if (values.get("role") or "").startswith("roles/secretmanager"):
+    for address, values in made.all("google_project_iam_member").items():
+        if ".producer_keeps_logins[" in address:
             expression = values["condition"][0]["expression"]
             assert expression.startswith('resource.name.startsWith("projects/')
             assert expression.endswith('/secrets/heavy-rotation-")')
@@ -126,8 +133,7 @@ def test_rights_on_folders(plan: Plan, size: str) -> None:
     given = {
         (v["managed_folder"].rstrip("/"), _account(v["member"]), v["role"].removeprefix("roles/storage.")) for v in made
     }
-    on_dataflow = {("staging", "rebuild", "objectUser")} if size == "stream" else set()
-    assert given == _in_size(size, FOLDER_ROLES | on_dataflow)
+    assert given == _in_size(size, FOLDER_ROLES[size])
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -161,16 +167,3 @@ def test_nobody_is_anybody_and_nobody_has_a_key(plan: Plan, size: str) -> None:
     assert all(member.startswith("serviceAccount:") for member in members.values())
     roles = {values.get("role") for values in made.resources.values()}
     assert not roles & {"roles/owner", "roles/editor", "roles/viewer", "roles/storage.admin", "roles/bigquery.admin"}
-
-
-def test_pubsub_may_move_dead_letters_from_the_first_apply_on(plan: Plan) -> None:
-    """Its account is made, with a key of one's own and without, before it is given anything."""
-    for more in (EVERYTHING, {}):
-        made = plan(**more)
-        assert 'google_project_service_identity.this["pubsub.googleapis.com"]' in made.resources
-    topic = "google_pubsub_topic_iam_member.dead_letters_in"
-    subscription = "google_pubsub_subscription_iam_member.dead_letters_out"
-    for address in (topic, subscription):
-        assert made.refers(address, "member") == 'google_project_service_identity.this["pubsub.googleapis.com"].member'
-    assert made.refers(topic, "topic") == "google_pubsub_topic.dead_letter.id"
-    assert made.refers(subscription, "subscription") == "google_pubsub_subscription.stream.id"

@@ -1,23 +1,26 @@
-"""Who and what runs in a rehearsal: a listener, her login, and the stream, bounded or in a process to be killed."""
+"""Who and what runs in a rehearsal: a listener, her login, and the stream, in this process or one to be killed."""
 
+import math
+import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from apache_beam.runners.direct.transform_evaluator import TransformEvaluatorRegistry
+import pytest
+from google.pubsub_v1.types import ReceivedMessage
 
 from demo.listener import Listener
 from demo.spotify import SpotifyServer
 from demo.spotify_feed import last_plays
 from pipelines import stream
 from pipelines.clock import utc_now
-from pipelines.streaming.ledger import LEDGER
+from pipelines.streaming.subscription import Subscription
 from producer.accounts.grant import Grant
 from producer.accounts.stores import store_of
 from tests.pubsub_hosts import free_port
@@ -74,24 +77,28 @@ def arguments(topic: Topic, folder: Path, *more: str) -> list[str]:
     ]
 
 
-def bounded(topic: Topic, folder: Path, *more: str) -> Outcome:
-    """Run until nothing has come for a second, as a scheduler does; what is in the folder then."""
-    assert run_bounded(arguments(topic, folder, *more)) == 0
+def drained(topic: Topic, folder: Path, *more: str) -> Outcome:
+    """Run until nothing has come for a second, and drain; what is in the folder then."""
+    assert run_and_drain(arguments(topic, folder, *more)) == 0
     return outcome(folder)
 
 
-def run_bounded(arguments: list[str]) -> int:
-    """Run until nothing has come for a second, in this process; the exit code."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    readers = dict(TransformEvaluatorRegistry._test_evaluators_overrides)
-    try:
-        return stream.main([*arguments, "--stop_when_idle_seconds=1"])
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler)
-        TransformEvaluatorRegistry._test_evaluators_overrides = readers
-        LEDGER.give_up()
-        LEDGER.files.clear()
+def run_and_drain(arguments: list[str]) -> int:
+    """Run the stream in this process and stop it once nothing has come for a second; the exit code."""
+    pull, quiet_since = Subscription.pull, time.monotonic()
+
+    def watched(subscription: Subscription) -> Sequence[ReceivedMessage]:
+        nonlocal quiet_since
+        if received := pull(subscription):
+            quiet_since = time.monotonic()
+        elif time.monotonic() - quiet_since > 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            quiet_since = math.inf  # once
+        return received
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Subscription, "pull", watched)
+        return stream.main(arguments)
 
 
 @contextmanager

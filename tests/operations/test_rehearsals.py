@@ -18,7 +18,7 @@ from pipelines.domain.play import Play
 from tests import oracle
 from tests.builders import play, plays
 from tests.operations.runbook import told
-from tests.operations.runs import MONTH_BEGAN, PATIENCE, arguments, bounded, process, run_bounded, wait_for, waiting
+from tests.operations.runs import MONTH_BEGAN, PATIENCE, arguments, drained, process, run_and_drain, wait_for, waiting
 from tests.streaming.running import outcome
 from tests.streaming.test_stream_live import Topic
 
@@ -79,7 +79,7 @@ def test_update(topic: Topic, tmp_path: Path) -> None:
         Timer(1, enough.set).start()
 
         def new_has_counted_all() -> bool:
-            snapshots = bounded(topic, tmp_path).snapshots
+            snapshots = drained(topic, tmp_path).snapshots
             return oracle.of_rows(snapshots) == oracle.top_tens(came)
 
         wait_for(new_has_counted_all)
@@ -95,13 +95,13 @@ def test_drain(topic: Topic, tmp_path: Path) -> None:
         job.send_signal(signal.SIGTERM)
         assert job.wait(PATIENCE) == 0
     assert not any(row["is_final"] for row in outcome(tmp_path).snapshots)
-    assert oracle.of_rows(bounded(topic, tmp_path).snapshots) == oracle.top_tens(SOME)
+    assert oracle.of_rows(drained(topic, tmp_path).snapshots) == oracle.top_tens(SOME)
 
 
 def test_cancel_and_come_back(google_topic: Topic, tmp_path: Path) -> None:
     topic, before = google_topic, datetime.now(UTC) - timedelta(seconds=1)
     topic.publish(*SOME[:5])
-    first = bounded(topic, tmp_path)
+    first = drained(topic, tmp_path)
     # What Dataflow acknowledges is in its own state for a while: cancelled, it is nowhere.
     topic.publish(*SOME[5:8])
     lost: list[bytes] = []
@@ -112,10 +112,10 @@ def test_cancel_and_come_back(google_topic: Topic, tmp_path: Path) -> None:
 
     wait_for(take_all)
     topic.publish(*SOME[8:])
-    without = bounded(topic, tmp_path)
+    without = drained(topic, tmp_path)
     assert len({p.played_at for p in without.archived}) == len(SOME) - 3
     seek(topic.subscription, before)
-    again = bounded(topic, tmp_path)
+    again = drained(topic, tmp_path)
     assert oracle.of_rows(again.snapshots) == oracle.top_tens(SOME)
     assert {row["plays_in_month"] for row in first.snapshots} == {5}
     assert waiting(topic) == 0
@@ -125,7 +125,7 @@ def test_a_poisoned_message(google_topic: Topic, tmp_path: Path) -> None:
     topic, before = google_topic, datetime.now(UTC) - timedelta(seconds=1)
     topic.publish_raw((b"\x00 no play", {}))
     topic.publish(*SOME)
-    seen = bounded(topic, tmp_path)
+    seen = drained(topic, tmp_path)
     assert [row["payload"] for row in seen.rejected] == [b"\x00 no play"]
     assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
 
@@ -141,27 +141,27 @@ def test_a_poisoned_message(google_topic: Topic, tmp_path: Path) -> None:
 
     wait_for(try_again)
     assert given_up[0] == later[0].to_message()[0]
-    assert bounded(topic, tmp_path) == seen
+    assert drained(topic, tmp_path) == seen
     # Whatever it was has been put right.
     seek(topic.subscription, before)
-    again = bounded(topic, tmp_path)
+    again = drained(topic, tmp_path)
     assert oracle.of_rows(again.snapshots) == oracle.top_tens([*SOME, *later])
     seek(topic.dead_letters, datetime.now(UTC) + timedelta(seconds=1))
 
 
 def test_move_between_sizes(topic: Topic, tmp_path: Path) -> None:
     topic.publish(*SOME[:6])
-    bounded(topic, tmp_path)
+    drained(topic, tmp_path)
     with process(topic, tmp_path) as job:
         topic.publish(*SOME[4:11])
         wait_for(lambda: oracle.of_rows(outcome(tmp_path).snapshots) == oracle.top_tens(SOME[:11]))
         job.send_signal(signal.SIGTERM)
         assert job.wait(PATIENCE) == 0
     topic.publish(*SOME[9:])
-    seen = bounded(topic, tmp_path)
+    seen = drained(topic, tmp_path)
     assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
     assert {row["played_at"] for row in seen.play_events} == {p.played_at for p in SOME}
-    assert bounded(topic, tmp_path) == seen
+    assert drained(topic, tmp_path) == seen
 
 
 def test_backlog(google_topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -169,24 +169,24 @@ def test_backlog(google_topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixt
     topic.publish(*SOME)
     # Runs fail, and take nothing: here the place of the archive.
     (tmp_path / "archive").touch()
-    assert run_bounded(arguments(topic, tmp_path)) == 1
+    assert run_and_drain(arguments(topic, tmp_path)) == 1
     assert f"{tmp_path / 'archive'} is a file, and a folder is needed there" in capsys.readouterr().err
     assert waiting(topic) == len(SOME)
     (tmp_path / "archive").unlink()
-    seen = bounded(topic, tmp_path)
+    seen = drained(topic, tmp_path)
     assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
     assert waiting(topic) == 0
     # After a seek it is meant to be so, and goes.
     seek(topic.subscription, before)
     assert waiting(topic) == len(SOME)
-    assert oracle.of_rows(bounded(topic, tmp_path).snapshots) == oracle.top_tens(SOME)
+    assert oracle.of_rows(drained(topic, tmp_path).snapshots) == oracle.top_tens(SOME)
     assert waiting(topic) == 0
 
 
 def test_rejects(topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = json.loads(SOME[0].to_message()[0])
     topic.publish_raw((json.dumps(good | {"played_at": "yesterday"}).encode(), {}))
-    bounded(topic, tmp_path)
+    drained(topic, tmp_path)
     capsys.readouterr()
     where = {"$WAREHOUSE": str(tmp_path / "warehouse")}
     assert query.main([*told("Rejects", "pipelines.query", where), "--format=json"]) == 0
@@ -194,4 +194,4 @@ def test_rejects(topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert (row["origin"], row["messages"]) == ("pubsub", 1)
     assert row["reason"] == "played_at is not an RFC 3339 time with an offset"
     topic.publish_raw((json.dumps(good).encode(), {}))  # repaired; without attributes
-    assert oracle.of_rows(bounded(topic, tmp_path).snapshots) == oracle.top_tens(SOME[:1])
+    assert oracle.of_rows(drained(topic, tmp_path).snapshots) == oracle.top_tens(SOME[:1])

@@ -29,7 +29,7 @@ from tests import oracle
 from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play
 from tests.operations.runbook import gcloud, ours, section, told
-from tests.operations.runs import PATIENCE, ROOT, Person, keep_login, log_in, process, run_bounded, wait_for
+from tests.operations.runs import PATIENCE, ROOT, Person, keep_login, log_in, process, run_and_drain, wait_for
 from tests.producer.bucket import Bucket
 from tests.producer.conftest import Run
 from tests.producer.exports import plays_in
@@ -96,7 +96,7 @@ def test_deploy(
     assert run("poll", "--once", f"--topic={topic.topic}", f"--state={state}", f"--logins={logins}").code == 0
     places = [f"--archive={where['$ARCHIVE']}", f"--warehouse={cloud.address}", f"--temp_location={cloud.bucket}/temp"]
     often = ["--bigquery_write_method=FILE_LOADS", "--archive_batch_seconds=1", "--refresh_seconds=1"]
-    assert run_bounded([f"--subscription={topic.subscription}", *places, *often]) == 0
+    assert run_and_drain([f"--subscription={topic.subscription}", *places, *often]) == 0
     last_query = told("Deploy", "pipelines.query", where)
     assert parse(ask(capsys, last_query)[0]["played_at"]) == newest
     assert len(cloud.rows("plays")) == 50

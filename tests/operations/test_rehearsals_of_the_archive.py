@@ -18,7 +18,7 @@ from tests import oracle
 from tests.bigquery.cloud import Cloud
 from tests.builders import plays
 from tests.operations.runbook import gcloud, ours, section, told
-from tests.operations.runs import MONTH_BEGAN, Person, bounded, keep_login
+from tests.operations.runs import MONTH_BEGAN, Person, drained, keep_login
 from tests.operations.versioned_bucket import VersionedBucket
 from tests.producer.conftest import Run
 from tests.producer.secret_manager import SecretManager
@@ -85,7 +85,7 @@ def test_forget_a_person(
     for hours_ago in (24, 0):
         spotify.ahead = timedelta(hours=-hours_ago)
         assert run(*poll).code == 0
-        bounded(topic, tmp_path, archived)
+        drained(topic, tmp_path, archived)
         topic.publish(*mine[8:])
 
     text = section("Forget a person")
@@ -102,7 +102,7 @@ def test_forget_a_person(
     assert bucket.versions == before
     assert forget.main(forgetting) == 0
     assert "no account has logged in" in run(*poll).err
-    seen = bounded(topic, tmp_path, archived)
+    seen = drained(topic, tmp_path, archived)
     assert oracle.of_rows(seen.snapshots) == oracle.top_tens(mine)
     assert {row["user_id"] for row in seen.play_events} == {"me"}
     for (name, _), (data, _) in bucket.versions.items():

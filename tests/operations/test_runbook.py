@@ -10,7 +10,7 @@ import pytest
 
 from pipelines import forget, query
 from pipelines.options import parse_rebuild, parse_stream
-from producer.__main__ import _parser as producer_parser
+from producer import commandline
 from tests.gcloud import refused_by_gcloud
 from tests.operations.runbook import NOT_REHEARSED, SECTIONS, TEXT, VARIABLES, commands, ours
 
@@ -41,11 +41,11 @@ def test_our_commands_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
     for arguments in ours("pipelines.rebuild"):
         parse_rebuild(arguments)
     for arguments in ours("pipelines.forget"):
-        forget.parser().parse_args(arguments)
+        forget.parser().read(arguments)
     for arguments in ours("pipelines.query"):
-        assert query._parser().parse_args(arguments).sql
+        assert query.parse(arguments).sql
     for arguments in ours("producer"):
-        producer_parser().parse_args(arguments)
+        commandline.parse(arguments)
     assert not [line for line in commands() if line.startswith("python -m pipelines.stream ")], "then parse them too"
     assert parse_stream
 

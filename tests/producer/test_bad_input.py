@@ -137,7 +137,7 @@ def test_an_unknown_time_zone_is_wrong_usage(run: Run, tmp_path: Path) -> None:
     ("arguments", "says"),
     [
         (["import", "x.zip", "--user", "me"], "--archive A"),
-        (["poll", "--once"], "say where plays go: --topic T or --archive A"),
+        (["poll", "--once"], "say where plays go: --archive A or --topic T"),
         (
             ["poll", "--once", "--topic", "plays"],
             "'plays' is not a topic; write it as projects/PROJECT/topics/TOPIC",

@@ -4,15 +4,14 @@ import fcntl
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -25,121 +24,18 @@ from pipelines import forget
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play, Source
-from pipelines.options import LOCAL_BATCH_RUNNER, RebuildOptions
-from pipelines.querying import duck
+from pipelines.options import LOCAL_BATCH_RUNNER
 from pipelines.rebuild import main, rebuild
+from pipelines.rebuilding.planning import Plan, Work, make_plan
+from pipelines.rebuilding.reading import read_bytes
+from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.storage.archive import Archive
 from pipelines.warehouse.folder import FolderWarehouse
 from tests import oracle
 from tests.builders import play, plays
 from tests.mounts import make_read_only, small_disk
+from tests.rebuilding.rebuilds import OCTOBER_PLAY, A, B, C, archive, arguments, contents, leftovers, run, tracks, view
 from tests.streaming.running import NOW, Script, outcome, rows, run_stream
-
-TABLES = ("play_events", "top_ten_snapshots")
-A, B, C = plays("abc")
-OCTOBER_PLAY = play("2026-10-10T10:00:00Z", "october")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder with an archive of three plays of November, one of them twice, and one of October."""
-    archive(tmp_path, [A, B], [B, C], [OCTOBER_PLAY])
-    return tmp_path
-
-
-def archive(folder: Path, *files: Sequence[Play], zone: str = "Europe/Paris") -> Archive:
-    """The archive in a folder, with a file more for each month of each list of plays."""
-    calendar, made = Calendar(zone), Archive(str(folder / "archive"))
-    for some in files:
-        for month in {calendar.month_of(p.played_at) for p in some}:
-            made.write(month, [p for p in some if calendar.month_of(p.played_at) == month])
-    return made
-
-
-def arguments(folder: Path, *more: str) -> list[str]:
-    return [f"--archive={folder / 'archive'}", f"--warehouse={folder / 'warehouse'}", *more]
-
-
-def run(folder: Path, *more: str) -> int:
-    return main(arguments(folder, *more))
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file of the warehouse."""
-    warehouse = folder / "warehouse"
-    return {str(p.relative_to(warehouse)): p.read_bytes() for p in warehouse.rglob("*") if p.is_file()}
-
-
-def tracks(folder: Path) -> list[str]:
-    """The tracks of play_events, as its rows are, in the order of time."""
-    return [row["track_id"] for row in sorted(rows(folder, "play_events"), key=lambda row: row["played_at"])]
-
-
-def view(folder: Path, sql: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = duck.query(FolderWarehouse.open(folder / "warehouse"), sql).to_pylist()
-    return found
-
-
-def leftovers(folder: Path) -> list[str]:
-    return sorted(p.name for p in (folder / "warehouse").iterdir() if p.name not in ("warehouse.json", *TABLES))
-
-
-# Months that are late
-
-
-def test_late_months_are_those_whose_files_their_last_rebuild_did_not_see(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    made = archive(tmp_path, plays("ab", start="2019-01-05T10:00:00Z"), plays("cd", start="2019-07-05T10:00:00Z"))
-    recent = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT10:00:00Z")
-    archive(tmp_path, [play(recent, "open")])
-    assert run(tmp_path, "--months=late") == 0
-    assert tracks(tmp_path) == [*"abcd"]
-    before = contents(tmp_path)
-
-    def late() -> str:
-        capsys.readouterr()
-        assert run(tmp_path, "--months=late") == 0
-        return capsys.readouterr().err
-
-    nothing = "No month is late: those that take no more plays were rebuilt from all the files they have\n"
-    assert (late(), contents(tmp_path)) == (nothing, before)
-    archive(tmp_path, [play("2019-07-06T10:00:00Z", "e")])
-    assert "Rebuilt 1 months, 2019-07 to 2019-07: 3 plays" in late()
-    assert (late(), tracks(tmp_path)) == (nothing, [*"abcde"])
-    # A file that is gone, as when someone was forgotten, is another archive too.
-    made.remove(made.files([date(2019, 1, 1)])[0])
-    archive(tmp_path, [play("2019-01-07T10:00:00Z", "f")])
-    assert "Rebuilt 1 months, 2019-01 to 2019-01: 1 plays" in late()
-    assert tracks(tmp_path) == [*"fcde"]
-    # Every rebuild is noted.
-    archive(tmp_path, [play("2019-01-08T10:00:00Z", "g")])
-    assert run(tmp_path, "--months=2019-01") == 0
-    assert late() == nothing
-    # Other tables have not seen anything.
-    shutil.rmtree(tmp_path / "warehouse")
-    assert "Rebuilt 2 months" in late()
-
-
-def test_a_month_with_the_first_hours_of_the_next_is_late_with_its_neighbour(tmp_path: Path) -> None:
-    archive(tmp_path, plays("a", start="2019-01-05T10:00:00Z"))
-    assert run(tmp_path, "--months=late") == 0
-    # At midnight in Paris it is still January in New York, whose writer files it there.
-    made = archive(tmp_path, [play("2019-02-01T00:30:00Z", "b")], zone="America/New_York")
-    assert [path.split("/")[-2] for path in made.files()] == ["month=2019-01"] * 2
-    archive(tmp_path, plays("c", start="2019-02-05T10:00:00Z"))
-    assert run(tmp_path, "--months=late") == 0
-    archive(tmp_path, [play("2019-01-31T23:45:00Z", "d")], zone="America/New_York")
-    assert run(tmp_path, "--months=late") == 0
-    assert tracks(tmp_path) == [*"adbc"]
-
-
-def test_a_note_that_cannot_be_written_is_told_and_no_more(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (folder / "archive" / "rebuilt").write_text("in the way")
-    assert run(folder) == 0
-    assert "what was rebuilt could not be noted" in caplog.text
-    assert tracks(folder) == ["october", "a", "b", "c"]
-
 
 # What it makes
 
@@ -194,7 +90,11 @@ def test_stream_and_rebuild_make_equal_tables(tmp_path: Path, seed: int, monkeyp
     rebuilt = outcome(tmp_path)
     in_order = partial(sorted, key=lambda row: (row["user_id"], row["played_at"]))
     assert in_order(view(tmp_path, "SELECT * FROM plays")) == in_order(live)
-    assert in_order(rebuilt.play_events) == in_order(live)  # each play is one row, not only in the view
+    # Each play is one row, not only in the view, which calls the song's key its id.
+    once = [
+        {"song_id" if name == "song_key" else name: value for name, value in row.items()} for row in rebuilt.play_events
+    ]
+    assert in_order(once) == in_order(live)
     assert len(live) == len(oracle.distinct(some))
     assert fullest(rebuilt.snapshots) == fullest(streamed.snapshots)
     assert len(rebuilt.snapshots) == len(fullest(rebuilt.snapshots))
@@ -215,17 +115,29 @@ def test_a_play_that_came_too_late_for_the_stream_counts_after_a_rebuild(tmp_pat
     assert (tracks(tmp_path), outcome(tmp_path).counts()) == (["a"], {"2026-11": [1]})
 
 
-def again(folder: Path, now: datetime, during: Callable[[], object] = lambda: None) -> None:
-    """A rebuild that begins at an instant; ``during`` happens once it has listed what there is and begun its work."""
-    asked = count()
+def again(folder: Path, now: datetime) -> None:
+    """A rebuild that begins at an instant."""
+    options = RebuildOptions(str(folder / "archive"), str(folder / "warehouse"), Calendar())
+    rebuild(options, PipelineOptions([], runner=LOCAL_BATCH_RUNNER), partial(_constant, now))
 
-    def clock() -> datetime:
-        if next(asked):
-            during()
-        return now
 
-    options = RebuildOptions(str(folder / "archive"), str(folder / "warehouse"), Calendar(), None)
-    rebuild(options, PipelineOptions([], runner=LOCAL_BATCH_RUNNER), clock)
+def _constant(now: datetime) -> datetime:
+    return now
+
+
+@contextmanager
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> Iterator[None]:
+    """When a rebuild has listed what there is, and begins to read."""
+    calls = count()
+
+    def after(*arguments: Any) -> bytes:
+        if not next(calls):
+            happens()
+        return read_bytes(*arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipelines.rebuilding.graph.read_bytes", after)
+        yield
 
 
 def fullest(snapshots: Sequence[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
@@ -326,9 +238,9 @@ def test_what_a_stream_writes_during_a_rebuild_stays(folder: Path, monkeypatch: 
         return listed
 
     files = Archive.files
-    with monkeypatch.context() as patched:
+    with meanwhile(monkeypatch, stream_goes_on), monkeypatch.context() as patched:
         patched.setattr(Archive, "files", list_and_go_on)
-        again(folder, NOW, stream_goes_on)
+        again(folder, NOW)
     rest = list(unheard)
     assert len(rest) < len(late) - 1
     heard = ["october", "a", "b", "c", *(p.track_id for p in late if p not in rest)]
@@ -337,57 +249,72 @@ def test_what_a_stream_writes_during_a_rebuild_stays(folder: Path, monkeypatch: 
     assert tracks(folder) == heard
 
 
+@pytest.mark.parametrize("when", ["before it is read", "before it is replaced"])
 def test_who_is_forgotten_during_a_rebuild_does_not_come_back(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, when: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     archive(folder, plays("xy", user_id="another"))
     assert run(folder) == 0
-    replace = FolderWarehouse.replace
-    forgotten: list[int] = []
+    take, forgotten = FolderWarehouse.take, []
 
-    def after_reading(self: FolderWarehouse, *more: Any) -> None:
+    def forget_me() -> None:
+        forgotten.append(forget.main(["--user=me", *arguments(folder)]))
+
+    def after_reading(*more: Any) -> str:
         if not forgotten:
-            places = [f"--archive={folder / 'archive'}", f"--warehouse={folder / 'warehouse'}"]
-            forgotten.append(forget.main(["--user=me", *places]))
-        replace(self, *more)
+            forget_me()
+        return take(*more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(FolderWarehouse, "replace", after_reading)
-        assert run(folder) == 1
+        if when == "before it is replaced":
+            patched.setattr(FolderWarehouse, "take", after_reading)
+        with meanwhile(monkeypatch, forget_me) if when == "before it is read" else nullcontext():
+            assert run(folder) == 0
     assert forgotten == [0]
     assert "files were removed from" in capsys.readouterr().err
-    assert run(folder) == 0
     assert tracks(folder) == [*"xy"]
 
 
-def test_another_rebuild_at_work_is_left_alone(folder: Path) -> None:
+def test_an_archive_that_loses_files_all_the_time_is_given_up(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive(folder, *([play(f"2026-11-0{n}T10:00:00Z", "more")] for n in range(1, 9)))
+
+    def loses_another(work: Work) -> Plan:
+        plan = make_plan(work)
+        Path(plan.listed[0]).unlink()
+        return plan
+
+    monkeypatch.setattr("pipelines.rebuilding.graph.make_plan", loses_another)
+    assert run(folder) == 1
+    said = capsys.readouterr().err
+    assert said.count("it begins again") == 2
+    assert "files were removed from the archive during the rebuild, as when a person is forgotten; run it again" in said
+    assert not list(rows(folder, "play_events"))
+
+
+def test_a_second_rebuild_waits_for_the_first(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert run(folder) == 0
-    with (folder / "warehouse" / "warehouse.json").open("rb") as marker:
-        fcntl.flock(marker, fcntl.LOCK_SH)  # as a first rebuild, which ends while the second is at work
+    before = contents(folder)
+    with (folder / "warehouse" / "warehouse.json").open("rb") as marker, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(marker, fcntl.LOCK_EX)
+        second = pool.submit(run, folder)
+        while "another rebuild is at work in" not in caplog.text:
+            wait([second], timeout=0.05)
+            assert not second.done()
+        assert contents(folder) == before
+        fcntl.flock(marker, fcntl.LOCK_UN)
+        assert second.result() == 0
+    assert contents(folder).keys() & before.keys() == {"warehouse.json"}
 
-        def third_rebuild() -> None:
-            (ours,) = leftovers(folder)
-            fcntl.flock(marker, fcntl.LOCK_UN)
-            (folder / "warehouse" / ".rebuild-killed").mkdir()
-            assert run(folder) == 0
-            assert leftovers(folder) == sorted([ours, ".rebuild-killed"])
 
-        again(folder, NOW, third_rebuild)
-    assert leftovers(folder) == [".rebuild-killed"]  # whose it was could not be told then
+def test_two_rebuilds_at_once_leave_each_play_once(folder: Path) -> None:
     assert run(folder) == 0
-    assert leftovers(folder) == []
-    assert tracks(folder) == ["october", "a", "b", "c"]
-
-
-def test_two_rebuilds_at_once(folder: Path) -> None:
-    assert run(folder) == 0
-    both_have_listed = threading.Barrier(2)
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda _: again(folder, NOW, both_have_listed.wait), range(2)))
-    assert [row["track_id"] for row in view(folder, "SELECT * FROM plays ORDER BY played_at")] == ["october", *"abc"]
+        list(pool.map(lambda _: again(folder, NOW), range(2)))
+    assert tracks(folder) == ["october", *"abc"]
+    assert len(outcome(folder).snapshots) == 6
     assert oracle.of_rows(outcome(folder).snapshots) == oracle.top_tens([A, B, C, OCTOBER_PLAY])
-    assert run(folder) == 0
-    assert tracks(folder) == ["october", "a", "b", "c"]
     assert leftovers(folder) == []
 
 
@@ -412,7 +339,7 @@ def test_an_interrupt_in_a_step_changes_nothing(
         capsys.readouterr()
         assert run(folder) == 130
     said = capsys.readouterr().err
-    assert said.splitlines()[-1] == "pipelines.rebuild: interrupted"
+    assert said.splitlines()[-1] == "stopped; what was written is whole, and the same command can be run again"
     assert "Traceback" not in said
     assert contents(folder) == before
     assert leftovers(folder) == []
@@ -439,7 +366,7 @@ main(sys.argv[3:])
 
 @pytest.mark.parametrize(
     ("method", "nth", "replaced"),
-    [("write", 3, False), ("remove", 2, True)],
+    [("write", 3, False), ("remove_files", 3, True)],
     ids=["while making the tables", "while replacing them"],
 )
 def test_a_rebuild_that_is_killed_leaves_whole_tables_and_the_next_one_cleans_up(
@@ -486,10 +413,10 @@ def fails(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:
     assert contents(folder) == before
     if (folder / "warehouse").is_dir():
         assert leftovers(folder) == []
-    return said.partition("pipelines.rebuild: ")[2]
+    return said.partition("error: ")[2]
 
 
-def test_broken_files_are_all_named_and_nothing_is_replaced(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_broken_files_are_all_named_and_their_months_left(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(folder) == 0
     first, _, last = sorted((folder / "archive").rglob("*.avro"))
     first.write_bytes(first.read_bytes()[:-20])
@@ -498,8 +425,39 @@ def test_broken_files_are_all_named_and_nothing_is_replaced(folder: Path, capsys
     said = fails(folder, capsys)
     assert f"{first} cannot be read (" in said
     assert f"{last} cannot be read (" in said
-    assert said.endswith("\nnothing was replaced\n")
+    assert said.endswith("\n2026-10, 2026-11 stay as before; nothing was replaced\n")
     assert tracks(folder) == ["october", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("months", ["all", "changed", "2026-06,2026-10,2026-11"])
+def test_months_that_a_broken_file_cannot_belong_to_are_replaced(
+    folder: Path, months: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive(folder, [play("2026-06-10T10:00:00Z", "june")])
+    assert run(folder) == 0
+    archive(folder, [play("2026-06-11T10:00:00Z", "new")], [play("2026-11-14T10:00:00Z", "new")])
+    broken = folder / "archive" / "plays" / "month=2026-11" / "plays-broken.avro"
+    broken.write_bytes(b"not Avro")
+    capsys.readouterr()
+    assert run(folder, f"--months={months}") == 1
+    said = capsys.readouterr().err
+    assert f"{broken} cannot be read (" in said
+    assert "Rebuilt 1 months, 2026-06 to 2026-06: 2 plays" in said
+    assert said.count("2026-11 stay") == 1
+    assert tracks(folder) == ["june", "new", "october", *"abc"]
+    broken.unlink()
+    assert run(folder, "--months=changed") == 0
+    assert tracks(folder) == ["june", "new", "october", *"abc", "new"]
+
+
+def test_a_file_that_goes_before_it_is_read_makes_the_rebuild_list_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = Archive(str(folder / "archive"))
+    with meanwhile(monkeypatch, lambda: made.remove(made.files([date(2026, 10, 1)])[0])):
+        assert run(folder) == 0
+    assert "1 files were removed from" in capsys.readouterr().err
+    assert tracks(folder) == [*"abc"]
 
 
 def test_a_broken_file_of_another_month_does_not_matter(folder: Path) -> None:
@@ -514,7 +472,16 @@ def test_a_month_without_plays_is_named_and_nothing_is_replaced(
 ) -> None:
     assert run(folder) == 0
     said = fails(folder, capsys, "--months=2026-09,2026-11,2026-12")
-    assert said == "the archive has no plays of 2026-09, 2026-12; nothing was replaced\n"
+    assert said == (
+        "the archive has no plays of 2026-09, 2026-12; nothing was replaced. Its files are of 2026-10 … 2026-11\n"
+    )
+
+
+def test_an_archive_and_tables_in_one_folder_are_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main([f"--archive={folder / 'archive'}", f"--warehouse={folder / 'warehouse' / '..' / 'archive'}"])
+    assert "the tables need a folder of their own" in capsys.readouterr().err
+    assert not (folder / "archive" / "warehouse.json").exists()
 
 
 @pytest.mark.parametrize("what", ["nothing", "an empty folder", "a file without plays", "a mistyped month"])
@@ -593,7 +560,7 @@ def test_a_step_that_fails_ends_the_command_without_a_stack_trace(folder: Path) 
     limited = 'ulimit -f 1; exec "$0" -m pipelines.rebuild "$@"'  # no file above a kilobyte
     ended = subprocess.run(["bash", "-c", limited, sys.executable, *arguments(folder)], capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert re.search(r"^pipelines.rebuild: .*: File too large$", ended.stderr, re.MULTILINE)
+    assert re.search(r"^error: .*: File too large$", ended.stderr, re.MULTILINE)
     assert "Traceback" not in ended.stderr
     assert contents(folder).keys() == {"warehouse.json"}
 

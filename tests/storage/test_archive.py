@@ -45,6 +45,7 @@ FULL = play(
     reason_start="clickrow",
     reason_end="trackdone",
     source=Source.EXTENDED_EXPORT,
+    album_artist_name="Various Artists",
 )
 
 

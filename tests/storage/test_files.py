@@ -233,6 +233,6 @@ def test_nobody_who_answers_is_told_soon(
     assert main(["--archive=gs://a-bucket", f"--warehouse={tmp_path / 'warehouse'}"]) == 1
     assert time.monotonic() - began < 10
     said = capsys.readouterr().err
-    assert "pipelines.rebuild: Cloud Storage cannot be reached" in said
+    assert "error: Cloud Storage cannot be reached" in said
     assert "Traceback" not in said
     assert not (tmp_path / "warehouse").exists()

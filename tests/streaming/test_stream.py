@@ -1,5 +1,6 @@
 """The stream under every order of events that can happen to it: time is scripted, all else is real."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 from apache_beam.io.gcp.pubsub import PubsubMessage
 
-from pipelines.domain.instants import parse
+from pipelines.domain.instants import parse, rfc3339
 from pipelines.domain.play import Artist, Source
+from pipelines.storage.archive import Archive
 from tests import oracle
 from tests.builders import play, plays
 from tests.streaming.running import Outcome, Script, run_stream
@@ -50,29 +52,30 @@ def test_plays_out_of_order_give_the_same_ten(tmp_path: Path, order: tuple[type[
     assert oracle.of_rows(outcome.snapshots) == oracle.top_tens([A, B, C])
 
 
-@pytest.mark.parametrize(
-    ("played_at", "month"),
-    [
-        ("2026-01-31T22:59:59Z", "2026-01"),
-        ("2026-01-31T23:00:00Z", "2026-02"),
-        ("2026-07-31T21:59:59Z", "2026-07"),
-        ("2026-07-31T22:00:00Z", "2026-08"),
+def test_a_play_counts_in_its_month_of_paris(tmp_path: Path) -> None:
+    months = {
+        "2026-01-31T22:59:59Z": "2026-01",
+        "2026-01-31T23:00:00Z": "2026-02",
+        "2026-07-31T21:59:59Z": "2026-07",
+        "2026-07-31T22:00:00Z": "2026-08",
         # The day clocks go forward and the day they go back: either side of the change, and the month's ends.
-        ("2026-03-29T00:59:59Z", "2026-03"),
-        ("2026-03-29T01:00:00Z", "2026-03"),
-        ("2026-03-31T21:59:59Z", "2026-03"),
-        ("2026-03-31T22:00:00Z", "2026-04"),
-        ("2026-10-25T00:59:59Z", "2026-10"),
-        ("2026-10-25T01:00:00Z", "2026-10"),
-        ("2026-10-31T22:59:59Z", "2026-10"),
-        ("2026-10-31T23:00:00Z", "2026-11"),
-    ],
-)
-def test_a_play_counts_in_its_month_of_paris(tmp_path: Path, played_at: str, month: str) -> None:
-    outcome = run_stream(tmp_path, Script(parse(played_at) + timedelta(hours=1)).plays(play(played_at)))
-    assert outcome.counts() == {month: [1]}
-    assert [f"{row['month']:%Y-%m}" for row in outcome.play_events] == [month]
-    assert [path.name for path in (tmp_path / "archive" / "plays").iterdir()] == [f"month={month}"]
+        "2026-03-29T00:59:59Z": "2026-03",
+        "2026-03-29T01:00:00Z": "2026-03",
+        "2026-03-31T21:59:59Z": "2026-03",
+        "2026-03-31T22:00:00Z": "2026-04",
+        "2026-10-25T00:59:59Z": "2026-10",
+        "2026-10-25T01:00:00Z": "2026-10",
+        "2026-10-31T22:59:59Z": "2026-10",
+        "2026-10-31T23:00:00Z": "2026-11",
+    }
+    outcome = run_stream(tmp_path, Script().plays(*map(play, months)), lateness=timedelta(days=400))
+    assert outcome.counts() == {month: [n] for month, n in sorted(Counter(months.values()).items())}
+    assert {rfc3339(row["played_at"])[:19] + "Z": f"{row['month']:%Y-%m}" for row in outcome.play_events} == months
+    archive = Archive(str(tmp_path / "archive"))
+    filed = {
+        rfc3339(p.played_at)[:19] + "Z": path.split("/")[-2] for path in archive.files() for p in archive.read(path)
+    }
+    assert filed == {instant: f"month={month}" for instant, month in months.items()}
 
 
 def test_the_time_zone_is_the_users_choice(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ def test_an_archive_that_cannot_be_written_ends_the_stream_in_one_line_and_loses
         topic.publish(*some)
         assert stream.wait(_PATIENCE) == 1
         said = stream.stderr.read()
-    assert said.startswith(f"pipelines.stream: {folder}")
+    assert said.startswith(f"error: {folder}")
     assert said.endswith(" is a file, and a folder is needed there\n")
     assert said.count("\n") == 1
     folder.unlink()

@@ -1,7 +1,7 @@
-"""The job as Terraform has it launched, and what the launcher of a Flex template passes on of it.
+"""The job as Terraform has it launched from a template, and what the launcher of a Flex template passes on of both.
 
-tests/infra holds Terraform's plan to JOB, and test_submission.py launches with OPTIONS, so that the job it looks at is
-the one that Terraform asks for.
+tests/infra holds Terraform's plan to JOB, test_build.py the template to ENVIRONMENT, and test_submission.py launches
+with OPTIONS, so that the job it looks at is the one that is asked for.
 """
 
 import json
@@ -14,7 +14,6 @@ JOB: dict[str, Any] = {
     "name": "stream",
     "region": "europe-west1",
     "container_spec_gcs_path": f"gs://{BUCKET}/templates/v1/stream.json",
-    "sdk_container_image": IMAGE,
     "parameters": {
         "subscription": "projects/my-project/subscriptions/plays-stream",
         "archive": f"gs://{BUCKET}/archive",
@@ -24,19 +23,22 @@ JOB: dict[str, Any] = {
     },
     "enable_streaming_engine": True,
     "additional_experiments": ["use_runner_v2"],
-    "machine_type": "e2-standard-2",
     "launcher_machine_type": "e2-medium",
     "autoscaling_algorithm": "THROUGHPUT_BASED",
-    "num_workers": 1,
-    "max_workers": 3,
     "service_account_email": "heavy-rotation-stream@my-project.iam.gserviceaccount.com",
-    "subnetwork": "regions/europe-west1/subnetworks/heavy-rotation",
     "ip_configuration": "WORKER_IP_PRIVATE",
-    "staging_location": f"gs://{BUCKET}/staging",
-    "temp_location": f"gs://{BUCKET}/temp",
     "on_delete": "drain",
     "labels": {"application": "heavy-rotation"},
     "transform_name_mapping": {},
+}
+# What the template says, as its file names it.
+ENVIRONMENT: dict[str, Any] = {
+    "machineType": "e2-standard-2",
+    "maxWorkers": 3,
+    "numWorkers": 1,
+    "stagingLocation": f"gs://{BUCKET}/staging",
+    "subnetwork": "regions/europe-west1/subnetworks/heavy-rotation",
+    "tempLocation": f"gs://{BUCKET}/temp",
 }
 PARAMETERS = [f"--{name}={value}" for name, value in JOB["parameters"].items()]
 # What the launcher makes of the rest.
@@ -45,15 +47,15 @@ OPTIONS = [
     *(["--enable_streaming_engine"] if JOB["enable_streaming_engine"] else []),
     *(["--no_use_public_ips"] if JOB["ip_configuration"] == "WORKER_IP_PRIVATE" else []),
     f"--labels={json.dumps(JOB['labels'])}",
-    f"--machine_type={JOB['machine_type']}",
-    f"--max_num_workers={JOB['max_workers']}",
-    f"--num_workers={JOB['num_workers']}",
+    f"--machine_type={ENVIRONMENT['machineType']}",
+    f"--max_num_workers={ENVIRONMENT['maxWorkers']}",
+    f"--num_workers={ENVIRONMENT['numWorkers']}",
     f"--autoscaling_algorithm={JOB['autoscaling_algorithm']}",
     "--project=my-project",
     f"--region={JOB['region']}",
     "--runner=DataflowRunner",
     f"--service_account_email={JOB['service_account_email']}",
-    f"--staging_location={JOB['staging_location']}",
-    f"--subnetwork={JOB['subnetwork']}",
-    f"--temp_location={JOB['temp_location']}",
+    f"--staging_location={ENVIRONMENT['stagingLocation']}",
+    f"--subnetwork={ENVIRONMENT['subnetwork']}",
+    f"--temp_location={ENVIRONMENT['tempLocation']}",
 ]

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from tests.templates.image import ROOT, TEMPLATES
+from tests.templates.launcher import BUCKET, ENVIRONMENT
 
 BUILD = TEMPLATES / "build.sh"
 PLACES = ["--project=my-project", "--region=europe-west1", "--bucket=my-bucket"]
@@ -29,7 +30,7 @@ def commands(*arguments: str, **environment: str) -> list[list[str]]:
     ran = build(*arguments, "--dry-run", **environment)
     assert (ran.returncode, ran.stderr) == (0, "")
     *lines, last = ran.stdout.splitlines()
-    assert re.fullmatch(r'# Built\. .*: image_tag = "\S+" in infra/terraform.tfvars, then terraform .* apply', last)
+    assert last == "# Nothing was run."  # and nothing was built
     return [shlex.split(line) for line in lines]
 
 
@@ -50,8 +51,26 @@ def test_it_builds_the_image_and_both_templates() -> None:
         assert command == [
             "gcloud", "dataflow", "flex-template", "build", f"gs://my-bucket/templates/1.0/{name}.json",
             "--project=my-project", f"--image={IMAGE}", "--sdk-language=PYTHON",
-            f"--metadata-file=templates/{name}_metadata.json",
+            f"--metadata-file=templates/{name}_metadata.json", "--worker-machine-type=e2-standard-2", "--num-workers=1",
+            "--max-workers=3", "--subnetwork=regions/europe-west1/subnetworks/heavy-rotation",
+            "--staging-location=gs://my-bucket/staging", "--temp-location=gs://my-bucket/temp",
         ]  # fmt: skip
+
+
+def test_machines_can_be_chosen() -> None:
+    for command in commands(*PLACES, "--machine-type=n2-standard-4", "--max-workers=20")[1:]:
+        assert {"--worker-machine-type=n2-standard-4", "--max-workers=20"} <= set(command)
+
+
+def test_it_says_what_is_next_only_when_something_was_built(tmp_path: Path) -> None:
+    gcloud = tmp_path / "gcloud"
+    gcloud.write_text("#!/bin/sh\n")
+    gcloud.chmod(0o755)
+    ran = build(*PLACES, "--tag=1.0", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    last = ran.stdout.splitlines()[-1]
+    assert (
+        last == '# Built. What runs it: image_tag = "1.0" in infra/terraform.tfvars, then terraform -chdir=infra apply'
+    )
 
 
 def test_one_tag_touches_nothing_of_another() -> None:
@@ -60,8 +79,9 @@ def test_one_tag_touches_nothing_of_another() -> None:
         {word for line in commands(*PLACES, f"--tag={tag}") for word in line if "pipelines:" in word or "gs://" in word}
         for tag in ("a1", "b2")
     )
-    assert len(one) == 4  # the image, as two commands name it, and two files
-    assert not one & other
+    places = {"--staging-location=gs://my-bucket/staging", "--temp-location=gs://my-bucket/temp"}
+    assert len(one - places) == 4  # the image, as two commands name it, and two files
+    assert one & other == places
 
 
 def test_the_environment_can_say_it_too() -> None:
@@ -82,6 +102,7 @@ def test_the_account_that_builds_can_be_chosen() -> None:
         (PLACES[:1], "the region is missing"),
         (PLACES[:2], "the bucket's name is missing"),
         ([*PLACES, "--bucket=gs://my-bucket"], "has a gs://"),
+        ([*PLACES, "--max-workers=many"], "many is no number of workers"),
         ([*PLACES, "--tga=1"], "unknown argument --tga=1"),
     ],
 )
@@ -136,6 +157,10 @@ def test_gcloud_makes_the_template(template: str) -> None:
     spec = json.loads(ran.stdout)
     assert spec["image"] == IMAGE
     assert spec["sdkInfo"] == {"language": "PYTHON"}
+    assert spec["defaultEnvironment"] == {
+        name: value.replace(f"gs://{BUCKET}/", "gs://my-bucket/") if isinstance(value, str) else value
+        for name, value in ENVIRONMENT.items()
+    }
     metadata = json.loads((TEMPLATES / f"{template}_metadata.json").read_text())
     assert spec["metadata"]["name"] == metadata["name"]
     assert spec["metadata"]["parameters"] == metadata["parameters"]

@@ -159,18 +159,17 @@ def test_many_processes_at_once(tmp_path: Path) -> None:
 def test_a_month_replaced_while_it_is_read(warehouse: FolderWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse.append("play_events", rows()["play_events"])
     listed: list[int] = []
-    connect = duck.connect
+    fill = duck._fill
 
-    def replace_after_listing(asked: FolderWarehouse) -> Any:
-        connection = connect(asked)
+    def replace_after_listing(*arguments: Any) -> None:
+        fill(*arguments)
         if not listed:
             old = warehouse.files("play_events", NOVEMBER)
             warehouse.append("play_events", rows()["play_events"])
             warehouse.remove([*old, *old])
         listed.append(1)
-        return connection
 
-    monkeypatch.setattr(duck, "connect", replace_after_listing)
+    monkeypatch.setattr(duck, "_fill", replace_after_listing)
     assert _count(warehouse, "plays") == len(HEARD)
     assert len(listed) == 2
 

@@ -1,0 +1,89 @@
+"""``heavy-rotation COMMAND``: finds the command, and loads what it needs and nothing else.
+
+Exit codes, of every command: 0, 1 where it fails, 2 for a wrong command line, 130 after Ctrl-C.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+# A command, the module that has its ``main``, and what it does.
+COMMANDS = {
+    "import": ("producer.commandline", "import exports of listening history"),
+    "login": ("producer.commandline", "connect an account: log in to Spotify in the browser"),
+    "poll": ("producer.commandline", "get the plays that Spotify lists"),
+    "doctor": ("producer.commandline", "say what is wrong, and what to do about it"),
+    "logout": ("producer.commandline", "forget an account's login, and what polling remembers of it"),
+    "rebuild": ("pipelines.rebuild", "make the tables again from the archive"),
+    "stream": ("pipelines.stream", "plays from Pub/Sub into archive and tables, until it is stopped"),
+    "query": ("pipelines.query", "ask the tables, in BigQuery SQL"),
+    "forget": ("pipelines.forget", "remove a person's plays from archive and tables"),
+}
+_PRODUCER = "producer.commandline"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code. Raises SystemExit for help and for a wrong command line."""
+    with_ctrl_c = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if with_ctrl_c:  # while modules load there is nothing to end but the process
+        signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    command, *arguments = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    if command in ("--help", "-h", "help"):
+        sys.stdout.write(_help())
+        return 0
+    if command == "--version":
+        from importlib.metadata import version
+
+        sys.stdout.write(f"heavy-rotation {version('heavy-rotation')}\n")
+        return 0
+    if command not in COMMANDS:
+        _refuse(command)
+    module = COMMANDS[command][0]
+    try:
+        run = __import__(module, fromlist=["main"]).main
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] in ("pipelines", "producer"):
+            raise
+        sys.stderr.write(
+            f"error: {command} needs {missing.name}, which is not installed here: pip install 'heavy-rotation[all]'\n"
+        )
+        return 1
+    finally:
+        if with_ctrl_c:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        code: int = run([command, *arguments] if module == _PRODUCER else arguments)
+    except KeyboardInterrupt:  # before the command has begun
+        return 130
+    return code
+
+
+def _help() -> str:
+    lines = [f"  {name:<9} {what}" for name, (_, what) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: heavy-rotation COMMAND ...",
+            "",
+            "Your Spotify listening history, kept for good, and the ten most played of every month.",
+            "",
+            *lines,
+            "",
+            "heavy-rotation COMMAND --help says what a command takes; --version is this one's.",
+            "",
+        ]
+    )
+
+
+def _refuse(command: str) -> NoReturn:
+    from difflib import get_close_matches
+
+    close = get_close_matches(command, COMMANDS, n=1)
+    meant = f"; did you mean {close[0]}?" if close else f"; there are {', '.join(COMMANDS)}"
+    sys.stderr.write(f"usage: heavy-rotation COMMAND ...\nerror: there is no command {command!r}{meant}\n")
+    raise SystemExit(2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,75 @@
+"""Command lines: how all commands read theirs, and what they say of one that they do not understand."""
+
+import argparse
+import re
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import NoReturn
+
+from pipelines.domain.month import Calendar, UnknownTimeZoneError
+from pipelines.terminal import printable
+
+_LONG_OPTION = re.compile(r"--[A-Za-z][\w-]*")
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse's, in which ``--time_zone`` is ``--time-zone``, and an error says in two lines what would be right."""
+
+    def __init__(self, prog: str, usage: str, description: str, epilog: str = "") -> None:
+        """``usage`` is what follows the command's name; options that may be left out need not be in it."""
+        super().__init__(
+            prog=prog,
+            usage=f"%(prog)s {usage}",
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def read(self, argv: Sequence[str]) -> argparse.Namespace:
+        """The options. Exits with 2 and a message where there is no such option, or something makes no sense."""
+        options, rest = self.read_known(argv, others=[])
+        if rest:
+            self.error(f"{rest[0]!r} is one argument too many")
+        return options
+
+    def read_known(self, argv: Sequence[str], others: Iterable[str]) -> tuple[argparse.Namespace, list[str]]:
+        """The options, and what is left of the command line, options of the names ``others`` among it."""
+        own, others = self.option_names(), set(others)
+        words: list[str] = []
+        is_option = True
+        for word in argv:
+            is_option = is_option and word != "--"
+            name, _, _value = word.partition("=")
+            if is_option and _LONG_OPTION.fullmatch(name):
+                hyphened = name.replace("_", "-")
+                if hyphened in own:
+                    word = hyphened + word[len(name) :]
+                elif name not in others:
+                    self.error(_unknown(name, own, others))
+            words.append(word)
+        return self.parse_known_args(words)
+
+    def option_names(self) -> list[str]:
+        """The long options, as ``--help`` lists them."""
+        return re.findall(r"^  (?:-\w, )?(--[\w-]+)", self.format_help(), re.MULTILINE)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2, after the usage in one line and what is wrong."""
+        usage = " ".join(self.format_usage().split())
+        self.exit(2, printable(f"{usage}\nerror: {message}\n"))
+
+
+def _unknown(name: str, own: list[str], others: Iterable[str]) -> str:
+    listed = f"there is no option {name}"
+    if close := get_close_matches(name.replace("_", "-"), own, n=1) or get_close_matches(name, sorted(others), n=1):
+        listed += f"; did you mean {close[0]}?"
+    return f"{listed} It takes {', '.join(own)}" if close else f"{listed}; it takes {', '.join(own)}"
+
+
+def calendar(name: str) -> Calendar:
+    """The type of an option that names a time zone."""
+    try:
+        return Calendar(name)
+    except UnknownTimeZoneError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

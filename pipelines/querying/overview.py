@@ -1,0 +1,54 @@
+"""What there is to ask of a warehouse: whose plays of which months, examples that give rows, and the columns."""
+
+import shlex
+from collections.abc import Callable, Iterator
+from datetime import date
+
+import pyarrow as pa
+
+from pipelines.querying import duck
+from pipelines.querying.show import show
+from pipelines.tables import TABLES
+
+_USERS = """\
+SELECT user_id, COUNT(*) AS plays, COUNT(DISTINCT month) AS months, MIN(month) AS first_month, MAX(month) AS last_month
+FROM {dataset}.plays
+GROUP BY user_id
+ORDER BY user_id"""
+_ROWS = "SELECT '{table}' AS name, COUNT(*) AS number FROM {dataset}.{table}"
+_EXAMPLES = (
+    "SELECT rank, track_name, artist_name, plays\n"
+    "FROM {dataset}.monthly_top_tracks\n"
+    "WHERE month = '{month}'\n"
+    "ORDER BY user_id, rank",
+    "SELECT artist_name, SUM(plays) AS plays\n"
+    "FROM {dataset}.monthly_top_artists\n"
+    "WHERE EXTRACT(YEAR FROM month) = {year}\n"
+    "GROUP BY artist_name\n"
+    "ORDER BY plays DESC\n"
+    "LIMIT 10",
+)
+
+
+def overview(warehouse: str, dataset: str, ask: Callable[[str], pa.Table]) -> Iterator[str]:
+    """The text, line by line. ``ask`` answers a query of the warehouse, whose tables are in ``dataset``."""
+    users = ask(_USERS.format(dataset=dataset))
+    counts = ask(" UNION ALL ".join(_ROWS.format(dataset=dataset, table=table) for table in TABLES))
+    rows = {row["name"]: row["number"] for row in counts.to_pylist()}
+    yield f"{warehouse}\n\n"
+    if users.num_rows:
+        yield from show(users, "table")
+        months: list[date] = [row["last_month"] for row in users.to_pylist()]
+        newest = max(months)
+        yield "\nFor example:\n"
+        for example in _EXAMPLES:
+            sql = example.format(dataset=dataset, month=newest, year=newest.year)
+            yield f'\nheavy-rotation query --warehouse {shlex.quote(warehouse)} "\n{sql}"\n'
+        yield "\n"
+    else:
+        yield "There are no plays in it yet; heavy-rotation rebuild brings them in from an archive.\n\n"
+    yield "Tables and views, with their columns:\n"
+    for name, there in duck.columns().items():
+        columns = ", ".join(f"{column} {kind}" for column, kind in there)
+        count = f"  {rows[name]:,} row{'' if rows[name] == 1 else 's'}" if name in rows else ""
+        yield f"\n  {dataset}.{name}{count}\n    {columns}\n"

@@ -1,0 +1,114 @@
+"""A rebuild's target in a folder: files are moved in, then those are removed that were there before.
+
+Whoever reads finds at every moment the old rows, the new ones, or both, which the views read as one.
+"""
+
+import fcntl
+import logging
+import shutil
+import tempfile
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO
+
+import pyarrow as pa
+
+from pipelines.rebuilding.rejected import ORIGIN
+from pipelines.rebuilding.target import Row, Staged, Staging, Stamp, Target, There
+from pipelines.storage.files import explained
+from pipelines.tables import REBUILT
+from pipelines.warehouse.folder import MARKER, STAGING, FolderWarehouse
+
+_log = logging.getLogger("heavy_rotation")
+
+
+class FolderStaging(Staging):
+    """A warehouse inside the warehouse, out of readers' sight."""
+
+    def __init__(self, folder: Path, time_zone: str) -> None:
+        self.warehouse = FolderWarehouse(folder, time_zone)
+
+    def write(self, table: str, month: date, arrow_table: pa.Table) -> Path:
+        """A new file of one month."""
+        return self.warehouse.write(table, month, arrow_table)
+
+    def remove(self) -> None:
+        """The folder goes as a whole, when the command ends."""
+
+    @property
+    def result(self) -> str:
+        """A file of the folder."""
+        return str(self.warehouse.folder / "result.json")
+
+
+class FolderTables(Target):
+    """The tables of a folder. The stamp of a month is the names of its files, which are never used twice."""
+
+    at_once = 1
+
+    def __init__(self, warehouse: FolderWarehouse) -> None:
+        self.warehouse = warehouse
+
+    @contextmanager
+    def staging(self, temporary: str) -> Iterator[Staging]:  # noqa: ARG002 - a folder has room of its own
+        """Alone in the warehouse: another rebuild waits, so that of two no month is made twice, or from less."""
+        with explained(self.warehouse.folder), (self.warehouse.folder / MARKER).open("rb") as marker:
+            if _lock(marker, self.warehouse.folder):
+                for abandoned in self.warehouse.folder.glob(f"{STAGING}*"):
+                    shutil.rmtree(abandoned, ignore_errors=True)
+            folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=self.warehouse.folder))
+            try:
+                yield FolderStaging(folder, self.warehouse.time_zone)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def there(self) -> There:
+        """The names of every month's files."""
+        months = {month for table in REBUILT for month in self.warehouse.months(table)}
+        found = {month: {table: self._names(table, month) for table in REBUILT} for month in months}
+        return {month: stamp for month, stamp in found.items() if any(stamp.values())}
+
+    def holds(self, stamp: Stamp, found: Stamp) -> bool:
+        """Whether the very files are there, perhaps beside others that a stream wrote since."""
+        return all(set(names) <= set(found.get(table, ())) for table, names in stamp.items())
+
+    def replace(self, month: date, staged: Sequence[Staged], old: Stamp, computed_at: datetime) -> Stamp:  # noqa: ARG002
+        """New files first."""
+        new = {}
+        for table in REBUILT:
+            names = [self.warehouse.take(table, month, Path(one.path)) for one in staged if one.table == table]
+            self.warehouse.remove_files(table, month, set(old.get(table, ())).difference(names))
+            new[table] = names
+        return new if staged else {}
+
+    def catch_up(self, months: Collection[date], read: Sequence[str], added: Sequence[str], staging: Staging) -> None:
+        """What others wrote meanwhile has stayed: only those files were removed that were there before."""
+
+    def rejected_ids(self) -> set[str]:
+        """Of each file the two columns that say it."""
+        return {row["message_id"] for row in self.warehouse.rows("rejected", ["origin", "message_id"]) if _is_ours(row)}
+
+    def add_rejected(self, rows: Sequence[Row]) -> None:
+        """A file for each month among them."""
+        self.warehouse.append("rejected", rows)
+
+    def _names(self, table: str, month: date) -> list[str]:
+        return [path.name for path in self.warehouse.files(table, month)]
+
+
+def _is_ours(row: Row) -> bool:
+    return bool(row["origin"] == ORIGIN)
+
+
+def _lock(marker: IO[bytes], folder: Path) -> bool:
+    """Whether the lock was given, after waiting for it. A file system without locks gives none."""
+    try:
+        fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _log.warning("another rebuild is at work in %s; this one begins when that has ended", folder)
+        fcntl.flock(marker, fcntl.LOCK_EX)
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,223 @@
+"""From what was read and made to months that are replaced, and to what the command is told of it.
+
+These are the last steps of the pipeline, not of the command that launches it: a template's launcher waits for no job.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from pipelines.domain.month import month_text
+from pipelines.rebuilding.manifests import Contents, Made, Manifest, fingerprints
+from pipelines.rebuilding.planning import Plan, Work, may_hold
+from pipelines.rebuilding.rejected import bring_rejected
+from pipelines.rebuilding.target import Staged, Staging, Stamp, Target
+from pipelines.storage.archive import Archive, months_of
+from pipelines.storage.files import StorageError, storage_of
+
+
+@dataclass(frozen=True, slots=True)
+class FileRead:
+    """What came of a file: the ``months`` that it holds plays of, and how many plays of those asked for.
+
+    ``trouble`` says why it cannot be read; ``is_gone`` that it went after it was listed.
+    """
+
+    path: str
+    months: tuple[date, ...] = ()
+    plays: int = 0
+    trouble: str | None = None
+    is_gone: bool = False
+
+    def with_plays(self, plays: int) -> "FileRead":
+        """The same with a number of plays."""
+        return replace(self, plays=plays)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a rebuild, as the command tells it. Months are texts, as 2026-11.
+
+    ``made`` have plays now, ``removed`` have none any more, ``left`` stay as they were because of ``troubles`` with
+    files. ``refused`` says why nothing was done. ``gone`` files went meanwhile, so that all of it has to begin again.
+    """
+
+    made: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
+    refused: str | None = None
+    gone: int = 0
+    plays_read: int = 0
+    plays: int = 0
+    rejected: int = 0
+
+    @property
+    def failure(self) -> str | None:
+        """What a person has to know and do; None where all went well."""
+        if self.refused:
+            return self.refused
+        if self.gone:
+            return (
+                f"{self.gone:,} files were removed from the archive during the rebuild, as when a person is forgotten; "
+                "run it again, or the tables may keep plays of theirs"
+            )
+        if not self.troubles:
+            return None
+        stay = f"{', '.join(self.left)} {'stay' if len(self.left) > 1 else 'stays'} as before; " if self.left else ""
+        others = f"{len(self.made)} other months were replaced" if self.made else "nothing was replaced"
+        return "\n".join([*self.troubles, f"{stay}{others}"])
+
+    @classmethod
+    def read(cls, path: str) -> "Result":
+        """Of the file that the last step wrote. Raises StorageError."""
+        value: dict[str, Any] = json.loads(storage_of(path).read(path))
+        return cls(**value | {name: tuple(of) for name, of in value.items() if isinstance(of, list)})
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """A month whose rows are to be replaced: by files that wait, none where it has no plays any more."""
+
+    month: date
+    staged: tuple[Staged, ...]
+    old: Stamp
+    computed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What is to be replaced, what is known of the files that were read, and what can be told already."""
+
+    months: tuple[Month, ...]
+    contents: Contents
+    result: Result
+
+
+def prepare(plan: Plan, made: Iterable[Staged], files: Iterable[FileRead], work: Work) -> Ready:
+    """What is to be replaced once all was read and made.
+
+    Nothing, where files went meanwhile or what was asked for is not there.
+    """
+    files, staged = list(files), _by_month(made)
+    troubles = {file.path: file.trouble for file in files if file.trouble}
+    contents = {**plan.contents, **{file.path: file.months for file in files if not file.trouble}}
+    gone = {file.path for file in files if file.is_gone}.union(plan.listed).difference(work.archive.files())
+    gone |= {file.path for file in files if file.is_gone}
+    if gone:
+        return Ready((), {}, Result(gone=len(gone)))
+    unsure = {month for path in troubles for month in may_hold(path, plan.contents)}
+    if refused := _refusal(plan, work, staged.keys() | unsure):
+        return Ready((), {}, Result(refused=refused))
+    wanted = set(plan.months) if plan.months is not None else staged.keys() | plan.old.keys()
+    months = sorted(wanted - unsure)
+    if work.options.months not in ("changed", "late"):  # those are not noted as made from what is there anyway
+        work.manifests.forget_months(months)
+    result = Result(
+        made=_texts(month for month in months if month in staged),
+        removed=_texts(month for month in months if month not in staged and month in plan.old),
+        left=_texts(wanted & unsure & (staged.keys() | plan.old.keys() | months_of(plan.listed))),
+        troubles=tuple(sorted(troubles.values())),
+        plays_read=sum(file.plays for file in files),
+        plays=sum(one.rows for month in months for one in staged.get(month, ()) if one.table == "play_events"),
+    )
+    ready = (Month(m, tuple(staged.get(m, ())), plan.old.get(m, {}), plan.now) for m in months)
+    return Ready(tuple(ready), contents, result)
+
+
+def replace_months(months: list[Month], target: Target) -> list[tuple[date, Stamp]]:
+    """Replace some months side by side; what is there of each now. The first error is raised once all have ended."""
+
+    def replace_month(one: Month) -> tuple[date, Stamp]:
+        return one.month, target.replace(one.month, one.staged, one.old, one.computed_at)
+
+    with ThreadPoolExecutor(len(months)) as threads:
+        return list(threads.map(replace_month, months))
+
+
+def finish(plan: Plan, ready: Ready, replaced: Iterable[tuple[date, Stamp]], work: Work, staging: Staging) -> Result:
+    """Once all are replaced: what came meanwhile, the manifest, and what could not be read when polling."""
+    result, stamps = ready.result, dict(replaced)
+    if result.refused or result.gone:
+        return result
+    added, gone = _since(work.archive, plan.listed)
+    if not gone:
+        work.target.catch_up(stamps.keys(), sorted(ready.contents), added, staging)
+        gone = _since(work.archive, [*plan.listed, *added])[1]
+    if gone:
+        return replace(result, gone=gone)
+    _note(plan, ready, stamps, work)
+    return replace(result, rejected=bring_rejected(work.archive, work.target))
+
+
+def remove_staged(result: Result, staging: Staging, fails: bool) -> None:
+    """Clear up, and leave the result for the command. Raises StorageError for a failure, where nobody reads that."""
+    staging.remove()
+    storage_of(staging.result).replace(staging.result, json.dumps(asdict(result)).encode())
+    if fails and result.failure:
+        raise StorageError(result.failure)
+
+
+def nothing_in(archive: Archive) -> str:
+    """What to say of an archive without plays."""
+    return f"there are no plays in {archive.root}; check the path, or import plays into it"
+
+
+def _note(plan: Plan, ready: Ready, stamps: Mapping[date, Stamp], work: Work) -> None:
+    manifest, calendar = work.manifests.read(), work.options.calendar
+    listed = set(plan.listed)
+    contents = {path: months for path, months in {**manifest.contents, **ready.contents}.items() if path in listed}
+    files = fingerprints(stamps, contents, work.archive.root)
+    made = {month: Made(files[month], calendar.is_over(month, plan.now), stamp) for month, stamp in stamps.items()}
+    noted = Manifest(contents, {**manifest.months, **made})
+    if noted != manifest:
+        work.manifests.write(noted)
+
+
+def _since(archive: Archive, listed: Collection[str]) -> tuple[list[str], int]:
+    """The files that came to the archive since it was listed, and how many went.
+
+    Whoever removed them meant their plays to go from the tables too.
+    """
+    there = archive.files()
+    return sorted(set(there).difference(listed)), len(set(listed).difference(there))
+
+
+def _refusal(plan: Plan, work: Work, there: Collection[date]) -> str | None:
+    if plan.months is None and not there:
+        return nothing_in(work.archive)
+    asked = work.options.months
+    missing = [month for month in asked if month not in there] if isinstance(asked, tuple) else []
+    if not missing:
+        return None
+    known = sorted(months_of(plan.listed))
+    return (
+        f"the archive has no plays of {', '.join(_texts(missing))}; nothing was replaced. Its files are of "
+        + ", ".join(_runs(known))
+    )
+
+
+def _runs(months: Sequence[date]) -> Iterator[str]:
+    """Months in a row as ``2026-01 … 2026-11``."""
+    began = last = months[0]
+    for month in [*months[1:], None]:
+        if month and (month.year - last.year) * 12 + month.month - last.month == 1:
+            last = month
+            continue
+        yield month_text(began) if began == last else f"{month_text(began)} … {month_text(last)}"
+        if month:
+            began = last = month
+
+
+def _by_month(made: Iterable[Staged]) -> dict[date, list[Staged]]:
+    months: dict[date, list[Staged]] = {}
+    for one in sorted(made):
+        months.setdefault(one.month, []).append(one)
+    return months
+
+
+def _texts(months: Iterable[date]) -> tuple[str, ...]:
+    return tuple(map(month_text, sorted(months)))

@@ -1,0 +1,83 @@
+"""What a rebuild needs of the tables that it makes anew. ``folder`` and ``bigquery`` are such targets.
+
+Classes, not protocols: Beam asks of values in a graph what they are instances of.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pyarrow as pa
+
+Row = dict[str, Any]
+# Of one month by table: texts by which what is there is known again, such as names of files.
+Stamp = Mapping[str, Sequence[str]]
+# The stamp of every month that has rows.
+There = Mapping[date, Stamp]
+
+
+class Staged(NamedTuple):
+    """A finished file of one month that waits, and how many rows it has."""
+
+    table: str
+    month: date
+    path: str
+    rows: int
+
+
+class Staging(ABC):
+    """Where finished files wait until all of them are there. Pickles."""
+
+    @abstractmethod
+    def write(self, table: str, month: date, arrow_table: pa.Table) -> str | Path:
+        """A new file with rows of one month of a table; its path. Raises StorageError."""
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Remove all files, with those of tries that failed. Raises StorageError."""
+
+    @property
+    @abstractmethod
+    def result(self) -> str:
+        """A path, outside of what ``remove`` removes, for what the command is to be told."""
+
+
+class Target(ABC):
+    """The tables of one warehouse. Pickles. Methods raise StorageError."""
+
+    at_once: ClassVar[int]
+    """How many months may be replaced side by side."""
+
+    @abstractmethod
+    def staging(self, temporary: str) -> AbstractContextManager[Staging]:
+        """A place for finished files, gone at the end. ``temporary`` is Beam's folder for such things, or empty."""
+
+    @abstractmethod
+    def there(self) -> There:
+        """What the tables have now."""
+
+    @abstractmethod
+    def holds(self, stamp: Stamp, found: Stamp) -> bool:
+        """Whether what a rebuild left is still part of what was found."""
+
+    @abstractmethod
+    def replace(self, month: date, staged: Sequence[Staged], old: Stamp, computed_at: datetime) -> Stamp:
+        """Put files in the place of what was there of a month; what is there now. Again it changes nothing."""
+
+    @abstractmethod
+    def catch_up(self, months: Collection[date], read: Sequence[str], added: Sequence[str], staging: Staging) -> None:
+        """See to it that plays in ``added`` are in the tables as far as somebody wrote them there already.
+
+        Those are files that came to the archive while ``read`` were read and ``months`` replaced.
+        """
+
+    @abstractmethod
+    def rejected_ids(self) -> set[str]:
+        """The ``message_id`` of what the table ``rejected`` has from polling."""
+
+    @abstractmethod
+    def add_rejected(self, rows: Sequence[Row]) -> None:
+        """Add rows to the table ``rejected``."""

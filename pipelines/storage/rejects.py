@@ -1,0 +1,42 @@
+"""What Spotify listed and could not be read as a play, kept beside the plays: ``ARCHIVE/rejected/<id>.json``.
+
+A JSON object with ``user_id``, ``seen_at`` (RFC 3339, UTC), ``reason`` and ``item``, which is as Spotify gave it. The
+same item of the same user always has the same id, so it is kept once however often it is listed.
+"""
+
+import hashlib
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from pipelines.domain.instants import rfc3339
+from pipelines.storage.files import storage_of
+
+
+class Rejects:
+    """The rejected items of an archive, a folder or ``gs://bucket/folder``. Methods raise StorageError."""
+
+    def __init__(self, root: str) -> None:
+        self.folder = f"{root.rstrip('/')}/rejected"
+        self._storage = storage_of(root)
+
+    def keep(self, user_id: str, item: Any, reason: str, seen_at: datetime) -> str:
+        """Keep an item, and return the path of its file."""
+        kept = {"user_id": user_id, "seen_at": rfc3339(seen_at), "reason": reason, "item": item}
+        same = orjson.dumps({"user_id": user_id, "item": item}, option=orjson.OPT_SORT_KEYS)
+        path = self.path(hashlib.sha256(same).hexdigest()[:32])
+        self._storage.write_new(path, orjson.dumps(kept, option=orjson.OPT_INDENT_2))
+        return path
+
+    def ids(self) -> list[str]:
+        """Of everything that is kept, sorted."""
+        return [path.rpartition("/")[2].removesuffix(".json") for path in self._storage.files(self.folder, ".json")]
+
+    def read(self, name: str) -> bytes:
+        """The file of an id."""
+        return self._storage.read(self.path(name))
+
+    def path(self, name: str) -> str:
+        """Where an id's file is."""
+        return f"{self.folder}/{name}.json"

@@ -1,0 +1,115 @@
+"""From Pub/Sub into the archive, on this machine: what is acknowledged is safe.
+
+A message is acknowledged when it is in one of three places: its play is in a file of the archive, of a month that a
+launch replays; its play came too late for that, and is in the archive and in ``play_events``; or it is no play, and is
+in ``rejected``. So whatever ends the process, nothing is lost, and the next launch counts what the tables lack.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from threading import Event
+
+from google.pubsub_v1.types import ReceivedMessage
+
+from pipelines.clock import Clock
+from pipelines.domain.month import month_text
+from pipelines.domain.play import Play, UnreadableError
+from pipelines.storage.archive import Archive
+from pipelines.streaming.counting import TOO_LATE_LINE
+from pipelines.streaming.parsing import play_of, reject
+from pipelines.streaming.settings import StreamOptions
+from pipelines.streaming.sinks import Sink
+from pipelines.streaming.subscription import Subscription
+from pipelines.warehouse.json_rows import Row
+
+_log = logging.getLogger("heavy_rotation")
+
+
+@dataclass
+class _Batch:
+    """Messages that are held and not yet safe: their plays by month, and what is no play with its ack id."""
+
+    ack_ids: list[str] = field(default_factory=list)
+    plays: dict[date, list[Play]] = field(default_factory=dict)
+    rejected: list[tuple[str, Row]] = field(default_factory=list)
+    began: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.ack_ids) + len(self.rejected)
+
+
+class Intake:
+    """Takes what comes from a subscription into the archive, and says which file it is in."""
+
+    def __init__(self, subscription: Subscription, options: StreamOptions, sink: Sink, clock: Clock) -> None:
+        self.subscription = subscription
+        self.options = options
+        self.archive = Archive(options.archive)
+        self.sink = sink
+        self.clock = clock
+
+    def run(self, stopping: Event, counted: Callable[[str], object]) -> None:
+        """Go on until ``stopping`` is set; then what was pulled is made safe, and this returns.
+
+        A file is written for ``archive_batch_plays`` plays, or ``archive_batch_seconds`` after the first. The path of
+        each that has plays of months that still take plays is given to ``counted``. Raises StorageError.
+        """
+        batch = _Batch()
+        while not stopping.is_set():
+            for received in self.subscription.pull():
+                self._add(batch, received)
+            if self._is_due(batch):
+                self._settle(batch, counted)
+                batch = _Batch()
+        self._settle(batch, counted)
+
+    def _is_due(self, batch: _Batch) -> bool:
+        if not batch:
+            return False
+        return (
+            len(batch) >= self.options.archive_batch_plays
+            or time.monotonic() - batch.began >= self.options.archive_batch_seconds
+        )
+
+    def _add(self, batch: _Batch, received: ReceivedMessage) -> None:
+        if not batch:
+            batch.began = time.monotonic()
+        message, now = received.message, self.clock()
+        try:
+            play = play_of(message.data, now)
+        except UnreadableError as error:
+            row = reject(message.message_id, message.data, message.attributes, str(error), now)
+            batch.rejected.append((received.ack_id, row))
+        else:
+            batch.plays.setdefault(self.options.calendar.month_of(play.played_at), []).append(play)
+            batch.ack_ids.append(received.ack_id)
+
+    def _settle(self, batch: _Batch, counted: Callable[[str], object]) -> None:
+        acknowledged = list(self._in_rejected(batch))
+        files = [path for month, plays in batch.plays.items() if (path := self._archived(month, plays))]
+        self.subscription.acknowledge([*acknowledged, *batch.ack_ids])
+        for path in files:
+            counted(path)
+
+    def _in_rejected(self, batch: _Batch) -> Iterator[str]:
+        """The ack ids of what is in ``rejected`` now. What that refuses is left to Pub/Sub, and not held."""
+        if not batch.rejected:
+            return
+        refused = self.sink.append("rejected", [row for _, row in batch.rejected])
+        for index, (ack_id, _) in enumerate(batch.rejected):
+            if index in refused:
+                self.subscription.leave([ack_id])
+            else:
+                yield ack_id
+
+    def _archived(self, month: date, plays: list[Play]) -> str | None:
+        """Write plays of a month to the archive. The file's path, or None where they came too late to be counted."""
+        path = self.archive.write(month, plays)
+        if not self.options.calendar.is_closed(month, self.options.lateness, self.clock()):
+            return path
+        self.sink.append("play_events", [play.to_row(self.options.calendar) for play in plays])
+        _log.warning(TOO_LATE_LINE, len(plays), month_text(month), month_text(month))
+        return None

@@ -1,0 +1,146 @@
+"""From the archive's files to the plays of months that still take plays."""
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import apache_beam as beam
+from apache_beam.metrics.metric import Metrics
+from apache_beam.pvalue import PBegin, PCollection
+from apache_beam.transforms.window import TimestampedValue
+
+from pipelines.clock import Clock
+from pipelines.domain.month import Calendar
+from pipelines.domain.play import Play, UnreadableError, check_times
+from pipelines.storage.archive import Archive, decode, may_have_open_plays, month_of
+from pipelines.storage.files import StorageError
+from pipelines.streaming.batches import UserPlays, by_user_and_month
+
+_log = logging.getLogger("heavy_rotation")
+# An alert waits for this line.
+PASSED_OVER_LINE = "A file of the archive was passed over, and the tables may lack its plays: %s"
+
+
+@dataclass
+class ReplayOpenMonths(beam.PTransform):
+    """The archive's plays of the months that still take plays, by user and month, read as ``ReadOpenPlays`` does.
+
+    What a job that ended had counted, the next one counts again from here; deduplication takes away what comes
+    from Pub/Sub as well. The archive is listed when the job starts, not when its graph is made.
+    """
+
+    archive: Archive
+    calendar: Calendar
+    lateness: timedelta
+    clock: Clock
+
+    def expand(self, begin: PBegin) -> PCollection[UserPlays]:
+        """At a pipeline's beginning; in the global window."""
+        listing = _List(self.archive, self.calendar, self.lateness, self.clock)
+        reading = _Read(self.archive, self.calendar, self.lateness, self.clock)
+        return (
+            begin
+            | beam.Impulse()
+            | "List files" >> beam.ParDo(listing).with_output_types(str)
+            | "Spread files" >> beam.Reshuffle()
+            | "Read file" >> beam.ParDo(reading).with_output_types(UserPlays)
+        )
+
+
+@dataclass
+class ReadOpenPlays(beam.PTransform):
+    """Paths of the archive's files to the plays in them of months that still take plays, by user and month.
+
+    A file that cannot be read is told in the log, counted in the metric ``files_passed_over``, and passed over: it
+    must not keep back what comes after it. So are plays of a time that cannot be (``plays_passed_over``). Where a
+    file has gone since it was listed, its month is listed again, since what it had may be in another one now.
+    """
+
+    archive: Archive
+    calendar: Calendar
+    lateness: timedelta
+    clock: Clock
+
+    def expand(self, paths: PCollection[str]) -> PCollection[UserPlays]:
+        """Paths in the global window; the same path may come again."""
+        reading = _Read(self.archive, self.calendar, self.lateness, self.clock)
+        return paths | "Read file" >> beam.ParDo(reading).with_output_types(UserPlays)
+
+
+def open_files(archive: Archive, calendar: Calendar, lateness: timedelta, now: datetime) -> list[str]:
+    """The files that may have plays of months that still take plays. Raises StorageError."""
+    return archive.files(month for month in archive.months() if may_have_open_plays(month, calendar, lateness, now))
+
+
+@dataclass
+class _List(beam.DoFn):
+    archive: Archive
+    calendar: Calendar
+    lateness: timedelta
+    clock: Clock
+
+    def process(self, _impulse: bytes) -> Iterable[str]:
+        return open_files(self.archive, self.calendar, self.lateness, self.clock())
+
+
+class _Read(beam.DoFn):
+    def __init__(self, archive: Archive, calendar: Calendar, lateness: timedelta, clock: Clock) -> None:
+        self.archive = archive
+        self.calendar = calendar
+        self.lateness = lateness
+        self.clock = clock
+        self.files_passed_over = Metrics.counter("heavy_rotation", "files_passed_over")
+        self.plays_passed_over = Metrics.counter("heavy_rotation", "plays_passed_over")
+        self.listed_again: set[str] = set()
+
+    def start_bundle(self) -> None:
+        self.listed_again = set()
+
+    def process(self, path: str) -> Iterator[TimestampedValue]:
+        waiting = [path]
+        while waiting:
+            path = waiting.pop()
+            if (data := self._data(path, waiting)) is None:
+                continue
+            try:
+                plays = list(decode(path, data))
+            except StorageError as error:
+                self._pass_over(error)
+            else:
+                yield from by_user_and_month(self._countable(plays, path), self.calendar)
+
+    def _data(self, path: str, waiting: list[str]) -> bytes | None:
+        """A file's bytes, or None where there are none to be had; then other files to read may be waiting."""
+        try:
+            return self.archive.read_bytes(path)
+        except StorageError as error:
+            month = month_of(path)
+            there = self.archive.files([month] if month else None)
+            if path not in there:
+                new = [other for other in there if other not in self.listed_again]
+                self.listed_again.update(new)
+                waiting += new
+            elif path.startswith("gs://"):
+                raise  # the bucket does not answer, and the step is tried again
+            else:
+                self._pass_over(error)
+            return None
+
+    def _pass_over(self, error: StorageError) -> None:
+        self.files_passed_over.inc()
+        _log.error(PASSED_OVER_LINE, error)
+
+    def _countable(self, plays: Iterable[Play], path: str) -> Iterator[Play]:
+        now, passed_over = self.clock(), 0
+        for play in plays:
+            try:
+                check_times(play.played_at, play.ingested_at, now)
+            except UnreadableError:
+                passed_over += 1
+                continue
+            if not self.calendar.is_closed(self.calendar.month_of(play.played_at), self.lateness, now):
+                yield play
+        if passed_over:
+            self.plays_passed_over.inc(passed_over)
+            _log.warning("%d plays of %s are of a time that cannot be, and were passed over", passed_over, path)

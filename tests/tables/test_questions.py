@@ -1,0 +1,134 @@
+"""The question ``top``: by Google's executor and on the local warehouse what the ranking says of the same plays."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from pipelines.domain import ranking
+from pipelines.domain.play import Artist, Play, Source
+from pipelines.domain.song import UNKNOWN_NAME
+from pipelines.querying import duck
+from pipelines.tables import QUESTIONS, question_sql
+from pipelines.warehouse.folder import FolderWarehouse
+from tests import oracle
+from tests.warehouse.listening import CALENDAR, READ_AT, play
+from tests.zetasql_judge import Judge, the_judge
+
+pytestmark = pytest.mark.xdist_group("zetasql")
+
+TOP = question_sql("top")
+OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
+USERS = [f"user-{number}" for number in range(12)]
+SPANS = [(OCTOBER, OCTOBER), (NOVEMBER, NOVEMBER), (OCTOBER, NOVEMBER), (date(2026, 12, 1), date(2026, 12, 1))]
+
+
+def _listening(dice: Random, user: str) -> Iterator[Play]:
+    """Two months of few tracks under few names, so that songs of several ids, copies, ties and gaps are the rule."""
+    for number in range(dice.randrange(1, 40)):
+        at = datetime(2026, 10, 25, tzinfo=UTC) + timedelta(hours=6 * number, milliseconds=dice.choice((0, 1, 999)))
+        artist = dice.choice(("X", "x ", "Y", "", UNKNOWN_NAME))
+        yield play(
+            at.isoformat(),
+            0,
+            0,
+            user_id=user,
+            track_id=dice.choice(("t1", "t2", "t3", "t4", "names:t5")),
+            track_name=dice.choice(("One", "ONE", "Two", "\ufb01ve", "five", UNKNOWN_NAME)),
+            artists=() if dice.random() < 0.1 else (Artist(artist, dice.choice(("x1", "x2", "", None))),),
+            album_id=dice.choice(("r", "b", "", None)),
+            album_name=dice.choice(("Red", "red", "Blue", "", None)),
+            album_artist_name=dice.choice(("Various", "X", "", None)),
+            album_image_url=dice.choice(("cover", "other", "", None)),
+            source=dice.choice(list(Source)),
+            ingested_at=READ_AT + timedelta(days=dice.randrange(3)),
+        )
+
+
+PLAYS = {user: list(_listening(Random(user), user)) for user in USERS}
+EVENTS = [one.to_row(CALENDAR) for some in PLAYS.values() for one in (*some, *some[:3])]
+
+
+@pytest.fixture(scope="module")
+def judge() -> Judge:
+    judge = the_judge()
+    judge.fill(play_events=EVENTS)
+    return judge
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> FolderWarehouse:
+    warehouse = FolderWarehouse(tmp_path_factory.mktemp("warehouse"), "Europe/Paris")
+    warehouse.append("play_events", EVENTS)
+    return warehouse
+
+
+def _asked(user: str, span: tuple[date, date]) -> dict[str, str | date]:
+    return {"user_id": user, "from": span[0], "to": span[1]}
+
+
+def _of(user: str, span: tuple[date, date]) -> list[Play]:
+    return [one for one in PLAYS[user] if span[0] <= CALENDAR.month_of(one.played_at) <= span[1]]
+
+
+def test_every_question_has_a_name() -> None:
+    folder = Path(__file__).parents[2] / "pipelines" / "tables" / "questions"
+    assert {path.stem for path in folder.iterdir()} == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("span", SPANS, ids=lambda span: f"{span[0]:%Y-%m}_{span[1]:%Y-%m}")
+def test_a_span_is_ranked_as_a_month_is(span: tuple[date, date], warehouse: FolderWarehouse) -> None:
+    for user in USERS:
+        lines = duck.query(warehouse, TOP, parameters=_asked(user, span)).to_pylist()
+        tally = dict(map(ranking.entry, _of(user, span)))
+        for kind in ranking.KINDS:
+            of_kind = [line for line in lines if line["kind"] == kind]
+            ten = [{name: value for name, value in line.items() if name != "kind"} for line in of_kind[: ranking.TOP]]
+            assert ten == ranking.top_ten(tally, kind)
+            assert [tuple(line[name] for name in oracle.LINE) for line in of_kind] == oracle.ranked(
+                kind, _of(user, span)
+            )
+
+
+def test_google_gives_the_same_lines(judge: Judge, warehouse: FolderWarehouse) -> None:
+    for user in USERS[:4]:
+        asked = _asked(user, (OCTOBER, NOVEMBER))
+        table = duck.query(warehouse, TOP, parameters=asked)
+        assert judge.query(TOP, **asked) == [tuple(row.values()) for row in table.to_pylist()] != []
+        assert judge.columns(TOP, **asked) == table.column_names
+
+
+def test_over_a_span_a_track_goes_by_the_copy_of_another_month_and_a_name_by_its_id(tmp_path: Path) -> None:
+    def heard(at: str, track: str, artist: Artist, **fields: Any) -> Play:
+        return play(at, 0, 0, track_id=track, track_name="Hit", artists=(artist,), **fields)
+
+    exported = {"source": Source.EXTENDED_EXPORT, "album_id": None, "album_artist_name": "Various Artists"}
+    some = [
+        heard("2026-10-10T08:00:00Z", "a", Artist("Various Artists"), **exported),
+        heard("2026-11-10T08:00:00Z", "a", Artist("Artist 1", "artist-1"), album_artist_name="Various Artists"),
+        heard("2026-11-11T08:00:00Z", "b", Artist("Artist 1", "artist-1"), album_artist_name="Various Artists"),
+        heard("2026-10-12T08:00:00Z", "c", Artist("Artist 1"), **exported),
+    ]
+    warehouse = FolderWarehouse(tmp_path, "Europe/Paris")
+    warehouse.append("play_events", [one.to_row(CALENDAR) for one in some])
+
+    def lines(kind: str, *span: date) -> list[tuple[Any, ...]]:
+        asked = duck.query(warehouse, TOP, parameters=_asked("listener", (span[0], span[-1]))).to_pylist()
+        return [(line["id"], line["artist_name"], line["plays"]) for line in asked if line["kind"] == kind]
+
+    assert lines("track", OCTOBER) == [("c", "Artist 1", 1), ("a", "Various Artists", 1)]
+    assert lines("track", OCTOBER, NOVEMBER) == [("b", "Artist 1", 4)]
+    assert lines("artist", OCTOBER, NOVEMBER) == [("artist-1", None, 4)]
+    assert lines("album", OCTOBER, NOVEMBER) == [("album-0", "Various Artists", 4)]
+
+
+def test_the_question_reads_only_its_months(warehouse: FolderWarehouse) -> None:
+    with duck.connect(warehouse) as connection:
+        sql = duck.to_duckdb(duck.parse(TOP))
+        plan = connection.execute(f"EXPLAIN {sql}", _asked("user-1", (NOVEMBER, NOVEMBER))).fetchall()[0][1]
+    readings = [line for line in plan.splitlines() if "Filters:" in line]
+    assert readings
+    assert all("month" in line for line in readings)

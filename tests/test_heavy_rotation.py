@@ -1,0 +1,133 @@
+"""The console script: it finds the command, loads no more than that needs, and is quiet when it is interrupted."""
+
+import os
+import signal
+import subprocess
+import sys
+from importlib.metadata import entry_points, version
+from pathlib import Path
+
+import pytest
+
+import heavy_rotation
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("apache_beam", "duckdb", "google", "numpy", "polars", "pyarrow", "requests", "sqlglot")
+
+
+def run(*argv: str) -> "subprocess.CompletedProcess[str]":
+    """The script as a process; what it loaded of HEAVY is in the last line of its standard output."""
+    code = (
+        "import sys, heavy_rotation\n"
+        "try:\n    code = heavy_rotation.main(sys.argv[1:])\n"
+        "except SystemExit as ended:\n    code = ended.code\n"
+        f"print(*[name for name in {HEAVY} if name in sys.modules])\n"
+        "sys.exit(code)"
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code, *argv], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_it_is_installed_as_a_command() -> None:
+    (script,) = entry_points(group="console_scripts", name="heavy-rotation")
+    assert script.value == "heavy_rotation:main"
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["-h"], []])
+def test_help_lists_every_command_and_loads_nothing(argv: list[str]) -> None:
+    ended = run(*argv)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    *lines, loaded = ended.stdout.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("  ")] == list(heavy_rotation.COMMANDS)
+    assert loaded == ""
+
+
+def test_version() -> None:
+    assert run("--version").stdout == f"heavy-rotation {version('heavy-rotation')}\n\n"
+
+
+@pytest.mark.parametrize("command", list(heavy_rotation.COMMANDS))
+def test_every_command_is_there_and_says_its_name(command: str) -> None:
+    ended = run(command, "--help")
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout.startswith(f"usage: heavy-rotation {command} ")
+
+
+@pytest.mark.parametrize("command", ["import", "login", "poll", "doctor", "logout", "query", "forget"])
+def test_a_command_line_is_read_before_anything_heavy_is_loaded(command: str) -> None:
+    assert run(command, "--help").stdout.splitlines()[-1] == ""
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (["imprt"], "there is no command 'imprt'; did you mean import?"),
+        (["frobnicate"], "there is no command 'frobnicate'; there are import, login, "),
+        (
+            ["import", "x.zip", "--usr", "me"],
+            "there is no option --usr; did you mean --user? It takes --help, --user, ",
+        ),
+        (["poll", "--frobnicate"], "there is no option --frobnicate; it takes --help, --once, --every, "),
+        (["forget", "--user", "me", "--dry"], "there is no option --dry; did you mean --dry-run? It takes "),
+        (["doctor", "now"], "'now' is one argument too many"),
+        (["rebuild", "--archve=a"], "there is no option --archve; did you mean --archive? It takes --help, "),
+        (["rebuild", "--temp-location=gs://b"], "there is no option --temp-location; did you mean --temp_location? It"),
+        (["query"], "the following arguments are required: --warehouse"),
+    ],
+)
+def test_a_mistyped_command_line_ends_with_2_and_two_lines(argv: list[str], told: str) -> None:
+    ended = run(*argv)
+    usage, error = ended.stderr.splitlines()
+    assert ended.returncode == 2
+    assert usage.startswith("usage: heavy-rotation ")
+    assert error.startswith(f"error: {told}")
+
+
+@pytest.mark.parametrize("module", ["producer", "pipelines.query", "pipelines.forget", "pipelines.rebuild"])
+def test_python_m_stays(module: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", module, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("usage: heavy-rotation ")
+
+
+def test_ctrl_c_while_modules_load_is_quiet(tmp_path: Path) -> None:
+    """A module that never ends to load stands for one that takes long."""
+    (tmp_path / "fastavro").mkdir()
+    (tmp_path / "fastavro" / "__init__.py").write_text(
+        "import sys, threading\nprint('loading', flush=True)\nthreading.Event().wait()\n"
+    )
+    command = [sys.executable, "-m", "heavy_rotation", "import", "x", "--archive", "a"]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout and process.stderr  # noqa: PT018
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        assert (process.stdout.read(), process.stderr.read()) == ("", "")
+
+
+def test_what_is_not_installed_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "apache_beam").mkdir()
+    (tmp_path / "apache_beam" / "__init__.py").write_text("raise ModuleNotFoundError(name='apache_beam')\n")
+    ended = subprocess.run(
+        [sys.executable, "-m", "heavy_rotation", "rebuild", "--archive=a", "--warehouse=w"],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr == (
+        "error: rebuild needs apache_beam, which is not installed here: pip install 'heavy-rotation[all]'\n"
+    )
