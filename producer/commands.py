@@ -83,19 +83,19 @@ def poll(
     # An import of an export starts faster without the clients of Spotify and of Pub/Sub.
     from producer.polling import running
 
-    polling = running.Polling(topic, archive, calendar, state, logins, local_folder(state))
+    settings = running.PollSettings(topic, archive, calendar, state, logins, local_folder(state))
     if interval is None:
-        return running.once(polling)
-    running.every(polling, interval)
+        return running.once(settings)
+    running.every(settings, interval)
     return True
 
 
 def doctor(*, topic: str | None, archive: str | None, state: str, logins: str) -> bool:
     """Print what was checked, one line each; whether nothing needs a person."""
-    from producer.doctor.checks import Patient, examine
+    from producer.doctor.checks import DoctorSettings, examine
     from producer.doctor.findings import Level
 
-    findings = examine(Patient(topic, archive, state, logins, default_state(), local_folder(state)))
+    findings = examine(DoctorSettings(topic, archive, state, logins, default_state(), local_folder(state)))
     for finding in findings:
         print(finding)  # noqa: T201
     return all(finding.level is not Level.PROBLEM for finding in findings)

@@ -1,4 +1,4 @@
-"""One account that is polled: its turn from asking Spotify to the cursor, and what to tell of it."""
+"""One account that is polled: a poll from asking Spotify to the cursor, and what to log of it."""
 
 import logging
 from dataclasses import dataclass, field, replace
@@ -23,9 +23,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one turn. ``account`` is None where it is not known whose login it is.
+    """What came of one poll. ``account`` is None where it is not known whose login it is.
 
-    ``trouble`` is None if the turn went well. ``retry_at`` is when Spotify may be asked again; ``needs_person``
+    ``trouble`` is None if the poll went well. ``retry_at`` is when Spotify may be asked again; ``needs_person``
     says that waiting alone changes nothing, ``is_over`` that the account has been logged out and is polled no more.
     ``fields`` are the metrics, as docs/producer.md lists them.
     """
@@ -57,7 +57,7 @@ class Account:
         return self._login.account_id
 
     def poll(self) -> Outcome:
-        """Take a turn, and say what came of it. Never raises an Exception."""
+        """Poll the account, and say what came of it. Never raises an Exception."""
         now = self._clock()
         known: Known | None = None
         try:

@@ -32,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Polling:
+class PollSettings:
     """Whom to poll, and where plays and state go: ``topic`` or ``archive``, and folders or ``gs://`` addresses.
 
     With a topic, ``archive`` only says which one the topic's stream writes, so that imports into it close gaps.
@@ -47,16 +47,16 @@ class Polling:
     environment_state: Path
 
 
-def once(polling: Polling) -> bool:
-    """Poll every account once and tell one line each; whether all went well. Raises Failure."""
-    with _polled(polling, threading.Event()) as accounts:
+def once(settings: PollSettings) -> bool:
+    """Poll every account once and log one line each; whether all went well. Raises Failure."""
+    with _accounts(settings, threading.Event()) as accounts:
         found = accounts.new()
         if not found:
             raise LoginError(accounts.nobody)
-        return poll_once(found, accounts.tell)
+        return poll_once(found, accounts.report)
 
 
-def every(polling: Polling, interval: timedelta) -> None:
+def every(settings: PollSettings, interval: timedelta) -> None:
     """Poll every account at this interval until SIGTERM or Ctrl-C; ends within ten seconds of it.
 
     Accounts that log in meanwhile are polled too. Raises Failure.
@@ -70,8 +70,8 @@ def every(polling: Polling, interval: timedelta) -> None:
             LONGEST_SAFE_INTERVAL.total_seconds() // 60,
         )
     stopping = threading.Event()
-    with _polled(polling, stopping) as accounts, stopped_like_ctrl_c():
-        service = Service(interval, accounts.tell)
+    with _accounts(settings, stopping) as accounts, stopped_like_ctrl_c():
+        service = Service(interval, accounts.report)
         try:
             _go_on(accounts, service, interval)
         except KeyboardInterrupt:
@@ -113,38 +113,40 @@ def _go_on(accounts: "_Accounts", service: Service, interval: timedelta) -> None
 class _Accounts:
     """The accounts that have logged in."""
 
-    def __init__(self, polling: Polling, store: LoginStore, destination: Destination, transport: Transport) -> None:
-        self.destination = polling.topic or polling.archive
+    def __init__(
+        self, settings: PollSettings, store: LoginStore, destination: Destination, transport: Transport
+    ) -> None:
+        self.destination = settings.topic or settings.archive
         self.nobody = nobody(store)
-        self._polling = polling
+        self._settings = settings
         self._store = store
         self._into = destination
         self._transport = transport
-        self._cursors = Cursors(polling.state)
+        self._cursors = Cursors(settings.state)
         self._endpoints = Endpoints.of(os.environ)
-        self._known: set[str | None] | None = None
+        self._seen: set[str | None] | None = None
         self._lock = threading.Lock()
 
     def new(self) -> list[Account]:
         """Those that were not given back before. Raises LoginError, StateError and StorageError."""
         with self._lock:
-            if self._known is not None and self._known.issuperset(self._store.accounts()):
+            if self._seen is not None and self._seen.issuperset(self._store.accounts()):
                 return []
-            logins = logins_of(os.environ, self._polling.environment_state, self._store)
-            known = self._known or set()
-            found = [login for login in logins if self._known is None or login.account_id not in known]
-            self._known = known | {login.account_id for login in logins}
-        if found and self._polling.archive:
-            _claim(self._cursors, self._polling.state, self._polling.archive)
+            logins = logins_of(os.environ, self._settings.environment_state, self._store)
+            known = self._seen or set()
+            found = [login for login in logins if self._seen is None or login.account_id not in known]
+            self._seen = known | {login.account_id for login in logins}
+        if found and self._settings.archive:
+            _claim(self._cursors, self._settings.state, self._settings.archive)
         spotify = [Spotify(login, self._endpoints, transport=self._transport) for login in found]
         return [Account(login, client, self._cursors, self._into) for login, client in zip(found, spotify, strict=True)]
 
-    def tell(self, _: Account, outcome: Outcome) -> None:
+    def report(self, _: Account, outcome: Outcome) -> None:
         """One line, with the metrics as fields."""
         extra = {"fields": outcome.fields, "labels": {"account": outcome.account or "unknown"}}
         if outcome.is_over:
             with self._lock:
-                self._known = (self._known or set()) - {outcome.account}  # it may log in again
+                self._seen = (self._seen or set()) - {outcome.account}  # it may log in again
             _log.info("%s", outcome.text, extra=extra)
         elif outcome.trouble is None:
             _log.info("%s to %s", outcome.text, self.destination, extra=extra)
@@ -167,15 +169,15 @@ def nobody(store: LoginStore) -> str:
 
 
 @contextmanager
-def _polled(polling: Polling, stopping: threading.Event) -> Iterator[_Accounts]:
+def _accounts(settings: PollSettings, stopping: threading.Event) -> Iterator[_Accounts]:
     destination: Destination
-    if polling.topic:
-        destination = TopicDestination(polling.topic)
+    if settings.topic:
+        destination = TopicDestination(settings.topic)
     else:
-        archive = Archive(polling.archive or "")
-        destination = ArchiveDestination(archive, polling.calendar, rejected_of(polling.state))
+        archive = Archive(settings.archive or "")
+        destination = ArchiveDestination(archive, settings.calendar, rejected_of(settings.state))
     transport = Transport(stopping.wait, connections=THREADS)
     try:
-        yield _Accounts(polling, store_of(polling.logins), destination, transport)
+        yield _Accounts(settings, store_of(settings.logins), destination, transport)
     finally:
         transport.close()

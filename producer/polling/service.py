@@ -14,37 +14,37 @@ from datetime import timedelta
 
 from pipelines.clock import utc_now
 from producer.polling.account import Account, Outcome
-from producer.polling.schedule import Schedule, Steady, Turn
+from producer.polling.schedule import Schedule, ScheduledPoll, SteadyClock
 
 # Spotify answers in a fraction of a second: so many threads poll a hundred accounts a second.
 THREADS = 32
 # 50 plays of more than 30 seconds each take at least so long.
 FIFTY_PLAYS = timedelta(minutes=25)
 LONGEST_SAFE_INTERVAL = timedelta(minutes=20)
-# After a start everybody is due: their turns begin so far apart, for the sake of Spotify's limit on requests.
+# After a start everybody is due: their polls begin so far apart, for the sake of Spotify's limit on requests.
 _STARTS_APART_SECONDS = 0.05
 _SLOW_SECONDS = 5.0
 _RETRY_SECONDS = 60.0
 _GRACE_SECONDS = 6.0
 _log = logging.getLogger(__name__)
 
-Tell = Callable[[Account, Outcome], None]
+Report = Callable[[Account, Outcome], None]
 
 
-def poll_once(accounts: list[Account], tell: Tell) -> bool:
-    """Poll each account once, all in parallel; whether all went well. ``tell`` is called by one thread at a time."""
+def poll_once(accounts: list[Account], report: Report) -> bool:
+    """Poll each account once, all in parallel; whether all went well. ``report`` is called by one thread at a time."""
     schedule = Schedule(THREADS, time.monotonic, ends_when_empty=True)
-    telling, went_well = threading.Lock(), []
+    reporting, went_well = threading.Lock(), []
 
     def work() -> None:
-        while turn := schedule.take():
-            outcome = turn.account.poll()
-            with telling:
+        while poll := schedule.take():
+            outcome = poll.account.poll()
+            with reporting:
                 went_well.append(outcome.trouble is None)
-                tell(turn.account, outcome)
+                report(poll.account, outcome)
 
     for account in accounts:
-        schedule.add(Turn(account, due=0))
+        schedule.add(ScheduledPoll(account, due=0))
     for thread in _start(min(THREADS, len(accounts)), work):
         thread.join()
     return all(went_well) and len(went_well) == len(accounts)
@@ -53,11 +53,11 @@ def poll_once(accounts: list[Account], tell: Tell) -> bool:
 class Service:
     """Polls accounts again and again, in threads that end with the process if they have to."""
 
-    def __init__(self, interval: timedelta, tell: Tell, now: Callable[[], float] | None = None) -> None:
-        """``tell`` is called by many threads at a time."""
+    def __init__(self, interval: timedelta, report: Report, now: Callable[[], float] | None = None) -> None:
+        """``report`` is called by many threads at a time."""
         self._interval = interval.total_seconds()
-        self._tell = tell
-        self._now = now or Steady()
+        self._report = report
+        self._now = now or SteadyClock()
         self._schedule = Schedule(THREADS // 2, self._now)
         self._threads: list[threading.Thread] = []
         self._is_stopping = False
@@ -67,13 +67,13 @@ class Service:
         now = self._now()
         for number, account in enumerate(accounts):
             # However many there are, all of them within half of the interval.
-            self._schedule.add(Turn(account, now + number * _STARTS_APART_SECONDS % (self._interval / 2)))
+            self._schedule.add(ScheduledPoll(account, now + number * _STARTS_APART_SECONDS % (self._interval / 2)))
         self._threads += _start(min(len(accounts), THREADS - len(self._threads)), self._work)
 
     def stop(self) -> int:
-        """Begin no turn any more, wait for those under way, and give back how many did not end in time.
+        """Begin no poll any more, wait for those under way, and give back how many did not end in time.
 
-        A turn that is cut short is as if it had not been: the cursor has not moved, and the next poll repeats it.
+        One that is cut short is as if it had not been: the cursor has not moved, and the next poll repeats it.
         """
         self._is_stopping = True
         self._schedule.close()
@@ -83,29 +83,29 @@ class Service:
         return sum(thread.is_alive() for thread in self._threads)
 
     def _work(self) -> None:
-        while turn := self._schedule.take():
+        while poll := self._schedule.take():
             began = self._now()
-            outcome = turn.account.poll()
-            self._schedule.done(turn)
+            outcome = poll.account.poll()
+            self._schedule.done(poll)
             if not outcome.is_over:
-                self._schedule.add(self._next(turn, outcome, began))
+                self._schedule.add(self._next(poll, outcome, began))
             # What goes wrong because the service stops needs nobody's attention.
             if outcome.trouble is None or not self._is_stopping:
-                self._tell(turn.account, outcome)
+                self._report(poll.account, outcome)
 
-    def _next(self, turn: Turn, outcome: Outcome, began: float) -> Turn:
+    def _next(self, poll: ScheduledPoll, outcome: Outcome, began: float) -> ScheduledPoll:
         now = self._now()
         slow = now - began > _SLOW_SECONDS
         if outcome.trouble is None:
-            # Counted from when it was due, so that turns don't drift.
-            return Turn(turn.account, max(now, turn.due + self._interval), slow=slow)
+            # Counted from when it was due, so that polls don't drift.
+            return ScheduledPoll(poll.account, max(now, poll.due + self._interval), slow=slow)
         seconds = self._interval
         if not outcome.needs_person:
             # Two polls that fail, ten minutes apart, come close to the time in which plays are lost.
-            seconds = min(seconds, _RETRY_SECONDS * 2 ** min(turn.failures, 10) * random.uniform(0.75, 1.25))  # noqa: S311
+            seconds = min(seconds, _RETRY_SECONDS * 2 ** min(poll.failures, 10) * random.uniform(0.75, 1.25))  # noqa: S311
         if outcome.retry_at:
             seconds = max(seconds, (outcome.retry_at - utc_now()).total_seconds())
-        return replace(turn, due=now + seconds, failures=turn.failures + 1, slow=slow)
+        return replace(poll, due=now + seconds, failures=poll.failures + 1, slow=slow)
 
 
 def _start(count: int, work: Callable[[], None]) -> list[threading.Thread]:
