@@ -139,6 +139,6 @@ def _other_archive_note(state: str, archive: str) -> str:
 def _name_note(user: str) -> str:
     return (
         f"note: no account {user} has logged in or was polled here. Polled plays have their account's id, and imported "
-        "ones\nbelong to them under that id only. To poll the account too: python -m producer login, then import into "
+        "ones\nbelong to them under that id only. To poll the account too: heavy-rotation login, then import into "
         "an empty\narchive without --user."
     )

@@ -55,7 +55,7 @@ class DoctorSettings:
             *(["--state", self.state] if self.state != self.default_state else []),
             *(["--logins", self.logins] if self.logins != default_store() else []),
         ]
-        return shlex.join(["python", "-m", "producer", "poll", "--every", "10m", *into, *given])
+        return shlex.join(["heavy-rotation", "poll", "--every", "10m", *into, *given])
 
 
 def examine(settings: DoctorSettings) -> list[Finding]:
@@ -183,7 +183,7 @@ def _gaps(cursor: Cursor, settings: DoctorSettings) -> list[Finding]:
     user, archive = shlex.quote(cursor.account_id), shlex.quote(settings.archive or "ARCHIVE")
     remedy = (
         f"ask for your extended streaming history at {_EXPORTS}, then: "
-        f"python -m producer import my_spotify_data.zip --user {user} --archive {archive}"
+        f"heavy-rotation import my_spotify_data.zip --user {user} --archive {archive}"
     )
     if settings.state != settings.default_state:
         remedy += f" --state {shlex.quote(settings.state)}"

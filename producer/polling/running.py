@@ -165,7 +165,7 @@ def _claim(cursors: Cursors, state: str, archive: str) -> None:
 
 def nobody(store: LoginStore) -> str:
     """What to say, and to do, where there is no login."""
-    return f"no account has logged in; run: python -m producer login{logins_option(store)}"
+    return f"no account has logged in; run: heavy-rotation login{logins_option(store)}"
 
 
 @contextmanager
