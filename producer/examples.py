@@ -72,7 +72,8 @@ examples:
 
 Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
 Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
-SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests: give those --logins of their
+SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests, with https:// unless it is on this
+machine: give those --logins of their
 own, or the other server is shown the tokens of real ones.
 """
 
