@@ -40,7 +40,7 @@ class Parser(argparse.ArgumentParser):
         is_option = True
         for word in argv:
             is_option = is_option and word != "--"
-            name, _, _value = word.partition("=")
+            name = word.partition("=")[0]
             if is_option and _LONG_OPTION.fullmatch(name):
                 hyphened = name.replace("_", "-")
                 if hyphened in own:

@@ -15,7 +15,6 @@ from pathlib import Path
 from pipelines.arguments import Parser
 from pipelines.command import report, run_command
 from pipelines.failure import Failure
-from pipelines.forgetting.tables import forget_in_bigquery, forget_in_folder
 from pipelines.storage.archive import Archive, without_user
 from pipelines.storage.files import StorageError
 from pipelines.tables import TABLES
@@ -50,6 +49,8 @@ class Forgotten:
 
 def forget(user_id: str, archive: Archive, warehouse: str, *, dry_run: bool) -> Forgotten:
     """Remove a user's plays and rows; with ``dry_run`` only look for them. Raises StorageError."""
+    from pipelines.forgetting.tables import forget_in_bigquery, forget_in_folder
+
     found = Forgotten()
     local = None if warehouse.startswith(SCHEME) else FolderWarehouse.open(warehouse)
     _forget_in_archive(found, user_id, archive, dry_run=dry_run)

@@ -1,24 +1,28 @@
 """The commands' options, each with its help, its default and its check, in one place.
 
 What is not an option here is Beam's (``--runner``, ``--project``, ``--region`` ...), and what is neither is an
-error: a misspelt option must not be a silently ignored one.
+error: a misspelt option must not be a silently ignored one. An option's underscored name is that of the templates'
+parameter, and all but two are those of the field that it becomes.
 """
 
 import argparse
+import re
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from apache_beam.io.gcp.pubsub import parse_subscription
 from apache_beam.options.pipeline_options import (
     GoogleCloudOptions,
     PipelineOptions,
     StandardOptions,
-    _BeamArgumentParser,
 )
 
-from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar, UnknownTimeZoneError, parse_month
+from pipelines.arguments import Parser, calendar
+from pipelines.domain.month import DEFAULT_TIME_ZONE, parse_month
 from pipelines.rebuilding.settings import LATENESS, SELECTIONS, RebuildOptions, Selection
 from pipelines.streaming.settings import WRITE_METHODS, StreamOptions
 from pipelines.warehouse.bigquery import SCHEME
@@ -31,13 +35,14 @@ LOCAL_BATCH_RUNNER = "FnApiRunner"
 _MOST_DAYS = 36_500
 
 
-def stream_parser() -> argparse.ArgumentParser:
+def stream_parser() -> Parser:
     """What the stream takes beside Beam's options: the source for its template, and for who lists them."""
-    parser = _parser(
-        "python -m pipelines.stream",
+    parser = Parser(
+        "heavy-rotation stream",
+        "--subscription S --archive A --warehouse W [OPTIONS] [BEAM'S OPTIONS]",
         "Plays from Pub/Sub into the raw Avro archive, play_events and monthly top tens, until it is stopped.",
-        "Here: python -m pipelines.stream --subscription=projects/P/subscriptions/S --archive=archive "
-        "--warehouse=warehouse\nOn Dataflow: the same with --runner=DataflowRunner and Beam's options for it.",
+        "Here: heavy-rotation stream --subscription projects/P/subscriptions/S --archive archive "
+        "--warehouse warehouse\nOn Dataflow: the same with --runner=DataflowRunner and Beam's options for it.",
     )
     parser.add_argument(
         "--subscription",
@@ -48,7 +53,7 @@ def stream_parser() -> argparse.ArgumentParser:
     )
     _add_places(parser)
     parser.add_argument(
-        "--refresh_seconds",
+        "--refresh-seconds",
         type=_count,
         default=60,
         help="how long after a new play the top tens of its month are computed again (default: 60)",
@@ -59,19 +64,19 @@ def stream_parser() -> argparse.ArgumentParser:
         "rebuild counts them (default: 35)",
     )
     parser.add_argument(
-        "--archive_batch_plays",
+        "--archive-batch-plays",
         type=_count,
         default=10_000,
         help="write a file to the archive for that many plays of a month (default: 10000)",
     )
     parser.add_argument(
-        "--archive_batch_seconds",
+        "--archive-batch-seconds",
         type=_count,
         default=30,
         help="or that long after the first of them; tables follow the archive (default: 30)",
     )
     parser.add_argument(
-        "--bigquery_write_method",
+        "--bigquery-write-method",
         choices=WRITE_METHODS,
         default=WRITE_METHODS[0],
         help="how rows come into BigQuery. STREAMING_INSERTS: within seconds. FILE_LOADS: by load jobs, which are "
@@ -86,31 +91,21 @@ def stream_parser() -> argparse.ArgumentParser:
 def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOptions]:
     """The stream's options and Beam's. Exits with 2 and a message when they make no sense."""
     parser = stream_parser()
-    arguments, beam_arguments = parser.parse_known_args(argv)
-    options = StreamOptions(
-        subscription=arguments.subscription,
-        archive=arguments.archive,
-        warehouse=arguments.warehouse,
-        calendar=arguments.time_zone,
-        refresh_seconds=arguments.refresh_seconds,
-        lateness=arguments.allowed_lateness_days,
-        archive_batch_plays=arguments.archive_batch_plays,
-        archive_batch_seconds=arguments.archive_batch_seconds,
-        bigquery_write_method=arguments.bigquery_write_method,
-    )
-    beam_options = _beam_options(parser, beam_arguments, LOCAL_STREAM_RUNNER, streaming=True)
+    values, beam_options = _read(parser, argv, LOCAL_STREAM_RUNNER, streaming=True)
+    options = StreamOptions(**values)
     _check_write_method(parser, options, beam_options)
     _check_reachable(parser, options, beam_options)
     return options, beam_options
 
 
-def rebuild_parser() -> argparse.ArgumentParser:
+def rebuild_parser() -> Parser:
     """What the rebuild takes beside Beam's options."""
-    parser = _parser(
-        "python -m pipelines.rebuild",
+    parser = Parser(
+        "heavy-rotation rebuild",
+        "--archive A --warehouse W [OPTIONS] [BEAM'S OPTIONS]",
         "Makes the tables again from the raw Avro archive, replacing the months it rebuilds whole.",
-        "Everything: python -m pipelines.rebuild --archive=archive --warehouse=warehouse\n"
-        "Two months: the same with --months=2026-10,2026-11",
+        "Everything: heavy-rotation rebuild --archive archive --warehouse warehouse\n"
+        "Two months: the same with --months 2026-10,2026-11",
     )
     _add_places(parser)
     parser.add_argument(
@@ -131,21 +126,14 @@ def rebuild_parser() -> argparse.ArgumentParser:
 def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineOptions]:
     """The rebuild's options and Beam's. Exits with 2 and a message when they make no sense."""
     parser = rebuild_parser()
-    arguments, beam_arguments = parser.parse_known_args(argv)
-    options = RebuildOptions(
-        archive=arguments.archive,
-        warehouse=arguments.warehouse,
-        calendar=arguments.time_zone,
-        months=arguments.months,
-        lateness=arguments.allowed_lateness_days,
-    )
-    beam_options = _beam_options(parser, beam_arguments, LOCAL_BATCH_RUNNER, streaming=False)
+    values, beam_options = _read(parser, argv, LOCAL_BATCH_RUNNER, streaming=False)
+    options = RebuildOptions(**values)
     _check_reachable(parser, options, beam_options)
     _check_apart(parser, options)
     return options, beam_options
 
 
-def _check_apart(parser: argparse.ArgumentParser, options: RebuildOptions) -> None:
+def _check_apart(parser: Parser, options: RebuildOptions) -> None:
     if (
         "://" not in options.archive + options.warehouse
         and Path(options.archive).resolve() == Path(options.warehouse).resolve()
@@ -153,17 +141,7 @@ def _check_apart(parser: argparse.ArgumentParser, options: RebuildOptions) -> No
         parser.error(f"--archive and --warehouse are both {options.archive}: the tables need a folder of their own")
 
 
-def _parser(command: str, description: str, examples: str) -> argparse.ArgumentParser:
-    return argparse.ArgumentParser(
-        prog=command,
-        description=description,
-        epilog=examples,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-
-def _add_places(parser: argparse.ArgumentParser) -> None:
+def _add_places(parser: Parser) -> None:
     parser.add_argument(
         "--archive",
         required=True,
@@ -178,30 +156,28 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
         help="where the tables are",
     )
     parser.add_argument(
-        "--time_zone",
-        type=_calendar,
+        "--time-zone",
+        type=calendar,
         default=DEFAULT_TIME_ZONE,
         help="the time zone that months are counted in (default: Europe/Paris)",
     )
 
 
-def _add_lateness(parser: argparse.ArgumentParser, text: str) -> None:
-    parser.add_argument("--allowed_lateness_days", type=_days, default=LATENESS, help=text)
+def _add_lateness(parser: Parser, text: str) -> None:
+    parser.add_argument("--allowed-lateness-days", type=_days, default=LATENESS, help=text)
 
 
-def _check_write_method(parser: argparse.ArgumentParser, options: StreamOptions, beam_options: PipelineOptions) -> None:
+def _check_write_method(parser: Parser, options: StreamOptions, beam_options: PipelineOptions) -> None:
     method, local = options.bigquery_write_method, runner_of(beam_options) == LOCAL_STREAM_RUNNER
     if method != WRITE_METHODS[0] and not options.warehouse.startswith(SCHEME):
-        parser.error(f"--bigquery_write_method={method} is for --warehouse=bigquery://PROJECT.DATASET")
+        parser.error(f"--bigquery-write-method={method} is for --warehouse=bigquery://PROJECT.DATASET")
     if method != WRITE_METHODS[0] and local:
         parser.error(f"the local runner cannot write by {method}; it can by {WRITE_METHODS[0]}")
     if method == "FILE_LOADS":
-        _require_bucket(parser, beam_options, "--bigquery_write_method=FILE_LOADS")
+        _require_bucket(parser, beam_options, "--bigquery-write-method=FILE_LOADS")
 
 
-def _check_reachable(
-    parser: argparse.ArgumentParser, options: StreamOptions | RebuildOptions, beam_options: PipelineOptions
-) -> None:
+def _check_reachable(parser: Parser, options: StreamOptions | RebuildOptions, beam_options: PipelineOptions) -> None:
     """Workers see no folder of the machine that launches them."""
     if not is_on_dataflow(beam_options):
         return
@@ -213,7 +189,7 @@ def _check_reachable(
         _require_bucket(parser, beam_options, "a rebuild on Dataflow")
 
 
-def _require_bucket(parser: argparse.ArgumentParser, beam_options: PipelineOptions, what: str) -> None:
+def _require_bucket(parser: Parser, beam_options: PipelineOptions, what: str) -> None:
     if not str(beam_options.view_as(GoogleCloudOptions).temp_location or "").startswith("gs://"):
         parser.error(f"{what} needs --temp_location=gs://BUCKET/FOLDER, where files wait to be loaded")
 
@@ -228,30 +204,36 @@ def runner_of(beam_options: PipelineOptions) -> str:
     return str(beam_options.view_as(StandardOptions).runner)
 
 
-def _beam_options(
-    parser: argparse.ArgumentParser, arguments: list[str], local_runner: str, *, streaming: bool
-) -> PipelineOptions:
-    # Beam drops what it doesn't know with a line in the log.
-    known = _BeamArgumentParser(add_help=False, allow_abbrev=False, conflict_handler="resolve")
-    for options in PipelineOptions.__subclasses__():
-        options._add_argparse_args(known)
-    values, unknown = known.parse_known_args(arguments)
-    if unknown:
-        parser.error(f"unknown option {' '.join(unknown)}; --help lists the options")
-    runner = values.runner or local_runner
+def _read(
+    parser: Parser, argv: Sequence[str] | None, local_runner: str, *, streaming: bool
+) -> tuple[dict[str, Any], PipelineOptions]:
+    """The fields of our options, and Beam's options."""
+    beams = _beam_parser()
+    names = re.findall(r"--[A-Za-z]\w*", beams.format_help())
+    arguments, rest = parser.read_known(sys.argv[1:] if argv is None else argv, others=names)
+    try:
+        beam_arguments, unknown = beams.parse_known_args(rest)
+    except argparse.ArgumentError as error:
+        parser.error(str(error))
+    if unknown:  # Beam would drop it with a line in the log.
+        parser.error(f"{unknown[0]!r} is one argument too many")
+    runner = beam_arguments.runner or local_runner
     known_names = {name.lower() for name in StandardOptions.KNOWN_RUNNER_NAMES}
     if runner.lower() in ("direct", "directrunner"):
         runner = local_runner
     elif "." not in runner and not {runner.lower(), f"{runner.lower()}runner"} & known_names:
         parser.error(f"unknown runner {runner}; there are {', '.join(StandardOptions.KNOWN_RUNNER_NAMES)}")
-    return PipelineOptions(arguments, runner=runner, streaming=streaming)
+    values = vars(arguments)
+    values |= {"calendar": values.pop("time_zone"), "lateness": values.pop("allowed_lateness_days")}
+    return values, PipelineOptions(rest, runner=runner, streaming=streaming)
 
 
-def _calendar(text: str) -> Calendar:
-    try:
-        return Calendar(text)
-    except UnknownTimeZoneError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
+def _beam_parser() -> argparse.ArgumentParser:
+    """A parser of all of Beam's options. Beam makes one to list them, and shows it to who wants to add some."""
+    shown: list[argparse.ArgumentParser] = []
+    PipelineOptions([]).get_all_options(add_extra_args_fn=shown.append)
+    shown[0].exit_on_error = False
+    return shown[0]
 
 
 def _months(text: str) -> tuple[date, ...] | Selection:

@@ -13,7 +13,6 @@ from pipelines.domain.durations import parse_duration
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar
 from pipelines.logs import set_up_logging
 from producer import commands, examples
-from producer.accounts.redirect import DEFAULT_PORT
 from producer.accounts.stores import default_store
 
 
@@ -37,7 +36,9 @@ def _parser(command: str, usage: str, purpose: str, epilog: str) -> Parser:
 
 
 def _login() -> Parser:
-    parser = _parser("login", "[OPTIONS]", "Connects an account: log in to Spotify in the browser.", examples.LOGIN)
+    from producer.accounts.redirect import DEFAULT_PORT
+
+    parser = _parser("login", "[OPTIONS]", "Connects an account: log in to Spotify in the browser.", examples.login())
     _add_logins(parser)
     parser.add_argument(
         "--port",
@@ -100,6 +101,11 @@ def _poll() -> Parser:
         "--every", metavar="DURATION", type=_duration, help="go on polling, for example every 10m; 20m at most"
     )
     _add_destination(parser)
+    parser.add_argument(
+        "--warehouse",
+        metavar="W",
+        help="with --every and --archive: bring these tables up to date after polls that found something",
+    )
     _add_logins(parser)
     _add_time_zone(parser)
     _add_state(parser)
@@ -109,6 +115,8 @@ def _poll() -> Parser:
             parser.error("say where plays go: --archive A or --topic T")
         if options.topic and options.time_zone:
             parser.error("--time-zone is for --archive; with --topic the pipeline decides on months")
+        if options.warehouse and (options.topic or not (options.every and options.archive)):
+            parser.error("--warehouse is for --every with --archive; after --once, run heavy-rotation rebuild")
         return commands.poll(
             topic=options.topic,
             archive=options.archive,
@@ -116,6 +124,7 @@ def _poll() -> Parser:
             state=options.state,
             logins=options.logins,
             interval=options.every,
+            warehouse=options.warehouse,
         )
 
     parser.set_defaults(run=run)

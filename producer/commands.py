@@ -4,6 +4,7 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from platformdirs import user_state_path
 
@@ -11,14 +12,12 @@ from pipelines.clock import utc_now
 from pipelines.command import stopped_like_ctrl_c
 from pipelines.domain.instants import to_the_second
 from pipelines.domain.month import Calendar
-from pipelines.storage.archive import Archive
 from producer.accounts.stores import store_of
-from producer.importing.finding import find
-from producer.importing.importer import Importer, Report
-from producer.importing.progress import ProgressBar
-from producer.importing.report import text_of
 from producer.private_files import StateError
 from producer.state.cursor import Cursors
+
+if TYPE_CHECKING:
+    from producer.importing.importer import Report
 
 
 def import_exports(
@@ -36,6 +35,13 @@ def import_exports(
 
     Raises Failure, and KeyboardInterrupt where the process is asked to end.
     """
+    # Each command loads what it needs, and its help none of it.
+    from pipelines.storage.archive import Archive
+    from producer.importing.finding import find
+    from producer.importing.importer import Importer
+    from producer.importing.progress import ProgressBar
+    from producer.importing.report import text_of
+
     started = time.perf_counter()
     cursors = Cursors(state)
     accounts = store_of(logins).accounts()
@@ -61,7 +67,7 @@ def import_exports(
     return "\n".join(lines if is_account else [*lines, "", _name_note(user)])
 
 
-def _close_gaps(cursors: Cursors, user: str, report: Report) -> list[str]:
+def _close_gaps(cursors: Cursors, user: str, report: "Report") -> list[str]:
     """Forget the gaps that an import closed, and say which."""
     closed = [gap for first, last in report.covered for gap in cursors.close_gaps(user, first, last)]
     return [f"closed the gap between {to_the_second(gap.start)} and {to_the_second(gap.end)}" for gap in closed]
@@ -75,18 +81,18 @@ def poll(
     state: str,
     logins: str,
     interval: timedelta | None,
+    warehouse: str | None,
 ) -> bool:
     """Poll the accounts that have logged in, once or at an interval; whether all went well.
 
     Raises Failure.
     """
-    # An import of an export starts faster without the clients of Spotify and of Pub/Sub.
     from producer.polling import running
 
     settings = running.PollSettings(topic, archive, calendar, state, logins, local_folder(state))
     if interval is None:
         return running.once(settings)
-    running.every(settings, interval)
+    running.every(settings, interval, warehouse)
     return True
 
 

@@ -1,8 +1,5 @@
 """What ``--help`` shows below the options of each command."""
 
-from producer.accounts.redirect import DEFAULT_PORT, redirect_uri
-from producer.spotify.oauth import DASHBOARD
-
 LOGOUT = """\
 examples:
   what is kept of the account, without removing it:
@@ -36,7 +33,43 @@ that is polled too, before or after: log in first, leave out --user, and give --
 docs/import.md says how plays are matched.
 """
 
-LOGIN = f"""\
+POLL = """\
+examples:
+  to the topic that the stream reads:
+    heavy-rotation poll --once --topic projects/my-project/topics/plays
+
+  straight into an archive, without Pub/Sub:
+    heavy-rotation poll --once --archive ~/music/archive
+
+  as a service, until Ctrl-C or SIGTERM:
+    heavy-rotation poll --every 10m --topic projects/my-project/topics/plays
+
+  with its memory in a bucket, for a job without a disk:
+    heavy-rotation poll --once --state gs://my-bucket/state --topic projects/my-project/topics/plays
+
+Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
+Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
+SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests, with https:// unless it is on
+this machine: give those --logins of their own, or the other server is shown the tokens of real ones.
+"""
+
+DOCTOR = """\
+examples:
+  with where the plays go, so that this is checked too:
+    heavy-rotation doctor --topic projects/my-project/topics/plays
+    heavy-rotation doctor --archive ~/music/archive
+
+Nothing is changed, nothing is published. One thing cannot be tried without doing it: Spotify may answer with a new
+refresh token, which is kept then. Exit code 1 when something needs a person.
+"""
+
+
+def login() -> str:
+    """The text for ``login``, with the redirect URI and the page where it is set."""
+    from producer.accounts.redirect import DEFAULT_PORT, redirect_uri
+    from producer.spotify.oauth import DASHBOARD
+
+    return f"""\
 examples:
   on a machine with a browser:
     heavy-rotation login
@@ -54,35 +87,4 @@ Apps are at {DASHBOARD}. The environment holds SPOTIFY_CLIENT_ID, and SPOTIFY_CL
 if the app is to use it; SPOTIFY_CLIENT_FILE can name a JSON file with client_id and client_secret instead, and
 SPOTIFY_CLIENT_SECRET_NAME a secret: projects/PROJECT/secrets/SECRET. Log in once for each account; logging in
 again replaces the account's login.
-"""
-
-POLL = """\
-examples:
-  to the topic that the stream reads:
-    heavy-rotation poll --once --topic projects/my-project/topics/plays
-
-  straight into an archive, without Pub/Sub:
-    heavy-rotation poll --once --archive ~/music/archive
-
-  as a service, until Ctrl-C or SIGTERM:
-    heavy-rotation poll --every 10m --topic projects/my-project/topics/plays
-
-  with its memory in a bucket, for a job without a disk:
-    heavy-rotation poll --once --state gs://my-bucket/state --topic projects/my-project/topics/plays
-
-Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
-Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
-SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests, with https:// unless it is on this
-machine: give those --logins of their
-own, or the other server is shown the tokens of real ones.
-"""
-
-DOCTOR = """\
-examples:
-  with where the plays go, so that this is checked too:
-    heavy-rotation doctor --topic projects/my-project/topics/plays
-    heavy-rotation doctor --archive ~/music/archive
-
-Nothing is changed, nothing is published. One thing cannot be tried without doing it: Spotify may answer with a new
-refresh token, which is kept then. Exit code 1 when something needs a person.
 """

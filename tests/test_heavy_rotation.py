@@ -12,7 +12,7 @@ import pytest
 import heavy_rotation
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("apache_beam", "duckdb", "google", "numpy", "polars", "pyarrow", "requests", "sqlglot")
+HEAVY = ("apache_beam", "duckdb", "google.auth", "numpy", "polars", "pyarrow", "requests", "sqlglot")
 
 
 def run(*argv: str) -> "subprocess.CompletedProcess[str]":

@@ -88,10 +88,10 @@ def test_the_cloud_s_commands_are_the_runbook_s() -> None:
 
 
 def test_the_options_are_those_of_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
-    told = set(re.findall(r"^\| `(--\w+)` \|", README, re.MULTILINE))
+    told = set(re.findall(r"^\| `(--[\w-]+)` \|", README, re.MULTILINE))
     there: set[str] = set()
     for parse in (parse_stream, parse_rebuild):
         with pytest.raises(SystemExit):
             parse(["--help"])
-        there |= set(re.findall(r"^  (--\w+)", capsys.readouterr().out, re.MULTILINE))
+        there |= set(re.findall(r"^  (--[\w-]+)", capsys.readouterr().out, re.MULTILINE))
     assert told == there - {"--help"}

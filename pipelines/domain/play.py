@@ -21,7 +21,7 @@ from pipelines.domain.song import album_key, song_key
 # would open a month that nobody lived in.
 FIRST_YEAR, LAST_YEAR = 2006, 2099
 # How far a clock may be ahead of another one.
-_AHEAD = timedelta(days=1)
+AHEAD = timedelta(days=1)
 
 
 class Source(StrEnum):
@@ -183,9 +183,9 @@ def check_times(played_at: datetime, ingested_at: datetime, now: datetime) -> No
     """Raises UnreadableError where a play cannot be of these instants: one is out of its years, or later than a day
     after ``now``, when it is read; or ``played_at`` is later than a day after ``ingested_at``."""
     for name, instant in (("played_at", played_at), ("ingested_at", ingested_at)):
-        if in_its_years(name, instant) > now + _AHEAD:
+        if in_its_years(name, instant) > now + AHEAD:
             raise UnreadableError(f"{name} is more than a day after it was read")
-    if played_at > ingested_at + _AHEAD:
+    if played_at > ingested_at + AHEAD:
         raise UnreadableError("played_at is more than a day after ingested_at")
 
 

@@ -24,7 +24,7 @@ from pipelines.streaming.sinks import Sink
 from pipelines.streaming.subscription import Subscription
 
 # With what closing needs, draining ends within ten seconds, which is what a service manager gives.
-_DRAIN_SECONDS = 6.0
+_DRAIN_SECONDS = 5.0
 
 
 def run_here(

@@ -22,7 +22,7 @@ from producer.identity.reconciling import DUPLICATE, Identities, identities, new
 from producer.identity.rows import Copies, Rows
 from producer.importing.containers import ExportError
 from producer.importing.coverage import Coverage, Span
-from producer.importing.exports import ExportFile, Reader
+from producer.importing.exports import ExportFile
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.owners import Owners
 from producer.importing.progress import Meter, Progress, silent
@@ -101,14 +101,21 @@ class Importer:
         """Read the files and write their plays; in a dry run or without an archive, only say what would be written.
 
         Raises ExportError before anything is written where a file is broken, or the files are of two accounts, and
-        StorageError and StateError where
-        archive or state cannot be read or written. What was written by then are whole files with the right identities:
-        importing again completes them.
+        StorageError and StateError where archive or state cannot be read or written. What was written by then are whole
+        files with the right identities: importing again completes them.
         """
         dry_run = dry_run or archive is None
-        report = Report()
-        meter = Meter(self.progress, sum(file.size for file in files) * (1 if dry_run else 2))
-        found = self._survey(files, report, meter)
+        passes = 1 if dry_run else 2
+        report, meter = Report(), self._meter(files, passes)
+        found, readable = self._survey(files, report, meter)
+        if report.skipped:
+            if not (readable and self.skip_unreadable):
+                raise ExportError(_refusal(report.skipped, readable))
+            # Of a file that is broken somewhere nothing counts, so the others are gone through alone.
+            files, report, meter = readable, Report(skipped=report.skipped), self._meter(readable, passes)
+            found, again = self._survey(files, report, meter)
+            if len(again) < len(files):
+                raise ExportError("a file changed while it was read; run the import again")
         if archive is not None and not self.cursors.are_of(archive.root, claims=not dry_run):
             report.other_archive = self.cursors.archive()
         decided = self._decide(found.rows, self._copies(found.rows, archive, meter), report, dry_run=dry_run)
@@ -118,40 +125,38 @@ class Importer:
             report.written += writer.write(files, found, decided, missing)
         return report
 
-    def _survey(self, files: list[ExportFile], report: Report, meter: Meter) -> Found:
-        """The first pass: the rows that count, and what the files say into the report."""
-        found = Found()
-        owners = Owners()
+    def _meter(self, files: list[ExportFile], passes: int) -> Meter:
+        return Meter(self.progress, sum(file.size for file in files) * passes)
+
+    def _survey(self, files: list[ExportFile], report: Report, meter: Meter) -> tuple[Found, list[ExportFile]]:
+        """The first pass: the rows that count, and the files that can be read; what they say goes into the report."""
+        found, owners = Found(), Owners()
         readable: list[ExportFile] = []
         coverage = Coverage()
         for file in files:
             try:
-                rows = file.rows()
-                read = file.reader(rows)
+                rows = meter.rows("reading", file.size, owners.watching(file, file.batches()))
+                for place, play in self._plays(file, rows, report):
+                    found.add(place, play)
             except ExportError as error:
                 report.skipped.append(str(error))
                 found.end_file()
                 continue
-            owners.note(file, rows)
             readable.append(file)
-            report.rows += len(rows)
-            for place, play in self._plays(file, read, rows, report, meter):
-                found.add(place, play)
             counted = found.end_file()
             kind = found.rows.sources[counted.start] if counted else None
             coverage.add(file, found.rows.instants[counted.start : counted.stop], kind)
+        if len(readable) == len(files):
+            owners.check()
         report.files = len(readable)
-        if report.skipped and not (readable and self.skip_unreadable):
-            raise ExportError(_refusal(report.skipped, readable))
-        owners.check()
         report.covered = coverage.spans()
-        return found
+        return found, readable
 
-    def _plays(
-        self, file: ExportFile, read: Reader, rows: list[Any], report: Report, meter: Meter
-    ) -> Iterator[tuple[int, Play]]:
+    def _plays(self, file: ExportFile, rows: Iterator[Any], report: Report) -> Iterator[tuple[int, Play]]:
         """A file's rows that count, by their place, with the export's own instants; the others into the report."""
-        for place, row in enumerate(meter.rows("reading", file.size, rows)):
+        read = file.reader
+        for place, row in enumerate(rows):
+            report.rows += 1
             try:
                 yield place, read(self.user_id, row, self.ingested_at)
             except LeftOutError as error:

@@ -107,16 +107,23 @@ class Writer:
     def _again(self, file: ExportFile, found: Found, chosen: list[int]) -> Iterator[Play]:
         """The plays of some rows of a file, which is not read where there are none."""
         changed = ExportError(f"{file.name} changed while it was read; run the import again")
-        rows = file.rows() if chosen else []
-        read = file.reader(rows)
-        for row in self.meter.rows("writing", file.size, chosen):
+        rows = self.meter.rows("writing", file.size, file.batches() if chosen else ())
+        wanted = {found.place(row): row for row in chosen}
+        for place, content in enumerate(rows):
+            row = wanted.pop(place, None)
+            if row is None:
+                continue
             try:
-                play = read(self.user_id, rows[found.place(row)], self.ingested_at)
-            except (IndexError, LeftOutError, UnreadableError):
+                play = file.reader(self.user_id, content, self.ingested_at)
+            except (LeftOutError, UnreadableError):
                 raise changed from None
             if not found.is_same(row, play):
                 raise changed
             yield play
+            if not wanted:
+                return
+        if wanted:
+            raise changed
 
     def _by_month(self, plays: Iterable[Play], expected: Counter[date]) -> Iterator[tuple[date, list[Play]]]:
         """Plays of one month at a time: a month when it is complete, the fullest when too many are held."""

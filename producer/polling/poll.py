@@ -60,6 +60,17 @@ class _Listed:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What one account's list has that was not published before, and what moving its cursor needs."""
+
+    plays: list[Play]
+    rejects: list[Reject]
+    account_id: str
+    known: Known
+    listed: _Listed
+
+
 def poll(
     items: list[Any],
     account_id: str,
@@ -73,16 +84,30 @@ def poll(
     ``known`` is the cursor as it was read before, if it was. Raises PublishError, StateError and StorageError;
     the cursor has not moved then.
     """
-    known = known or cursors.read(account_id)
+    fresh = find_fresh(items, account_id, cursors, now, known or cursors.read(account_id))
+    if fresh.plays or fresh.rejects:
+        destination.publish(fresh.plays, fresh.rejects)
+    return move_cursor(fresh, cursors)
+
+
+def find_fresh(items: list[Any], account_id: str, cursors: Cursors, now: datetime, known: Known) -> Fresh:
+    """What is new among the items that Spotify lists, to be published; the cursor has its instants then.
+
+    Raises StateError and StorageError.
+    """
     listed = _read(items, account_id, now, set(known.cursor.published))
     digests = set(known.cursor.rejected)
     _, known = cursors.change(known, lambda cursor: _settled(cursor, listed))
     instants = {play.stamp: play.instant for play in known.cursor.polled}
     new = [replace(play, played_at=from_millis(instants[stamp])) for stamp, play in sorted(listed.new.items())]
     new_rejects = [reject for digest, reject in listed.rejects.items() if digest not in digests]
-    if new or new_rejects:
-        destination.publish(new, new_rejects)
-    before, known = cursors.change(known, lambda cursor: _moved(cursor, listed))
+    return Fresh(new, new_rejects, account_id, known, listed)
+
+
+def move_cursor(fresh: Fresh, cursors: Cursors) -> Polled:
+    """Once all that is fresh is safe: the account's cursor says so. Raises StateError and StorageError."""
+    account_id, listed, now = fresh.account_id, fresh.listed, fresh.listed.at
+    before, known = cursors.change(fresh.known, lambda cursor: _moved(cursor, listed))
     after = known.cursor
     for gap in after.gaps:
         if gap in before.gaps or gap.told_at != now:
@@ -93,7 +118,8 @@ def poll(
             gap,
             LISTED_AT_MOST,
         )
-    return Polled(len(items), len(new), len(listed.instants) - len(new), len(new_rejects), after)
+    new = len(fresh.plays)
+    return Polled(listed.count, new, len(listed.instants) - new, len(fresh.rejects), after)
 
 
 def _settled(cursor: Cursor, listed: _Listed) -> Cursor:

@@ -5,7 +5,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -19,14 +19,14 @@ from producer.accounts.grant import LoginStore
 from producer.accounts.login import logins_of
 from producer.accounts.stores import logins_option, store_of
 from producer.polling.account import Account, Outcome
-from producer.polling.publishing import ArchiveDestination, Destination, TopicDestination
-from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once
+from producer.polling.publishing import ArchiveDestination, Destination, TopicDestination, move_rejects
+from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once, poll_together
+from producer.polling.tables import Tables, TablesFollow
 from producer.private_files import StateError
 from producer.spotify.client import Endpoints, Spotify
 from producer.spotify.oauth import LoginError
 from producer.spotify.transport import Transport
 from producer.state.cursor import Cursors
-from producer.state.documents import rejected_of
 
 _log = logging.getLogger(__name__)
 
@@ -53,13 +53,15 @@ def once(settings: PollSettings) -> bool:
         found = accounts.new()
         if not found:
             raise LoginError(accounts.nobody)
+        if settings.topic is None:
+            return poll_together(found, accounts.report, accounts.into)
         return poll_once(found, accounts.report)
 
 
-def every(settings: PollSettings, interval: timedelta) -> None:
+def every(settings: PollSettings, interval: timedelta, warehouse: str | None = None) -> None:
     """Poll every account at this interval until SIGTERM or Ctrl-C; ends within ten seconds of it.
 
-    Accounts that log in meanwhile are polled too. Raises Failure.
+    Accounts that log in meanwhile are polled too. A ``warehouse`` follows the archive. Raises Failure.
     """
     if interval > LONGEST_SAFE_INTERVAL:
         _log.warning(
@@ -70,8 +72,15 @@ def every(settings: PollSettings, interval: timedelta) -> None:
             LONGEST_SAFE_INTERVAL.total_seconds() // 60,
         )
     stopping = threading.Event()
-    with _accounts(settings, stopping) as accounts, stopped_like_ctrl_c():
-        service = Service(interval, accounts.report)
+    following = _follow(settings, warehouse)
+    with _accounts(settings, stopping) as accounts, stopped_like_ctrl_c(), following or nullcontext():
+
+        def report(account: Account, outcome: Outcome) -> None:
+            accounts.report(account, outcome)
+            if following and (outcome.fields.get("plays_published") or outcome.fields.get("plays_rejected")):
+                following.found()
+
+        service = Service(interval, report)
         try:
             _go_on(accounts, service, interval)
         except KeyboardInterrupt:
@@ -86,6 +95,10 @@ def every(settings: PollSettings, interval: timedelta) -> None:
             _log.info("stopped; 1 poll was cut short, and is repeated next time")
         case _:
             _log.info("stopped; %d polls were cut short, and are repeated next time", unfinished)
+
+
+def _follow(settings: PollSettings, warehouse: str | None) -> TablesFollow | None:
+    return TablesFollow(Tables(settings.archive or "", warehouse, settings.calendar)) if warehouse else None
 
 
 def _go_on(accounts: "_Accounts", service: Service, interval: timedelta) -> None:
@@ -120,7 +133,7 @@ class _Accounts:
         self.nobody = nobody(store)
         self._settings = settings
         self._store = store
-        self._into = destination
+        self.into = destination
         self._transport = transport
         self._cursors = Cursors(settings.state)
         self._endpoints = Endpoints.of(os.environ)
@@ -136,10 +149,10 @@ class _Accounts:
             known = self._seen or set()
             found = [login for login in logins if self._seen is None or login.account_id not in known]
             self._seen = known | {login.account_id for login in logins}
-        if found and self._settings.archive:
-            _claim(self._cursors, self._settings.state, self._settings.archive)
+        if found:
+            _check_archive(self._settings, claims=True)
         spotify = [Spotify(login, self._endpoints, transport=self._transport) for login in found]
-        return [Account(login, client, self._cursors, self._into) for login, client in zip(found, spotify, strict=True)]
+        return [Account(login, client, self._cursors, self.into) for login, client in zip(found, spotify, strict=True)]
 
     def report(self, _: Account, outcome: Outcome) -> None:
         """One line, with the metrics as fields."""
@@ -154,12 +167,14 @@ class _Accounts:
             _log.error("%s", outcome.text, extra=extra)
 
 
-def _claim(cursors: Cursors, state: str, archive: str) -> None:
+def _check_archive(settings: PollSettings, *, claims: bool) -> None:
     """Raises StateError where the state is of another archive, which has the plays that were published before."""
-    if not cursors.are_of(archive, claims=True):
+    cursors = Cursors(settings.state)
+    if settings.archive and not cursors.are_of(settings.archive, claims=claims):
         raise StateError(
-            f"{state} is what polls into the archive {cursors.archive()} remember, and not into {archive}: give each "
-            f"archive a --state of its own. If it is the same archive in another place, remove {cursors.archive_place}"
+            f"{settings.state} is what polls into the archive {cursors.archive()} remember, and not into "
+            f"{settings.archive}: give each archive a --state of its own. If it is the same archive in another place, "
+            f"remove {cursors.archive_place}"
         )
 
 
@@ -170,12 +185,14 @@ def nobody(store: LoginStore) -> str:
 
 @contextmanager
 def _accounts(settings: PollSettings, stopping: threading.Event) -> Iterator[_Accounts]:
+    _check_archive(settings, claims=False)
     destination: Destination
     if settings.topic:
         destination = TopicDestination(settings.topic)
     else:
         archive = Archive(settings.archive or "")
-        destination = ArchiveDestination(archive, settings.calendar, rejected_of(settings.state))
+        move_rejects(settings.state, archive)
+        destination = ArchiveDestination(archive, settings.calendar)
     transport = Transport(stopping.wait, connections=THREADS)
     try:
         yield _Accounts(settings, store_of(settings.logins), destination, transport)

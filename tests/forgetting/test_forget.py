@@ -210,7 +210,11 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_are_done(
         (["--user=me", "--archive={}", "--warehouse=bigquery://nowhere"], 2, "neither a folder nor bigquery://"),
         (["--user=", "--archive={}", "--warehouse={}"], 2, "name whose plays are to be forgotten"),
         (["--archive={}", "--warehouse={}"], 2, "the following arguments are required: --user"),
-        (["--user=me", "--archive={}", "--warehouse={}", "--dry-run"], 2, "unrecognized arguments: --dry-run"),
+        (
+            ["--user=me", "--archive={}", "--warehouse={}", "--dry"],
+            2,
+            "there is no option --dry; did you mean --dry-run?",
+        ),
     ],
 )
 def test_what_it_is_told_wrongly(

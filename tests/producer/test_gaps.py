@@ -166,7 +166,7 @@ def test_a_note_that_is_damaged_is_told(tmp_path: Path) -> None:
 def poll_of(tmp_path: Path, *stamps: str) -> list[Gap]:
     """The account's gaps after Spotify listed these plays."""
     cursors = Cursors(tmp_path / "state")
-    destination = ArchiveDestination(Archive(str(tmp_path / "archive")), Calendar(), tmp_path / "rejected")
+    destination = ArchiveDestination(Archive(str(tmp_path / "archive")), Calendar())
     items: list[Any] = [listed(stamp, str(number)) for number, stamp in enumerate(stamps)]
     poll(items, "me", cursors, destination, NOW)
     return cursors.gaps("me")

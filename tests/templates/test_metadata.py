@@ -159,8 +159,8 @@ def test_whatever_the_pattern_takes_the_command_takes(template: str, parameter: 
 
 def test_the_readme_has_the_same_table() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `--(\w+)` \| (\w+) \| (.+) \| (.*)\|$", readme, re.MULTILINE)
-    told = {name: (of, default.strip()) for name, of, _, default in rows}
+    rows = re.findall(r"^\| `--([\w-]+)` \| (\w+) \| (.+) \| (.*)\|$", readme, re.MULTILINE)
+    told = {name.replace("-", "_"): (of, default.strip()) for name, of, _, default in rows}
     there = {}
     for name in [name for template in PARSERS for name in options(template)]:
         of = [template for template in PARSERS if name in options(template)]
