@@ -7,14 +7,10 @@ the second of three files missing, nothing is known of what lies between the fir
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import pairwise
 
-from pipelines.domain.instants import from_millis
 from producer.importing.containers import Place
 from producer.importing.exports import ExportFile
-
-Span = tuple[datetime, datetime]
 
 # Streaming_History_Audio_2019-2021_3.json, endsong_3.json, StreamingHistory3.json. A year is no number.
 _NUMBERED = re.compile(r"(\D+).*?(?<!\d)(\d{1,3})\.json")
@@ -43,8 +39,8 @@ class Coverage:
         read = _File(number, kind, min(instants), max(instants)) if instants else _File(number, None)
         self._exports.setdefault((file.place.container, family), []).append(read)
 
-    def spans(self) -> list[Span]:
-        """The first and the last play (UTC) of files that follow on each other."""
+    def spans(self) -> list[tuple[int, int, int]]:
+        """The kind, and the first and the last play (milliseconds), of files that follow on each other."""
         spans: list[list[_File]] = []
         for files in self._exports.values():
             in_order = sorted(files, key=lambda file: -1 if file.number is None else file.number)
@@ -55,11 +51,11 @@ class Coverage:
                 else:
                     runs.append([file])
             spans += runs
-        with_plays = ([file for file in span if file.kind is not None] for span in spans)
         return [
-            (from_millis(min(file.first for file in span)), from_millis(max(file.last for file in span)))
-            for span in with_plays
-            if span
+            (kind, min(file.first for file in span if file.kind == kind), max(file.last for file in span))
+            for span in spans
+            for kind in {file.kind for file in span}
+            if kind is not None
         ]
 
 

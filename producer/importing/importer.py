@@ -16,12 +16,12 @@ from typing import Any
 from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, UnreadableError
-from pipelines.domain.spotify import LeftOut, LeftOutError
+from pipelines.domain.spotify import LeftOut, LeftOutError, reported_at
 from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
 from producer.identity.rows import Copies, Rows
 from producer.importing.containers import ExportError
-from producer.importing.coverage import Coverage, Span
+from producer.importing.coverage import Coverage
 from producer.importing.exports import ExportFile
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.owners import Owners
@@ -29,6 +29,7 @@ from producer.importing.progress import Meter, Progress, silent
 from producer.importing.writing import Found, Writer
 from producer.state.cursor import Cursor, Cursors
 
+Span = tuple[datetime, datetime]
 # Of many files so many are named.
 _TOLD = 20
 
@@ -46,11 +47,13 @@ class Unreadable:
 class Report:
     """What an import found and wrote. A dry run finds the same, and writes nothing.
 
-    ``months`` counts the plays of the export by month; of these, ``polled`` were known from polling, ``exported``
-    only from the other kind of export, and ``archived`` were imported before. ``covered`` has the first and the
-    last play (UTC) of files that follow on each other: plays that the account made in between are known now.
-    ``other_archive`` is the one that the state is of, where it is not the one written to: then no state is changed.
-    ``skipped`` says of each file that could not be read why, ``not_read`` what only looked like listening history.
+    Every row is a play or left out for a reason: one that both kinds of export have is a play once. ``months`` counts
+    the plays by month; of these, ``archived`` were imported before, ``polled`` of the others were known from polling,
+    ``exported`` only from the other kind of export. What was ``written`` are the files' paths, with ``copies`` of plays
+    that were known, which say more of them. ``covered`` has the first and the last instant (UTC) of files
+    that follow on each other: plays that the account made in between are known now. ``other_archive`` is the one that
+    the state is of, where it is not the one written to: then no state is changed. ``skipped`` says of each file that
+    could not be read why, ``not_read`` what only looked like listening history.
     """
 
     files: int = 0
@@ -65,12 +68,18 @@ class Report:
     polled: int = 0
     exported: int = 0
     archived: int = 0
+    copies: int = 0
     written: list[str] = field(default_factory=list)
 
     @property
     def plays(self) -> int:
         """How many different plays the export holds."""
         return self.months.total()
+
+    @property
+    def new(self) -> int:
+        """How many plays were not known before, neither from polling nor from an import."""
+        return self.plays - self.archived - self.polled - self.exported
 
     @property
     def first(self) -> datetime | None:
@@ -120,6 +129,7 @@ class Importer:
             report.other_archive = self.cursors.archive()
         decided = self._decide(found.rows, self._copies(found.rows, archive, meter), report, dry_run=dry_run)
         missing = self._count(decided, report)
+        report.copies = missing.total() - report.new
         if archive is not None and not dry_run and missing:
             writer = Writer(archive, self.calendar, self.user_id, self.ingested_at, meter)
             report.written += writer.write(files, found, decided, missing)
@@ -136,8 +146,8 @@ class Importer:
         for file in files:
             try:
                 rows = meter.rows("reading", file.size, owners.watching(file, file.batches()))
-                for place, play in self._plays(file, rows, report):
-                    found.add(place, play)
+                for place, play, reported in self._plays(file, rows, report):
+                    found.add(place, play, reported)
             except ExportError as error:
                 report.skipped.append(str(error))
                 found.end_file()
@@ -145,20 +155,27 @@ class Importer:
             readable.append(file)
             counted = found.end_file()
             kind = found.rows.sources[counted.start] if counted else None
-            coverage.add(file, found.rows.instants[counted.start : counted.stop], kind)
+            # An export has what was reported while it covers the account, whenever it was heard.
+            coverage.add(file, found.rows.reported[counted.start : counted.stop], kind)
         if len(readable) == len(files):
             owners.check()
         report.files = len(readable)
-        report.covered = coverage.spans()
+        for source, first, last in coverage.spans():
+            found.rows.spans.setdefault(source, []).append((first, last))
+            report.covered.append((from_millis(first), from_millis(last)))
         return found, readable
 
-    def _plays(self, file: ExportFile, rows: Iterator[Any], report: Report) -> Iterator[tuple[int, Play]]:
-        """A file's rows that count, by their place, with the export's own instants; the others into the report."""
+    def _plays(
+        self, file: ExportFile, rows: Iterator[Any], report: Report
+    ) -> Iterator[tuple[int, Play, datetime | None]]:
+        """A file's rows that count, by their place, with the export's own instants, and when an offline play was
+        reported; the others into the report.
+        """
         read = file.reader
         for place, row in enumerate(rows):
             report.rows += 1
             try:
-                yield place, read(self.user_id, row, self.ingested_at)
+                yield place, read(self.user_id, row, self.ingested_at), reported_at(row)
             except LeftOutError as error:
                 report.left_out[error.reason] += 1
             except UnreadableError as error:
@@ -193,22 +210,29 @@ class Importer:
         return found[-1]
 
     def _count(self, decided: Identities, report: Report) -> Counter[date]:
-        """What was decided into the report; the plays that the archive does not have, by month."""
+        """What was decided into the report; the rows that the archive does not have, by month."""
         plays: Counter[int] = Counter()
-        archived: Counter[int] = Counter()
-        for instant, is_archived in zip(decided.instants, decided.archived, strict=True):
+        missing: Counter[int] = Counter()
+        for instant, is_archived, in_both in zip(decided.instants, decided.archived, decided.in_both, strict=True):
             # Counted by the number of the month: a date for each play would take longer than all the rest.
             month = DUPLICATE if instant == DUPLICATE else bisect_right(self.calendar.starts, instant)
-            plays[month] += 1
-            archived[month] += is_archived
-        if duplicates := plays.pop(DUPLICATE, 0):
-            report.left_out[LeftOut.DUPLICATE] += duplicates
-        dates = {month: self.calendar.month_of(from_millis(self.calendar.starts[month - 1])) for month in plays}
-        report.months = Counter({dates[month]: count for month, count in plays.items()})
+            if in_both:
+                report.left_out[LeftOut.DUPLICATE] += 1
+            else:
+                plays[month] += 1
+                report.archived += is_archived
+            if not is_archived:
+                missing[month] += 1
+        report.left_out[LeftOut.DUPLICATE] += plays.pop(DUPLICATE, 0)
+        del missing[DUPLICATE]
+        report.left_out = +report.left_out
+        report.months = self._dates(plays)
         report.polled, report.exported = decided.polled, decided.exported
-        missing = Counter({dates[month]: count - archived[month] for month, count in plays.items()})
-        report.archived = report.plays - missing.total()
-        return +missing
+        return self._dates(missing)
+
+    def _dates(self, months: Counter[int]) -> Counter[date]:
+        starts = self.calendar.starts
+        return Counter({self.calendar.month_of(from_millis(starts[month - 1])): n for month, n in months.items()})
 
 
 def _refusal(problems: list[str], readable: list[ExportFile]) -> str:

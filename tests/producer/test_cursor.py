@@ -15,7 +15,7 @@ from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import client
 from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
-from producer.identity.rows import ACCOUNT
+from producer.identity.rows import ACCOUNT, EXTENDED
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination
 from producer.private_files import StateError
@@ -65,7 +65,10 @@ def test_a_cursor_comes_back_as_it_was(state: str) -> None:
         interval=timedelta(minutes=10),
         retry_at=NOW + timedelta(days=1),
         polled=(PolledPlay(3, 2, TrackName("t", "Ärtist", "")),),
-        imported=(ImportedPlay(2, 1, 30_000, ACCOUNT, True, TrackName("names:1", "A", "B")),),
+        imported=(
+            ImportedPlay(2, 1, 30_000, ACCOUNT, True, TrackName("names:1", "A", "B"), reported=1),
+            ImportedPlay(3, 3, 30_000, EXTENDED, False, TrackName("u", "A", "C"), reported=90_000),
+        ),
     )
     cursors.change(cursors.read("me"), lambda _: cursor)
     assert Cursors(state).load("me") == cursor
