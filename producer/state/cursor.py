@@ -55,7 +55,7 @@ Change = Callable[[Cursor], Cursor]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredCursor:
     """A cursor as it was read, the version of its document, and whether there is one."""
 
     cursor: Cursor
@@ -70,14 +70,14 @@ class Cursors:
         """``state`` is a folder or ``gs://bucket/folder``. Raises StorageError."""
         self._documents = documents_of(state)
 
-    def read(self, account_id: str) -> Known:
+    def read(self, account_id: str) -> StoredCursor:
         """The account's cursor, an empty one if it was never read. Raises StateError and StorageError."""
         name = name_of(account_id)
         document = self._documents.read(name)
         if document.value is None:
-            return Known(Cursor(account_id), document.version, is_there=False)
+            return StoredCursor(Cursor(account_id), document.version, is_there=False)
         try:
-            return Known(_from_record(document.value), document.version)
+            return StoredCursor(_from_record(document.value), document.version)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged(self._documents.place(name)) from None
 
@@ -85,26 +85,26 @@ class Cursors:
         """The account's cursor alone. Raises StateError and StorageError."""
         return self.read(account_id).cursor
 
-    def change(self, known: Known, change: Change) -> tuple[Cursor, Known]:
-        """Change the account's cursor, starting from what is known; the cursor that was changed, and its successor.
+    def change(self, stored: StoredCursor, change: Change) -> tuple[Cursor, StoredCursor]:
+        """Change the account's cursor, starting from what was read; the cursor that was changed, and its successor.
 
         ``change`` is called again, with a newer cursor, where another process was faster. What was removed meanwhile
         is not written anew. Raises StateError and StorageError.
         """
-        name = name_of(known.cursor.account_id)
+        name = name_of(stored.cursor.account_id)
         for attempt in range(_ATTEMPTS):
-            changed = change(known.cursor)
-            if changed == known.cursor:
-                return known.cursor, known
+            changed = change(stored.cursor)
+            if changed == stored.cursor:
+                return stored.cursor, stored
             try:
-                version = self._documents.replace(name, _to_record(changed), known.version)
+                version = self._documents.replace(name, _to_record(changed), stored.version)
             except ChangedError:
                 time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two don't keep meeting
-                was_there, known = known.is_there, self.read(known.cursor.account_id)
-                if was_there and not known.is_there:
+                was_there, stored = stored.is_there, self.read(stored.cursor.account_id)
+                if was_there and not stored.is_there:
                     raise StateError(f"{self._documents.place(name)} was removed meanwhile, and stays so") from None
             else:
-                return known.cursor, Known(changed, version)
+                return stored.cursor, StoredCursor(changed, version)
         raise StateError(f"{self._documents.place(name)} is changed by others all the time; poll from one place only")
 
     def gaps(self, account_id: str) -> list[Gap]:

@@ -19,7 +19,7 @@ class Gap:
 
     start: datetime
     end: datetime
-    told_at: datetime
+    reported_at: datetime
     is_doubtful: bool = False
 
     def __str__(self) -> str:
@@ -31,14 +31,14 @@ class Gap:
 
     def to_record(self) -> dict[str, Any]:
         """As JSON."""
-        record = {"from": rfc3339(self.start), "to": rfc3339(self.end), "told_at": rfc3339(self.told_at)}
+        record = {"from": rfc3339(self.start), "to": rfc3339(self.end), "told_at": rfc3339(self.reported_at)}
         return record | ({"is_doubtful": True} if self.is_doubtful else {})
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self:
         """Of JSON. Raises KeyError, TypeError and ValueError."""
-        start, end, told_at = (parse(record[name]) for name in ("from", "to", "told_at"))
-        return cls(start, end, told_at, record.get("is_doubtful") is True)
+        start, end, reported_at = (parse(record[name]) for name in ("from", "to", "told_at"))
+        return cls(start, end, reported_at, record.get("is_doubtful") is True)
 
     def without(self, covered_from: datetime, covered_to: datetime) -> "Gap | None":
         """What is left of it once everything between two instants is there; None where nothing is."""

@@ -262,7 +262,7 @@ def test_what_an_import_covers_is_closed(
 )
 def test_what_a_list_leaves_of_a_gap(first: datetime, last: datetime, left: list[tuple[datetime, datetime]]) -> None:
     assert [(gap.start, gap.end) for gap in GAP.around(first, last)] == left
-    assert {gap.told_at for gap in GAP.around(first, last)} <= {GAP.told_at}
+    assert {gap.reported_at for gap in GAP.around(first, last)} <= {GAP.reported_at}
 
 
 def test_a_gap_is_closed_by_a_later_list_that_holds_its_plays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
