@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -333,10 +333,43 @@ def test_a_new_user_imports_and_then_polls(spotify: Spotify, run: Run, tmp_path:
     assert len(counted) == len(exported) + len(since)
 
 
+def heard(rows: list[dict[str, Any]]) -> set[tuple[str, int, int]]:
+    """The plays of an export by track id, second and length, as a person would tell them from the rows."""
+    found = []
+    for row in rows:
+        name, artist = ("trackName", "artistName") if "endTime" in row else ("master_metadata_track_name",) * 2
+        length = row.get("ms_played", row.get("msPlayed"))
+        if length < 30_000 or not row.get(name):
+            continue
+        ended = datetime.fromisoformat(row.get("ts") or row["endTime"] + "Z").timestamp()
+        if row.get("offline"):
+            began = row["offline_timestamp"] or 0
+            really = (began / 1000 if began > 1e11 else began) + length / 1000
+            ended = really if really > 1.2e9 and really < ended - 30 else ended
+        track = row.get("spotify_track_uri", "").removeprefix("spotify:track:") or f"{row[artist]}: {row[name]}"
+        found.append((length, int(ended), track, "endTime" in row))
+    plays: dict[str, list[tuple[int, int]]] = {}
+    for length, ended, track, is_minute in sorted(found, reverse=True):
+        kept = plays.setdefault(track, [])
+        near = (abs(ended - other) < 30 and (not is_minute or length == other_length) for other, other_length in kept)
+        if not any(near):
+            kept.append((ended, length))
+    return {(track, *play) for track, kept in plays.items() for play in kept}
+
+
 @pytest.mark.parametrize(
     ("folder", "read", "plays", "left_out"),
     [
-        ("extended", 5_064, 3_731, {"left out played for less than 30 seconds": 1_311, "podcast episode": 22}),
+        (
+            "extended",
+            5_064,
+            3_729,
+            {
+                "left out played for less than 30 seconds": 1_311,
+                "podcast episode": 22,
+                "the same play again": 2,
+            },
+        ),
         ("account-data", 6_866, 5_150, {"left out played for less than 30 seconds": 1_716}),
     ],
 )
@@ -353,15 +386,7 @@ def test_real_exports(run: Run, tmp_path: Path, folder: str, read: int, plays: i
     # Counted again over the raw rows, without the project's code.
     [path] = (REAL / folder).glob("*.json")
     rows = json.loads(path.read_text())
-    counting = {
-        (
-            row.get("ts") or row["endTime"],
-            row.get("spotify_track_uri") or (row["artistName"], row["trackName"]),
-            ms,
-        )
-        for row in rows
-        if (ms := row.get("ms_played", row.get("msPlayed"))) >= 30_000
-        and (row.get("trackName") or row.get("master_metadata_track_name"))
-    }
-    assert len(counting) == plays
+    assert len(heard(rows)) == plays
+    if folder == "extended":
+        assert {(play.track_id, int(play.played_at.timestamp()), play.ms_played) for play in found} == heard(rows)
     assert {Calendar().month_of(play.played_at) for play in found} == set(Archive(str(tmp_path)).months())
