@@ -64,7 +64,7 @@ def _run(work: Work, beam_options: PipelineOptions) -> Result | None:
         build(pipeline, work, staging, fails=is_on_dataflow(beam_options))
         ran = pipeline.run()
         ran.wait_until_finish()
-        return Result.read(staging.result) if getattr(ran, "has_job", True) else None
+        return Result.take(staging.result) if getattr(ran, "has_job", True) else None
 
 
 def _target(options: RebuildOptions, clock: Clock) -> Target:
@@ -84,6 +84,8 @@ def _tell(result: Result, options: RebuildOptions, seconds: float) -> None:
         )
     if result.removed:
         report(f"Removed {', '.join(result.removed)}: the archive has no plays of them any more")
+    for reason, count in sorted(result.passed_over.items()):
+        report(f"Passed over {count:,} plays of a time that cannot be: {reason}")
     if result.rejected:
         report(f"{result.rejected:,} items that could not be read when polling went to the table rejected")
     if not (result.made or result.removed or result.failure) and isinstance(options.months, str):

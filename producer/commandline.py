@@ -109,6 +109,11 @@ def _poll() -> Parser:
         const=8722,
         help="with --every: say over HTTP on 127.0.0.1 whether polling works (PORT, if left out: 8722)",
     )
+    parser.add_argument(
+        "--warehouse",
+        metavar="W",
+        help="with --every and --archive: bring these tables up to date after polls that found something",
+    )
     _add_logins(parser)
     _add_time_zone(parser)
     _add_state(parser)
@@ -118,6 +123,8 @@ def _poll() -> Parser:
             parser.error("--time-zone is for --archive; with --topic the pipeline decides on months")
         if options.health_port and not options.every:
             parser.error("--health-port is for --every")
+        if options.warehouse and not (options.every and options.archive):
+            parser.error("--warehouse is for --every with --archive; after --once, run python -m pipelines.rebuild")
         return commands.poll(
             topic=options.topic,
             archive=options.archive,
@@ -126,6 +133,7 @@ def _poll() -> Parser:
             logins=options.logins,
             interval=options.every,
             health_port=options.health_port,
+            warehouse=options.warehouse,
         )
 
     parser.set_defaults(run=run)

@@ -78,6 +78,7 @@ def poll(
     logins: str,
     interval: timedelta | None,
     health_port: int | None,
+    warehouse: str | None,
 ) -> bool:
     """Poll the accounts that have logged in, once or at an interval; whether all went well.
 
@@ -88,7 +89,7 @@ def poll(
     polling = running.Polling(topic, archive, calendar, state, logins, local_folder(state))
     if interval is None:
         return running.once(polling)
-    running.every(polling, interval, health_port)
+    running.every(polling, interval, health_port, warehouse)
     return True
 
 

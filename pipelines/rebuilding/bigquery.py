@@ -1,10 +1,10 @@
 """A rebuild's target in BigQuery: a month's partition goes, and what was made comes, in one job a table."""
 
+import logging
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import date, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import polars as pl
@@ -20,9 +20,11 @@ from pipelines.rebuilding.target import Row, Staged, Staging, Stamp, Target, The
 from pipelines.storage.archive import Archive, around
 from pipelines.storage.files import StorageError, storage_of
 from pipelines.tables import REBUILT
-from pipelines.warehouse.bigquery import BigQueryWarehouse
-from pipelines.warehouse.json_rows import to_line, to_lines
+from pipelines.warehouse.bigquery import REJECTED_LINE, BigQueryWarehouse
+from pipelines.warehouse.folder import WarehouseError
+from pipelines.warehouse.json_rows import to_json, to_lines
 
+_log = logging.getLogger("heavy_rotation")
 # Killed, a rebuild of a laptop leaves its files in the folder for temporary ones under this name.
 LOCAL_STAGING = "heavy-rotation-rebuild-"
 
@@ -136,11 +138,10 @@ class BigQueryTables(Target):
         return self.warehouse.message_ids(ORIGIN)
 
     def add_rejected(self, rows: Sequence[Row]) -> None:
-        """By a load job. Two rebuilds at once may both bring the same row."""
-        with tempfile.TemporaryDirectory(prefix=LOCAL_STAGING) as folder:
-            path = Path(folder) / "rejected.json"
-            path.write_bytes(b"".join(to_line(row) + b"\n" for row in rows))
-            self.warehouse.load("rejected", [str(path)])
+        """As a stream does. Two rebuilds at once may both bring the same row."""
+        _log.warning(REJECTED_LINE, len(rows))
+        if refused := self.warehouse.insert("rejected", [to_json(row) for row in rows]):
+            raise WarehouseError(f"BigQuery refused rows of {self.warehouse.name('rejected')}: {min(refused.values())}")
 
     def _plays(self, paths: Sequence[str], months: Collection[date]) -> pl.DataFrame:
         """The months' plays in these files."""

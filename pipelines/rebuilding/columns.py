@@ -4,6 +4,7 @@ Each function says which function of the domain it does the work of; tests hold 
 """
 
 import io
+from collections import Counter
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import cache
@@ -13,7 +14,7 @@ import fastavro
 import polars as pl
 
 from pipelines.domain.month import FIRST_YEAR, Calendar
-from pipelines.domain.play import SOURCE_RANK
+from pipelines.domain.play import AHEAD, LAST_YEAR, SOURCE_RANK, UnreadableError, check_times
 from pipelines.domain.ranking import KINDS
 from pipelines.domain.song import album_key, song_of_names
 from pipelines.rebuilding.top_tens import TopTens
@@ -34,6 +35,20 @@ def read_plays(path: str, data: bytes) -> pl.DataFrame:
         )
     check_count(path, data, plays.height)
     return plays
+
+
+def possible(plays: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The plays that ``play.check_times`` lets pass, and how many it does not, by its reasons."""
+    times = pl.col("played_at"), pl.col("ingested_at")
+    latest = pl.min_horizontal(pl.lit(now).dt.cast_time_unit("ms"), times[1]) + AHEAD
+    fine = (times[0] <= latest) & (times[1] <= now + AHEAD)
+    for time in times:
+        fine &= time.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
+    refused = plays.filter(~fine).select(*times)
+    # Nearly always there are none, and of the others each is told by the rule itself.
+    return (plays.filter(fine) if refused.height else plays), Counter(
+        _reason(played_at, ingested_at, now) for played_at, ingested_at in refused.rows()
+    )
 
 
 def no_plays() -> pl.DataFrame:
@@ -105,6 +120,14 @@ def _keyed(
     pairs = plays.select(names).unique()
     keys = pl.Series(called, [key(*pair) for pair in pairs.rows()], pl.String)
     return plays.join(pairs.with_columns(keys), on=names, how="left", nulls_equal=True, maintain_order="left")
+
+
+def _reason(played_at: datetime, ingested_at: datetime, now: datetime) -> str:
+    try:
+        check_times(played_at, ingested_at, now)
+    except UnreadableError as error:
+        return str(error)
+    raise AssertionError("these times are possible")
 
 
 def _decode(data: bytes) -> pl.DataFrame:

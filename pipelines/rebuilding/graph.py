@@ -8,6 +8,8 @@ graph.
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -86,7 +88,7 @@ class _ReadFiles(beam.DoFn):
         self.unreadable = Metrics.string_set(NAMESPACE, "unreadable")
 
     def process(self, paths: list[str], plan: Plan) -> Iterator[Any]:
-        for file, plays in side_by_side(self._read, paths):
+        for file, plays in side_by_side(partial(self._read, now=plan.now), paths):
             if file.trouble:
                 self.unreadable.add(file.trouble)
             if plan.months is not None:
@@ -97,17 +99,18 @@ class _ReadFiles(beam.DoFn):
             for (month, part), rows in plays.partition_by("month", "part", as_dict=True, include_key=True).items():
                 yield (month_text(month), int(part)), _to_bytes(rows.drop("part"))
 
-    def _read(self, path: str) -> tuple[FileRead, pl.DataFrame]:
+    def _read(self, path: str, now: datetime) -> tuple[FileRead, pl.DataFrame]:
         nothing = columns.with_local_time(columns.no_plays(), self.calendar)
         try:
             data = read_bytes(self.archive, path)
         except GoneError:
             return FileRead(path, is_gone=True), nothing
         try:
-            plays = columns.with_local_time(columns.read_plays(path, data), self.calendar)
+            plays, passed_over = columns.possible(columns.read_plays(path, data), now)
         except StorageError as error:
             return FileRead(path, trouble=str(error)), nothing
-        return FileRead(path, columns.months_of(plays)), plays
+        plays = columns.with_local_time(plays, self.calendar)
+        return FileRead(path, columns.months_of(plays), passed_over=passed_over), plays
 
 
 @dataclass

@@ -4,9 +4,10 @@ These are the last steps of the pipeline, not of the command that launches it: a
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -23,12 +24,14 @@ from pipelines.storage.files import StorageError, storage_of
 class FileRead:
     """What came of a file: the ``months`` that it holds plays of, and how many plays of those asked for.
 
-    ``trouble`` says why it cannot be read; ``is_gone`` that it went after it was listed.
+    ``passed_over`` counts its plays of a time that cannot be, by reason. ``trouble`` says why it cannot be read;
+    ``is_gone`` that it went after it was listed.
     """
 
     path: str
     months: tuple[date, ...] = ()
     plays: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict)
     trouble: str | None = None
     is_gone: bool = False
 
@@ -42,7 +45,8 @@ class Result:
     """What came of a rebuild, as the command tells it. Months are texts, as 2026-11.
 
     ``made`` have plays now, ``removed`` have none any more, ``left`` stay as they were because of ``troubles`` with
-    files. ``refused`` says why nothing was done. ``gone`` files went meanwhile, so that all of it has to begin again.
+    files. ``passed_over`` counts plays of a time that cannot be, by reason. ``refused`` says why nothing was done.
+    ``gone`` files went meanwhile, so that all of it has to begin again.
     """
 
     made: tuple[str, ...] = ()
@@ -53,6 +57,7 @@ class Result:
     gone: int = 0
     plays_read: int = 0
     plays: int = 0
+    passed_over: Mapping[str, int] = field(default_factory=dict)
     rejected: int = 0
 
     @property
@@ -72,9 +77,10 @@ class Result:
         return "\n".join([*self.troubles, f"{stay}{others}"])
 
     @classmethod
-    def read(cls, path: str) -> "Result":
-        """Of the file that the last step wrote. Raises StorageError."""
+    def take(cls, path: str) -> "Result":
+        """Of the file that the last step wrote, which goes. Raises StorageError."""
         value: dict[str, Any] = json.loads(storage_of(path).read(path))
+        storage_of(path).remove(path)
         return cls(**value | {name: tuple(of) for name, of in value.items() if isinstance(of, list)})
 
 
@@ -121,6 +127,7 @@ def prepare(plan: Plan, made: Iterable[Staged], files: Iterable[FileRead], work:
         removed=_texts(month for month in months if month not in staged and month in plan.old),
         left=_texts(wanted & unsure & (staged.keys() | plan.old.keys() | months_of(plan.listed))),
         troubles=tuple(sorted(troubles.values())),
+        passed_over=sum((Counter(file.passed_over) for file in files), Counter()),
         plays_read=sum(file.plays for file in files),
         plays=sum(one.rows for month in months for one in staged.get(month, ()) if one.table == "play_events"),
     )

@@ -4,11 +4,14 @@ A zip keeps its directory at its end and is opened only after that was looked at
 """
 
 import io
+import lzma
 import os
 import stat
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -16,7 +19,11 @@ from typing import IO
 from pipelines.failure import Failure
 
 # Spotify writes files of some 12 MB, and a whole lifetime, put into one file, has less than this.
-MOST_BYTES = 256 * 2**20
+MOST_BYTES = 2**30
+_CHUNK_BYTES = 2**20
+# A zip in a zip is unpacked into memory.
+_MOST_INNER_BYTES = 2**27
+_NO_ZIP = "is not a zip file, or was not downloaded to its end"
 # An export has some hundred files at most.
 MOST_MEMBERS = 10_000
 # A zip, and what is in zips in it.
@@ -85,30 +92,30 @@ class Opener:
             raise ExportError(f"{place.name} is {what}, and a file is needed: save what it holds, and name that")
         return found.st_size
 
-    def whole_size(self, place: Place) -> int:
+    def size_to_read(self, place: Place) -> int:
         """The same, of a file that is to be read whole. Raises ExportError also for more than MOST_BYTES."""
         size = self.size(place)
         if size > MOST_BYTES:
             raise ExportError(
                 f"{place.name} has {size / 2**20:,.0f} MB; the files of an export have some 12, and those of more than "
-                f"{MOST_BYTES // 2**20} are not read"
+                f"{MOST_BYTES // 2**20:,} are not read"
             )
         return size
 
-    def read(self, place: Place, most: int | None = None) -> bytes:
-        """Its bytes, or the first of them. Raises ExportError, also for more than MOST_BYTES of a whole file."""
-        size = self.whole_size(place) if most is None else self.size(place)
-        try:
-            with self._open(place) as file:
-                return file.read(size if most is None else min(size, most))
-        except OSError as error:
-            raise refused(place.path, error) from None
-        except RuntimeError:  # what zipfile says where a password is needed
-            raise ExportError(f"{place.name} is encrypted; unpack it and name the folder") from None
-        except NotImplementedError as error:
-            raise ExportError(f"{place.name} is packed in a way of its own ({error}); unpack it yourself") from None
-        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, struct.error) as error:
-            raise ExportError(f"{place.name} is damaged ({error}); download the export again") from None
+    def head(self, place: Place, most: int) -> bytes:
+        """Its first bytes, so many at most. Raises ExportError."""
+        left = min(self.size(place), most)
+        with _explained(place), self._open(place) as file:
+            return file.read(left)
+
+    def chunks(self, place: Place) -> Iterator[bytes]:
+        """All its bytes. Raises ExportError, also for more than MOST_BYTES."""
+        left = self.size_to_read(place)
+        with _explained(place), self._open(place) as file:
+            # Of a file that grows meanwhile no more than it had.
+            while left and (chunk := file.read(min(_CHUNK_BYTES, left))):
+                left -= len(chunk)
+                yield chunk
 
     def members(self, place: Place) -> list[Place]:
         """The files in a zip, in its order, no more than MOST_MEMBERS. Raises ExportError."""
@@ -131,20 +138,35 @@ class Opener:
         return opened
 
     def _open_zip(self, place: Place) -> zipfile.ZipFile:
-        try:
-            if place.members:
-                # Unpacked into memory: what it holds is nobody else's business, and stays off the disk.
-                data = io.BytesIO(self.read(place))
-                _check_directory(place, data)
-                return zipfile.ZipFile(data)
+        if not place.members:
             self.size(place)
-            with place.path.open("rb") as file:
-                _check_directory(place, file)
-            return zipfile.ZipFile(place.path)
-        except OSError as error:
-            raise refused(place.path, error) from None
-        except (zipfile.BadZipFile, ValueError, struct.error, NotImplementedError):
-            raise ExportError(f"{place.name} is not a zip file, or was not downloaded to its end") from None
+            with _explained(place, _NO_ZIP):
+                with place.path.open("rb") as file:
+                    _check_directory(place, file)
+                return zipfile.ZipFile(place.path)
+        if self.size(place) > _MOST_INNER_BYTES:
+            raise ExportError(f"{place.name} has more than {_MOST_INNER_BYTES // 2**20} MB: unpack the outer zip")
+        # Unpacked into memory: what it holds is nobody else's business, and stays off the disk.
+        data = io.BytesIO(b"".join(self.chunks(place)))
+        with _explained(place, _NO_ZIP):
+            _check_directory(place, data)
+            return zipfile.ZipFile(data)
+
+
+@contextmanager
+def _explained(place: Place, broken: str = "") -> Iterator[None]:
+    """What goes wrong with a place as an ExportError; ``broken`` is what to say where a zip is none."""
+    try:
+        yield
+    except OSError as error:
+        raise refused(place.path, error) from None
+    except RuntimeError as error:
+        # What zipfile says where a password is needed; NotImplementedError is one too.
+        what = f"is packed in a way of its own ({error})" if isinstance(error, NotImplementedError) else "is encrypted"
+        raise ExportError(f"{place.name} {what}; unpack it yourself, and name the folder") from None
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, struct.error) as error:
+        what = broken or f"is damaged ({error}); download the export again"
+        raise ExportError(f"{place.name} {what}") from None
 
 
 def _check_directory(place: Place, file: IO[bytes]) -> None:

@@ -5,16 +5,16 @@ itself, since account data mixes songs and podcasts.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pipelines.domain.play import Play
+from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError, from_account_row, from_extended_row
 from producer.importing.containers import ExportError, Opener, Place
-from producer.importing.decoding import DecodingError, decode
+from producer.importing.decoding import DecodingError, OtherContentError, decode
 
 # The play of a row for a user, ingested at an instant. Raises LeftOutError and UnreadableError.
 Reader = Callable[[str, object, datetime], Play]
@@ -24,13 +24,10 @@ EXPECTED = (
     "StreamingHistory_music_0.json or StreamingHistory0.json"
 )
 _VIDEOS = ("streaming_history_video_*.json", "endvideo*.json")
-# By the fields that tell, in this order; a row needs both of a pair only where no other row of its file has them.
-_READERS: tuple[tuple[tuple[str, str], Reader], ...] = (
-    (("ts", "ms_played"), from_extended_row),
-    (("endTime", "msPlayed"), from_account_row),
-    (("podcastName", "msPlayed"), from_account_row),
-    (("audiobookName", "msPlayed"), from_account_row),
-)
+# Rows of a file have both fields of a pair, if not each of them.
+_FIELDS = (("ts", "ms_played"), ("endTime", "msPlayed"), ("podcastName", "msPlayed"), ("audiobookName", "msPlayed"))
+# Some rows, and how many bytes they took.
+Batch = tuple[list[Any], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,27 +54,41 @@ class ExportFile:
         """The file's own name, without where it lies."""
         return self.place.short_name
 
-    def rows(self) -> list[Any]:
-        """The rows, as parsed JSON. Raises ExportError, naming the file and, for bad JSON, the place."""
+    def batches(self) -> Iterator[Batch]:
+        """The rows in their order, as parsed JSON, some at a time.
+
+        Raises ExportError, naming the file and, for bad JSON, the place; what came before may have been given by then.
+        """
         if self.problem:
             raise ExportError(self.problem)
-        data = self.opener.read(self.place)
+        is_history = False
         try:
-            return decode(data)
+            for rows, taken in decode(lambda: self.opener.chunks(self.place)):
+                is_history = is_history or not rows or any(map(_is_history, rows))
+                if not is_history:
+                    raise OtherContentError("is JSON, but not listening history")
+                yield rows, taken
+        except OtherContentError as error:
+            raise ExportError(f"{self.name} {error}; {EXPECTED}") from None
         except DecodingError as error:
             raise ExportError(f"{self.name} {error}") from None
 
-    def reader(self, rows: list[Any]) -> Reader:
-        """Reads each of the rows as what it is. Raises ExportError where none of them is of listening history."""
-        if any(fnmatchcase(self.short_name.lower(), pattern) for pattern in _VIDEOS):
-            return _read_video
-        for row in rows:
-            for fields, reader in _READERS:
-                if isinstance(row, dict) and all(field in row for field in fields):
-                    return _each_by_itself(reader)
-        if rows:
-            raise ExportError(f"{self.name} is JSON, but not listening history; {EXPECTED}")
-        return from_extended_row
+    @property
+    def reader(self) -> Reader:
+        """Reads each row as what it is."""
+        name = self.short_name.lower()
+        return _read_video if any(fnmatchcase(name, pattern) for pattern in _VIDEOS) else read_row
+
+
+def read_row(user_id: str, row: object, ingested_at: datetime) -> Play:
+    """The play of a row of either kind of export. Raises LeftOutError and UnreadableError."""
+    if isinstance(row, dict):
+        if "ts" in row or "ms_played" in row:
+            return from_extended_row(user_id, row, ingested_at)
+        if "endTime" in row or "msPlayed" in row:
+            return from_account_row(user_id, row, ingested_at)
+        raise UnreadableError("neither ts nor endTime is there")
+    raise UnreadableError("row is not an object")
 
 
 def natural(file: ExportFile) -> tuple[list[tuple[int, str]], str]:
@@ -86,18 +97,8 @@ def natural(file: ExportFile) -> tuple[list[tuple[int, str]], str]:
     return [(int(digits or 0), text) for digits, text in parts], file.name
 
 
-def _each_by_itself(otherwise: Reader) -> Reader:
-    """A row that no field tells is read as most of its file's are, and the reason is in their words."""
-
-    def read(user_id: str, row: object, ingested_at: datetime) -> Play:
-        if isinstance(row, dict):
-            if "ts" in row or "ms_played" in row:
-                return from_extended_row(user_id, row, ingested_at)
-            if "endTime" in row or "msPlayed" in row:
-                return from_account_row(user_id, row, ingested_at)
-        return otherwise(user_id, row, ingested_at)
-
-    return read
+def _is_history(row: object) -> bool:
+    return isinstance(row, dict) and any(one in row and other in row for one, other in _FIELDS)
 
 
 def _read_video(*_: object) -> Play:

@@ -95,7 +95,7 @@ class _Search:
     def _look_at_file(self, place: Place) -> None:
         """A file that was named, and may be a zip."""
         try:
-            head = self._opener.read(place, HEAD_BYTES)
+            head = self._opener.head(place, HEAD_BYTES)
         except ExportError as error:
             self._add(place, str(error))
             return
@@ -124,7 +124,7 @@ class _Search:
         """A file whose name says nothing, or nothing for certain."""
         almost = _ALMOST_NAMED.fullmatch(place.short_name)
         try:
-            head = self._opener.read(place, HEAD_BYTES)
+            head = self._opener.head(place, HEAD_BYTES)
         except ExportError as error:
             if almost or place.short_name.lower().endswith(".json"):
                 self._not_read.append(str(error))
@@ -173,7 +173,7 @@ class _Search:
         size = 0
         if problem is None:
             try:
-                size = self._opener.whole_size(place)
+                size = self._opener.size_to_read(place)
             except ExportError as error:
                 problem = str(error)
         self._count(size)
@@ -198,7 +198,7 @@ class _Search:
     def _note_account(self, place: Place) -> None:
         """The user name in an export's own description of its account."""
         try:
-            described = orjson.loads(self._opener.read(place, HEAD_BYTES))
+            described = orjson.loads(self._opener.head(place, HEAD_BYTES))
         except (ExportError, ValueError):
             return
         if isinstance(described, dict) and isinstance(name := described.get("username"), str):

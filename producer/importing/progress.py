@@ -1,7 +1,7 @@
 """How far an import is: a bar on a terminal, nothing elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
 # What is done now; which part of all the bytes to be read is read, 0 to 1; how many rows that was.
@@ -62,15 +62,18 @@ class Meter:
         self._bytes = 0
         self._rows = 0
 
-    def rows(self, doing: str, size: int, rows: list[Any]) -> Iterator[Any]:
-        """The rows of a file of so many bytes, one after the other."""
-        for number, row in enumerate(rows):
-            if not number % _ROWS_AT_ONCE:
-                part = size * number / len(rows)
-                self._show(doing, (self._bytes + part) / self._total, self._rows + number)
-            yield row
+    def rows(self, doing: str, size: int, batches: Iterable[tuple[list[Any], int]]) -> Iterator[Any]:
+        """The rows of a file of so many bytes, one after the other; a batch has some of them, and their bytes."""
+        read = 0
+        for rows, taken in batches:
+            for number, row in enumerate(rows):
+                if not number % _ROWS_AT_ONCE:
+                    part = self._bytes + min(size, read + taken * number / len(rows))
+                    self._show(doing, part / self._total, self._rows + number)
+                yield row
+            read += taken
+            self._rows += len(rows)
         self._bytes += size
-        self._rows += len(rows)
 
     def tell(self, doing: str) -> None:
         """Show what is done while no rows are read."""

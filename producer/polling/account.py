@@ -7,10 +7,11 @@ from typing import Any
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.instants import to_the_second
+from pipelines.domain.play import Play
 from pipelines.failure import Failure
 from producer.accounts.login import LoggedOutError, Login, days_left, ending_soon
-from producer.polling.poll import Polled, poll
-from producer.polling.publishing import Destination
+from producer.polling.poll import Fresh, Polled, find_fresh, move_cursor
+from producer.polling.publishing import Destination, Reject
 from producer.spotify.client import Spotify
 from producer.spotify.oauth import LoginError
 from producer.spotify.transport import RateLimitedError
@@ -39,6 +40,25 @@ class Outcome:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What Spotify answered in a turn: the cursor as it was read before, and what is to be published."""
+
+    now: datetime
+    known: Known
+    fresh: Fresh
+
+    @property
+    def plays(self) -> list[Play]:
+        """Those that are new."""
+        return self.fresh.plays
+
+    @property
+    def rejects(self) -> list[Reject]:
+        """Those that are new."""
+        return self.fresh.rejects
+
+
 class Account:
     """A login that is polled, by one thread at a time."""
 
@@ -58,6 +78,18 @@ class Account:
 
     def poll(self) -> Outcome:
         """Take a turn, and say what came of it. Never raises an Exception."""
+        asked = self.ask()
+        if isinstance(asked, Outcome):
+            return asked
+        try:
+            if asked.plays or asked.rejects:
+                self._destination.publish(asked.plays, asked.rejects)
+        except Exception as error:
+            return self.finish(asked, error)
+        return self.finish(asked)
+
+    def ask(self) -> "Asked | Outcome":
+        """The first half of a turn, after which something may be left to publish. Never raises an Exception."""
         now = self._clock()
         known: Known | None = None
         try:
@@ -69,20 +101,36 @@ class Account:
             # One that is further away was kept under a clock that was wrong.
             if retry_at and now < retry_at < now + _LONGEST_WAIT:
                 return self._failed(known, now, f"Spotify asked to wait until {to_the_second(retry_at)}", retry_at)
-            polled = poll(self._spotify.recently_played(), account_id, self._cursors, self._destination, now, known)
-        except RateLimitedError as error:
-            self._remember(known, error.retry_at)
-            return self._failed(known, now, str(error), error.retry_at)
-        except LoggedOutError as error:
-            return Outcome(self.id, f"{self.id}: {error}", is_over=True)
-        except Failure as error:
-            return self._failed(known, now, str(error), needs_person=isinstance(error, LoginError))
-        except Exception:
-            # Whatever it is, the other accounts go on, and so does this one.
-            _log.exception("%s: a bug in the producer; the next poll tries again", self.id)
-            return self._failed(known, now, "a bug in the producer")
-        self._warn_of_the_end(known.cursor, now)
-        return Outcome(self.id, f"{account_id}: {polled}", fields=self._fields(polled.cursor, now, polled))
+            fresh = find_fresh(self._spotify.recently_played(), account_id, self._cursors, now, known)
+        except Exception as error:
+            return self._trouble(known, now, error)
+        return Asked(now, known, fresh)
+
+    def finish(self, asked: "Asked", trouble: Exception | None = None) -> Outcome:
+        """The second half: what was asked for is published, or ``trouble`` came of it. Never raises an Exception."""
+        if trouble:
+            return self._trouble(asked.known, asked.now, trouble)
+        try:
+            polled = move_cursor(asked.fresh, self._cursors)
+        except Exception as error:
+            return self._trouble(asked.known, asked.now, error)
+        self._warn_of_the_end(asked.known.cursor, asked.now)
+        fields = self._fields(polled.cursor, asked.now, polled)
+        return Outcome(self.id, f"{asked.fresh.account_id}: {polled}", fields=fields)
+
+    def _trouble(self, known: Known | None, now: datetime, error: Exception) -> Outcome:
+        match error:
+            case RateLimitedError():
+                self._remember(known, error.retry_at)
+                return self._failed(known, now, str(error), error.retry_at)
+            case LoggedOutError():
+                return Outcome(self.id, f"{self.id}: {error}", is_over=True)
+            case Failure():
+                return self._failed(known, now, str(error), needs_person=isinstance(error, LoginError))
+            case _:
+                # Whatever it is, the other accounts go on, and so does this one.
+                _log.error("%s: a bug in the producer; the next poll tries again", self.id, exc_info=error)
+                return self._failed(known, now, "a bug in the producer")
 
     def _account_id(self) -> str:
         account_id = self._login.account_id

@@ -6,6 +6,7 @@ under the same.
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,8 +15,8 @@ from typing import Any
 from pipelines.domain.instants import from_millis, parse, to_millis, to_the_second
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import from_recently_played
-from producer.identity.listing import instants_of
-from producer.identity.remembered import POLLED_PLAYS, TrackName
+from producer.identity.listing import Listed, instants_of, polled_before
+from producer.identity.remembered import POLLED_PLAYS, PolledPlay, TrackName
 from producer.polling.publishing import Destination, Reject
 from producer.spotify.client import LISTED_AT_MOST
 from producer.state.cursor import Cursor, Cursors, Gap, Known
@@ -49,14 +50,26 @@ class Polled:
 class _Listed:
     """What Spotify lists, read. ``instants`` (milliseconds) are all plays', ``new`` the plays that were not known yet.
 
-    ``rejects`` are the items that are no plays, by their digest.
+    ``repeated`` counts those that were. ``rejects`` are the items that are no plays, by their digest.
     """
 
     count: int
     instants: set[int]
-    new: dict[int, Play]
+    repeated: int
+    new: dict[Listed, Play]
     rejects: dict[str, Reject]
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """What one account's list has that was not published before, and what moving its cursor needs."""
+
+    plays: list[Play]
+    rejects: list[Reject]
+    account_id: str
+    known: Known
+    listed: _Listed
 
 
 def poll(
@@ -72,16 +85,30 @@ def poll(
     ``known`` is the cursor as it was read before, if it was. Raises PublishError, StateError and StorageError;
     the cursor has not moved then.
     """
-    known = known or cursors.read(account_id)
-    listed = _read(items, account_id, now, set(known.cursor.published))
+    fresh = find_fresh(items, account_id, cursors, now, known or cursors.read(account_id))
+    if fresh.plays or fresh.rejects:
+        destination.publish(fresh.plays, fresh.rejects)
+    return move_cursor(fresh, cursors)
+
+
+def find_fresh(items: list[Any], account_id: str, cursors: Cursors, now: datetime, known: Known) -> Fresh:
+    """What is new among the items that Spotify lists, to be published; the cursor has its instants then.
+
+    Raises StateError and StorageError.
+    """
+    listed = _read(items, account_id, now, known.cursor)
     digests = set(known.cursor.rejected)
     _, known = cursors.change(known, lambda cursor: _settled(cursor, listed))
-    instants = {play.stamp: play.instant for play in known.cursor.polled}
-    new = [replace(play, played_at=from_millis(instants[stamp])) for stamp, play in sorted(listed.new.items())]
+    settled = known.cursor.polled
+    new = [replace(listed.new[it], played_at=_instant_of(it, settled)) for it in sorted(listed.new)]
     new_rejects = [reject for digest, reject in listed.rejects.items() if digest not in digests]
-    if new or new_rejects:
-        destination.publish(new, new_rejects)
-    before, known = cursors.change(known, lambda cursor: _moved(cursor, listed))
+    return Fresh(new, new_rejects, account_id, known, listed)
+
+
+def move_cursor(fresh: Fresh, cursors: Cursors) -> Polled:
+    """Once all that is fresh is safe: the account's cursor says so. Raises StateError and StorageError."""
+    account_id, listed, now = fresh.account_id, fresh.listed, fresh.listed.at
+    before, known = cursors.change(fresh.known, lambda cursor: _moved(cursor, listed))
     after = known.cursor
     for gap in after.gaps:
         if gap in before.gaps or gap.told_at != now:
@@ -94,16 +121,21 @@ def poll(
             to_the_second(gap.end),
             LISTED_AT_MOST,
         )
-    return Polled(len(items), len(new), len(listed.instants) - len(new), len(new_rejects), after)
+    return Polled(listed.count, len(fresh.plays), listed.repeated, len(fresh.rejects), after)
 
 
 def _settled(cursor: Cursor, listed: _Listed) -> Cursor:
     """The cursor before a poll publishes: it has the instants of all plays that are new."""
-    settled = {play.stamp for play in cursor.polled}
-    unsettled = {stamp: TrackName.of(play) for stamp, play in listed.new.items() if stamp not in settled}
+    unsettled = [it for it in listed.new if not polled_before(it, cursor.polled)]
     if not unsettled:
         return cursor
     return replace(cursor, polled=(*cursor.polled, *instants_of(unsettled, cursor.polled, cursor.imported)))
+
+
+def _instant_of(listed: Listed, settled: Sequence[PolledPlay]) -> datetime:
+    play = polled_before(listed, settled)
+    assert play, "every play that is new was settled"
+    return from_millis(play.instant)
 
 
 def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
@@ -143,24 +175,40 @@ def _gaps(cursor: Cursor, listed: _Listed) -> tuple[Gap, ...]:
     return (*left, Gap(newest, first, listed.at))
 
 
-def _read(items: list[Any], account_id: str, now: datetime, published: set[int]) -> _Listed:
-    """Of an item whose instant was published nothing else is read: mostly it is all of them, and costs the most."""
+def _read(items: list[Any], account_id: str, now: datetime, cursor: Cursor) -> _Listed:
+    """Of an item that was published only the instant and the track's id are read: mostly it is all of them, and the
+    rest costs the most.
+    """
+    published = set(cursor.published)
     instants: set[int] = set()
-    new: dict[int, Play] = {}
+    new: dict[Listed, Play] = {}
     rejects: dict[str, Reject] = {}
+    repeated = 0
     for item in items:
         instant = _played_at(item)
-        if instant in published:
+        # Two tracks can have one instant, and be listed one after the other. What is remembered of older plays is
+        # their instant only.
+        there = [play for play in cursor.polled if play.stamp == instant] if instant in published else []
+        if instant in published and (not there or _track_id(item) in {play.track.id for play in there}):
             instants.add(instant)
+            repeated += 1
             continue
         try:
             play = from_recently_played(account_id, item, now)
         except UnreadableError as error:
+            if there:
+                repeated += 1  # of what was published, as far as it can be told
+                continue
             reject = Reject(account_id, item, str(error), now)
             rejects[reject.digest] = reject
+            continue
+        listed = to_millis(play.played_at), TrackName.of(play)
+        instants.add(listed[0])
+        if polled_before(listed, there) or listed in new:
+            repeated += 1
         else:
-            new.setdefault(to_millis(play.played_at), play)
-    return _Listed(len(items), instants | new.keys(), new, rejects, now)
+            new[listed] = play
+    return _Listed(len(items), instants, repeated, new, rejects, now)
 
 
 def _played_at(item: Any) -> int | None:
@@ -169,4 +217,11 @@ def _played_at(item: Any) -> int | None:
         case {"played_at": str(text)}:
             with suppress(ValueError, OverflowError):
                 return to_millis(parse(text))
+    return None
+
+
+def _track_id(item: Any) -> str | None:
+    match item:
+        case {"track": {"id": str(track_id)}}:
+            return track_id
     return None

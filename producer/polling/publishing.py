@@ -7,11 +7,9 @@ may have arrived: publishing the same again is harmless, since a play's identity
 import hashlib
 import logging
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
@@ -21,12 +19,14 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud.pubsub_v1 import PublisherClient
 from google.cloud.pubsub_v1.types import BatchSettings, PublisherOptions
 
-from pipelines.domain.instants import rfc3339
+from pipelines.domain.instants import parse, rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, Source
 from pipelines.failure import Failure
 from pipelines.storage.archive import Archive
-from producer.state.documents import ChangedError, documents_of
+from pipelines.storage.files import storage_of
+from pipelines.storage.rejects import Rejects
+from producer.state.documents import rejected_of
 
 _PATIENCE_SECONDS = 30.0
 _TRANSIENT = (
@@ -100,28 +100,35 @@ class TopicDestination:
 
 
 class ArchiveDestination:
-    """An archive, without a pipeline in between. What cannot be read is kept in a folder beside the state."""
+    """An archive, without a pipeline in between. What cannot be read is kept there too, beside the plays."""
 
-    def __init__(self, archive: Archive, calendar: Calendar, rejected: str | Path) -> None:
-        """``rejected`` is a folder or ``gs://bucket/folder``. Raises StorageError."""
+    def __init__(self, archive: Archive, calendar: Calendar) -> None:
+        """Months are the calendar's."""
         self._archive = archive
         self._calendar = calendar
-        self._rejected = documents_of(rejected)
+        self._rejects = Rejects(archive.root)
 
     def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
-        """One new file for each month, one for each reject."""
+        """One new file for each month, whosever plays they are, and one for each reject."""
         for reject in rejects:
-            self._keep(reject)
+            place = self._rejects.keep(reject.user_id, reject.item, reject.reason, reject.seen_at)
+            _log.warning("an item of Spotify's cannot be read (%s); it is kept in %s", reject.reason, place)
         in_order = sorted(plays, key=lambda play: play.played_at)
         for month, of_month in groupby(in_order, key=lambda play: self._calendar.month_of(play.played_at)):
             self._archive.write(month, list(of_month))
 
-    def _keep(self, reject: Reject) -> None:
-        name = f"{reject.digest}.json"
-        with suppress(ChangedError):  # by somebody who kept the same item
-            self._rejected.replace(name, _rejected_file(reject), self._rejected.read(name).version)
-        place = self._rejected.place(name)
-        _log.warning("an item of Spotify's cannot be read (%s); it is kept in %s", reject.reason, place)
+
+def move_rejects(state: str, archive: Archive) -> None:
+    """What an older version kept in the state of what could not be read goes to the archive. Raises StorageError."""
+    storage, rejects = storage_of(state), Rejects(archive.root)
+    for path in storage.files(rejected_of(state), ".json"):
+        try:
+            kept = orjson.loads(storage.read(path))
+            rejects.keep(str(kept["user_id"]), kept["item"], str(kept["reason"]), parse(kept["seen_at"]))
+        except (ValueError, KeyError, TypeError):
+            _log.warning("%s is damaged, and stays where it is", path)
+        else:
+            storage.remove(path)
 
 
 def _rejected_message(reject: Reject) -> tuple[bytes, dict[str, str]]:
@@ -131,15 +138,6 @@ def _rejected_message(reject: Reject) -> tuple[bytes, dict[str, str]]:
         "played_at": rfc3339(reject.seen_at),
         "source": Source.RECENTLY_PLAYED.value,
         "reason": reject.reason,
-    }
-
-
-def _rejected_file(reject: Reject) -> dict[str, Any]:
-    return {
-        "user_id": reject.user_id,
-        "seen_at": rfc3339(reject.seen_at),
-        "reason": reject.reason,
-        "item": reject.item,
     }
 
 

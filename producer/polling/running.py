@@ -20,13 +20,13 @@ from producer.accounts.login import logins_of
 from producer.accounts.stores import logins_option, store_of
 from producer.polling.account import Account, Outcome
 from producer.polling.health import Health, endpoint
-from producer.polling.publishing import ArchiveDestination, Destination, TopicDestination
-from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once
+from producer.polling.publishing import ArchiveDestination, Destination, TopicDestination, move_rejects
+from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL, THREADS, Service, poll_once, poll_together
+from producer.polling.tables import Tables, TablesFollow
 from producer.spotify.client import Endpoints, Spotify
 from producer.spotify.oauth import LoginError
 from producer.spotify.transport import Transport
 from producer.state.cursor import Cursors
-from producer.state.documents import rejected_of
 
 _log = logging.getLogger(__name__)
 
@@ -52,13 +52,15 @@ def once(polling: Polling) -> bool:
         found = accounts.new()
         if not found:
             raise LoginError(accounts.nobody)
+        if polling.archive:
+            return poll_together(found, accounts.tell, accounts.into)
         return poll_once(found, accounts.tell)
 
 
-def every(polling: Polling, interval: timedelta, health_port: int | None) -> None:
+def every(polling: Polling, interval: timedelta, health_port: int | None, warehouse: str | None = None) -> None:
     """Poll every account at this interval until SIGTERM or Ctrl-C; ends within ten seconds of it.
 
-    Accounts that log in meanwhile are polled too. Raises Failure.
+    Accounts that log in meanwhile are polled too. A ``warehouse`` follows the archive. Raises Failure.
     """
     if interval > LONGEST_SAFE_INTERVAL:
         _log.warning(
@@ -70,11 +72,14 @@ def every(polling: Polling, interval: timedelta, health_port: int | None) -> Non
         )
     stopping = threading.Event()
     health = Health(interval)
-    with _polled(polling, stopping) as accounts, stopped_like_ctrl_c():
+    following = _follow(polling, warehouse)
+    with _polled(polling, stopping) as accounts, stopped_like_ctrl_c(), following or nullcontext():
 
         def tell(account: Account, outcome: Outcome) -> None:
             accounts.tell(account, outcome)
             health.tell(account, outcome)
+            if following and (outcome.fields.get("plays_published") or outcome.fields.get("plays_rejected")):
+                following.found()
 
         service = Service(interval, tell)
         with nullcontext() if health_port is None else endpoint(health, health_port) as address:
@@ -92,6 +97,10 @@ def every(polling: Polling, interval: timedelta, health_port: int | None) -> Non
             _log.info("stopped; 1 poll was cut short, and is repeated next time")
         case _:
             _log.info("stopped; %d polls were cut short, and are repeated next time", unfinished)
+
+
+def _follow(polling: Polling, warehouse: str | None) -> TablesFollow | None:
+    return TablesFollow(Tables(polling.archive or "", warehouse, polling.calendar)) if warehouse else None
 
 
 def _go_on(accounts: "_Accounts", service: Service, health: Health, interval: timedelta, address: str | None) -> None:
@@ -126,7 +135,7 @@ class _Accounts:
         self.nobody = nobody(store)
         self._polling = polling
         self._store = store
-        self._into = destination
+        self.into = destination
         self._transport = transport
         self._cursors = Cursors(polling.state)
         self._endpoints = Endpoints.of(os.environ)
@@ -143,7 +152,7 @@ class _Accounts:
             found = [login for login in logins if self._known is None or login.account_id not in known]
             self._known = known | {login.account_id for login in logins}
         spotify = [Spotify(login, self._endpoints, transport=self._transport) for login in found]
-        return [Account(login, client, self._cursors, self._into) for login, client in zip(found, spotify, strict=True)]
+        return [Account(login, client, self._cursors, self.into) for login, client in zip(found, spotify, strict=True)]
 
     def tell(self, _: Account, outcome: Outcome) -> None:
         """One line, with the metrics as fields."""
@@ -170,7 +179,8 @@ def _polled(polling: Polling, stopping: threading.Event) -> Iterator[_Accounts]:
         destination = TopicDestination(polling.topic)
     else:
         archive = Archive(polling.archive or "")
-        destination = ArchiveDestination(archive, polling.calendar, rejected_of(polling.state))
+        move_rejects(polling.state, archive)
+        destination = ArchiveDestination(archive, polling.calendar)
     transport = Transport(stopping.wait, connections=THREADS)
     try:
         yield _Accounts(polling, store_of(polling.logins), destination, transport)

@@ -43,11 +43,10 @@ class Turn:
 class Schedule:
     """Turns, earliest first. Slow ones never take all threads, so that the others are not delayed by them."""
 
-    def __init__(self, slow_at_once: int, now: Callable[[], float], *, ends_when_empty: bool = False) -> None:
+    def __init__(self, slow_at_once: int, now: Callable[[], float]) -> None:
         """At most ``slow_at_once`` slow turns are under way at a time."""
         self._slow_at_once = slow_at_once
         self._now = now
-        self._ends_when_empty = ends_when_empty
         self._changed = threading.Condition()
         self._waiting: dict[bool, list[tuple[float, int, Turn]]] = {False: [], True: []}
         self._slow_under_way = 0
@@ -66,8 +65,6 @@ class Schedule:
         with self._changed:
             while not self._is_closed:
                 queues = [queue for slow, queue in self._waiting.items() if queue and self._may_start(slow)]
-                if not queues and self._ends_when_empty:
-                    return None
                 queue = min(queues, default=[], key=lambda queue: queue[0])
                 seconds = queue[0][0] - self._now() if queue else _LONGEST_WAIT_SECONDS
                 if seconds <= 0:

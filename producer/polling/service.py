@@ -8,12 +8,14 @@ import logging
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from pipelines.clock import utc_now
-from producer.polling.account import Account, Outcome
+from producer.polling.account import Account, Asked, Outcome
+from producer.polling.publishing import Destination
 from producer.polling.schedule import Schedule, Steady, Turn
 
 # Spotify answers in a fraction of a second: so many threads poll a hundred accounts a second.
@@ -26,28 +28,88 @@ _STARTS_APART_SECONDS = 0.05
 _SLOW_SECONDS = 5.0
 _RETRY_SECONDS = 60.0
 _GRACE_SECONDS = 6.0
+# Accounts whose plays go into the archive together.
+_TOGETHER = 1_000
 _log = logging.getLogger(__name__)
 
 Tell = Callable[[Account, Outcome], None]
 
 
-def poll_once(accounts: list[Account], tell: Tell) -> bool:
+def poll_once(accounts: Sequence[Account], tell: Tell) -> bool:
     """Poll each account once, all in parallel; whether all went well. ``tell`` is called by one thread at a time."""
-    schedule = Schedule(THREADS, time.monotonic, ends_when_empty=True)
-    telling, went_well = threading.Lock(), []
+    told = _Told(tell)
+    _side_by_side(accounts, lambda account: told(account, account.poll()))
+    return told.went_well == len(accounts)
 
-    def work() -> None:
-        while turn := schedule.take():
-            outcome = turn.account.poll()
-            with telling:
-                went_well.append(outcome.trouble is None)
-                tell(turn.account, outcome)
 
-    for account in accounts:
-        schedule.add(Turn(account, due=0))
-    for thread in _start(min(THREADS, len(accounts)), work):
+def poll_together(accounts: Sequence[Account], tell: Tell, destination: Destination) -> bool:
+    """As ``poll_once``, with everything published at once: an archive so gets one file a month, not one an account.
+
+    Cursors move only then, and of more than a thousand accounts each thousand by itself: a run that is cut short has
+    done something.
+    """
+    told = _Told(tell)
+    for begin in range(0, len(accounts), _TOGETHER):
+        asked: dict[Account, Asked] = {}
+
+        def ask(account: Account, asked: dict[Account, Asked] = asked) -> None:
+            answer = account.ask()
+            if isinstance(answer, Outcome):
+                told(account, answer)
+            else:
+                asked[account] = answer
+
+        _side_by_side(accounts[begin : begin + _TOGETHER], ask)
+        trouble = _publish(list(asked.values()), destination)
+
+        def finish(account: Account, asked: dict[Account, Asked] = asked, trouble: Exception | None = trouble) -> None:
+            # Who had nothing new has nothing to do with what went wrong.
+            is_concerned = asked[account].plays or asked[account].rejects
+            told(account, account.finish(asked[account], trouble if is_concerned else None))
+
+        _side_by_side(list(asked), finish)
+    return told.went_well == len(accounts)
+
+
+class _Told:
+    """Tells outcomes one at a time, and counts those that went well."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.went_well = 0
+        self._tell = tell
+        self._lock = threading.Lock()
+
+    def __call__(self, account: Account, outcome: Outcome) -> None:
+        with self._lock:
+            self.went_well += outcome.trouble is None
+            self._tell(account, outcome)
+
+
+def _publish(asked: Sequence[Asked], destination: Destination) -> Exception | None:
+    """What went wrong, if something did."""
+    plays = [play for each in asked for play in each.plays]
+    rejects = [reject for each in asked for reject in each.rejects]
+    try:
+        if plays or rejects:
+            destination.publish(plays, rejects)
+    except Exception as error:
+        return error
+    return None
+
+
+def _side_by_side(accounts: Sequence[Account], work: Callable[[Account], None]) -> None:
+    waiting = deque(accounts)
+
+    def work_on() -> None:
+        while True:
+            try:
+                account = waiting.popleft()
+            except IndexError:
+                return
+            work(account)
+
+    for thread in _start(min(THREADS, len(accounts)), work_on):
         thread.join()
-    return all(went_well) and len(went_well) == len(accounts)
 
 
 class Service:

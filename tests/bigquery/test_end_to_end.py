@@ -8,7 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from itertools import count
 from typing import Any
 
 import pytest
@@ -18,11 +19,13 @@ from pipelines.domain.play import Play
 from pipelines.forget import main as forget_main
 from pipelines.query import main as query_main
 from pipelines.rebuild import main as rebuild_main
-from pipelines.rebuilding.graph import Work
+from pipelines.rebuilding.reading import read_bytes
 from pipelines.storage.archive import Archive
+from pipelines.storage.rejects import Rejects
 from pipelines.stream import main as stream_main
 from pipelines.tables import TABLES, VIEWS, table_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
+from pipelines.warehouse.json_rows import to_json
 from tests import oracle
 from tests.bigquery.cloud import ROOT, Cloud
 from tests.builders import play, plays
@@ -239,6 +242,55 @@ def test_late_months_are_rebuilt_and_no_others(cloud: Cloud, rebuild: Rebuild) -
     assert len(cloud.rows("top_ten_snapshots")) == 6
 
 
+def test_changed_months_are_rebuilt_and_no_others(cloud: Cloud, rebuild: Rebuild) -> None:
+    cloud.make_tables()
+    july = plays("cd", start="2019-07-05T00:00:00Z")
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"), *july)
+    assert "Rebuilt 2 months" in rebuild("--months=changed")[1]
+    nothing = (0, "No month has changed since its tables were made\n")
+    assert rebuild("--months=changed") == nothing
+    archived(cloud, play("2019-01-06T00:00:00Z", "e"))
+    assert "Rebuilt 1 months, 2019-01 to 2019-01: 3 plays" in rebuild("--months=changed")[1]
+    # A stream's rows take nothing away; a month that is gone, or was replaced by one that had read less, does.
+    warehouse = BigQueryWarehouse(cloud.address)
+    warehouse.insert("play_events", [to_json(july[0].to_row(Calendar()))])
+    assert rebuild("--months=changed") == nothing
+    warehouse.remove_month("top_ten_snapshots", date(2019, 7, 1))
+    assert "Rebuilt 1 months, 2019-07 to 2019-07: 2 plays" in rebuild("--months=changed")[1]
+    cloud.client.query_and_wait(f"DELETE FROM `{cloud.name('play_events')}` WHERE track_id = 'e'")  # noqa: S608
+    assert "Rebuilt 1 months, 2019-01 to 2019-01: 3 plays" in rebuild("--months=changed")[1]
+    assert rebuild("--months=changed") == nothing
+    assert ids(cloud.rows("play_events")) == [*"abcde"]
+    assert len(cloud.rows("top_ten_snapshots")) == 6
+
+
+def test_what_could_not_be_read_when_polling_comes_into_rejected_once(cloud: Cloud, rebuild: Rebuild) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"))
+    rejects = Rejects(f"{cloud.bucket}/archive")
+    seen_at = datetime(2026, 11, 21, 9, tzinfo=UTC)
+    rejects.keep("me", {"played_at": "yesterday"}, "it has no track", seen_at)
+    assert "1 items that could not be read when polling went to the table rejected" in rebuild("--months=changed")[1]
+    rejects.keep("you", {"played_at": "yesterday"}, "it has no track", seen_at)
+    for _ in range(2):
+        assert rebuild("--months=changed")[0] == 0
+    rows = sorted(cloud.rows("rejected"), key=lambda row: row["attributes"])
+    assert [json.loads(row["attributes"])["user_id"] for row in rows] == ["me", "you"]
+    assert {(row["origin"], row["payload"], row["reason"], row["rejected_at"]) for row in rows} == {
+        ("spotify", b'{"played_at":"yesterday"}', "it has no track", seen_at)
+    }
+
+
+def test_two_rebuilds_at_once_leave_each_play_once(cloud: Cloud) -> None:
+    cloud.make_tables()
+    archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"), *plays("cd", start="2019-07-05T00:00:00Z"))
+    command = [sys.executable, "-m", "pipelines.rebuild", *places(cloud)]
+    both = [subprocess.Popen(command, cwd=ROOT) for _ in range(2)]
+    assert [one.wait(_PATIENCE) for one in both] == [0, 0]
+    assert ids(cloud.rows("play_events")) == [*"abcd"]
+    assert len(cloud.rows("top_ten_snapshots")) == 6
+
+
 def test_a_rebuild_takes_away_months_that_the_archive_no_longer_has(cloud: Cloud, rebuild: Rebuild) -> None:
     cloud.make_tables()
     archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"), *plays("cd", start="2019-07-05T00:00:00Z"))
@@ -257,14 +309,15 @@ def test_a_rebuild_takes_away_months_that_the_archive_no_longer_has(cloud: Cloud
 @contextmanager
 def during_a_rebuild(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) -> Iterator[None]:
     """When the archive has been listed, and nothing read."""
-    stage = Work.stage
+    calls = count()
 
-    def after(self: Work, *more: Any) -> Any:
-        happens()
-        return stage(self, *more)
+    def after(*arguments: Any) -> bytes:
+        if not next(calls):
+            happens()
+        return read_bytes(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Work, "stage", after)
+        patched.setattr("pipelines.rebuilding.graph.read_bytes", after)
         yield
 
 
@@ -286,8 +339,11 @@ def test_what_a_run_writes_during_a_rebuild_is_counted(
     with during_a_rebuild(monkeypatch, run):
         code, said = rebuild()
     assert code == 0, said
-    assert counted(cloud) == oracle.top_tens([*some, *others, first_of_its_month])
+    assert counted(cloud) == oracle.top_tens([*some, *others])  # a month that began meanwhile is the next one's
     assert len(cloud.rows("play_events")) == len(cloud.rows("plays")) == 8
+    assert "Rebuilt 2 months" in rebuild("--months=changed")[1]
+    assert counted(cloud) == oracle.top_tens([*some, *others, first_of_its_month])
+    assert len(cloud.rows("play_events")) == 8
 
 
 def test_a_rebuild_does_not_bring_back_who_was_forgotten_meanwhile(
@@ -298,17 +354,10 @@ def test_a_rebuild_does_not_bring_back_who_was_forgotten_meanwhile(
     archived(cloud, *plays("xy", start="2019-01-05T00:00:00Z", user_id="another"))
     assert rebuild()[0] == 0
     happened: list[int] = []
-
-    def after_reading(*_: object, **__: object) -> None:
-        happened.append(forget_main(["--user=me", *places(cloud)]))
-
-    with monkeypatch.context() as patched:
-        patched.setattr("pipelines.rebuilding.bigquery.check_made", after_reading)
+    with during_a_rebuild(monkeypatch, lambda: happened.append(forget_main(["--user=me", *places(cloud)]))):
         code, said = rebuild()
-    assert (code, happened) == (1, [0])
+    assert (code, happened) == (0, [0])
     assert "files were removed from" in said
-    assert ids(cloud.rows("plays")) == [*"xy"]
-    assert rebuild()[0] == 0
     assert ids(cloud.rows("plays")) == [*"xy"]
 
 
@@ -328,9 +377,8 @@ def test_a_rebuild_does_not_bring_back_who_came_and_was_forgotten_meanwhile(
         patched.setattr(BigQueryWarehouse, "load", forgotten_before_it_is_added)
         with during_a_rebuild(monkeypatch, lambda: archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"))):
             code, said = rebuild()
-    assert code == 1
+    assert code == 0
     assert "1 files were removed from" in said
-    assert rebuild()[0] == 0
     assert ids(cloud.rows("plays")) == [*"xy"]
 
 
@@ -353,8 +401,13 @@ def test_a_rebuild_that_cannot_read_a_file_replaces_nothing(cloud: Cloud, rebuil
     code, said = rebuild()
     assert code == 1
     assert f"error: {broken} cannot be read" in said
-    assert said.endswith("nothing was replaced\n")
+    assert said.endswith("2019-01 stays as before; nothing was replaced\n")
     assert ids(cloud.rows("play_events")) == [*"ab"]
+    archived(cloud, play("2019-06-06T00:00:00Z", "d"))
+    code, said = rebuild("--months=changed")
+    assert (code, "Rebuilt 1 months, 2019-06 to 2019-06: 1 plays" in said) == (1, True)
+    assert said.endswith("2019-01 stays as before; 1 other months were replaced\n")
+    assert ids(cloud.rows("play_events")) == [*"abd"]
 
 
 def test_a_rebuild_of_months_that_are_not_there(cloud: Cloud, rebuild: Rebuild) -> None:
@@ -363,7 +416,7 @@ def test_a_rebuild_of_months_that_are_not_there(cloud: Cloud, rebuild: Rebuild) 
     code, said = rebuild("--months=2019-02")
     assert (code, said.splitlines()[-1]) == (
         1,
-        "error: the archive has no plays of 2019-02; nothing was replaced",
+        "error: the archive has no plays of 2019-02; nothing was replaced. Its files are of 2019-01",
     )
 
 

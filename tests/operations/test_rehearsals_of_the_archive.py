@@ -80,7 +80,7 @@ def test_forget_a_person(
     archived = f"--archive={where['$ARCHIVE']}"
     poll = ["poll", "--once", f"--topic={topic.topic}", "--state=gs://bucket/state", f"--logins={where['$LOGINS']}"]
     keep_login(spotify, where["$LOGINS"])
-    # Two runs: of the first one's checkpoint the bucket keeps an older version, as of the state of two polls.
+    # Two runs: the bucket keeps an older version of the state of two polls.
     topic.publish(*mine[:8])
     for hours_ago in (24, 0):
         spotify.ahead = timedelta(hours=-hours_ago)

@@ -15,7 +15,7 @@ from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import client
 from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
-from producer.identity.rows import ACCOUNT
+from producer.identity.rows import ACCOUNT, EXTENDED
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination
 from producer.private_files import StateError
@@ -64,7 +64,10 @@ def test_a_cursor_comes_back_as_it_was(state: str) -> None:
         interval=timedelta(minutes=10),
         retry_at=NOW + timedelta(days=1),
         polled=(PolledPlay(3, 2, TrackName("t", "Ärtist", "")),),
-        imported=(ImportedPlay(2, 1, 30_000, ACCOUNT, True, TrackName("names:1", "A", "B")),),
+        imported=(
+            ImportedPlay(2, 1, 30_000, ACCOUNT, True, TrackName("names:1", "A", "B"), reported=1),
+            ImportedPlay(3, 3, 30_000, EXTENDED, False, TrackName("u", "A", "C"), reported=90_000),
+        ),
     )
     cursors.change(cursors.read("me"), lambda _: cursor)
     assert Cursors(state).load("me") == cursor
@@ -124,7 +127,7 @@ def test_processes_at_once_lose_nothing(tmp_path: Path) -> None:
 def test_two_pollers_of_one_account(bucket: Bucket, tmp_path: Path) -> None:
     """The second one publishes and keeps its state in the middle of the first one's keeping of its own."""
     cursors = Cursors("gs://bucket/state")
-    destination = ArchiveDestination(Archive(str(tmp_path)), Calendar(), tmp_path)
+    destination = ArchiveDestination(Archive(str(tmp_path)), Calendar())
     listed = items(50)
 
     def meanwhile(_: str) -> None:
@@ -159,7 +162,7 @@ def test_a_poll_in_the_middle_of_an_import_and_the_other_way_around(first: str, 
 
 def test_a_gap_that_another_poller_saw_filled_is_none(tmp_path: Path) -> None:
     cursors = Cursors(tmp_path / "state")
-    destination = ArchiveDestination(Archive(str(tmp_path)), Calendar(), tmp_path)
+    destination = ArchiveDestination(Archive(str(tmp_path)), Calendar())
     listed = items(50)
     poll(listed[49:], "me", cursors, destination, NOW - timedelta(hours=1))
     known = cursors.read("me")
@@ -261,7 +264,7 @@ def test_what_a_list_leaves_of_a_gap(first: datetime, last: datetime, left: list
 
 def test_a_gap_is_closed_by_a_later_list_that_holds_its_plays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     cursors = Cursors(tmp_path / "state")
-    destination = ArchiveDestination(Archive(str(tmp_path)), Calendar(), tmp_path)
+    destination = ArchiveDestination(Archive(str(tmp_path)), Calendar())
     listed = items(50)
     poll(listed[40:], "me", cursors, destination, at(1))
     told = poll([*listed[:25], *listed[:25]], "me", cursors, destination, at(2))  # each twice, and so half of them

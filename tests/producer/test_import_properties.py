@@ -24,17 +24,22 @@ BEGINNING = datetime(2026, 5, 31, 21, 40, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Real:
-    """A play as it was: when it ended, and how the API stamps it."""
+    """A play as it was: when it ended, how the API stamps it, and when it was reported, if it was heard offline."""
 
     ended: datetime
     track: str
     ms_played: int
     stamp: datetime
+    reported: datetime | None = None
 
     @property
     def exported(self) -> dict[str, Any]:
-        """The row of the extended export: the end's whole second."""
-        return extended(f"{self.ended:%Y-%m-%dT%H:%M:%SZ}", self.track, self.ms_played)
+        """The row of the extended export: the end's whole second, or of an offline play the beginning's."""
+        if self.reported is None:
+            return extended(f"{self.ended:%Y-%m-%dT%H:%M:%SZ}", self.track, self.ms_played)
+        began = int((self.ended - timedelta(milliseconds=self.ms_played)).timestamp())
+        told = {"offline": True, "offline_timestamp": began}
+        return extended(f"{self.reported:%Y-%m-%dT%H:%M:%SZ}", self.track, self.ms_played, **told)
 
     @property
     def in_account_data(self) -> dict[str, Any]:
@@ -51,10 +56,12 @@ def histories(draw: st.DrawFn) -> list[Real]:
         # No two have the same ms_played: in one minute of account data they would be one play.
         ms_played = draw(st.sampled_from([30_000, 45_500, 61_000, 180_250])) + number
         ended = now + timedelta(milliseconds=ms_played)
-        stamped = draw(st.sampled_from([ended, ended, now])) + timedelta(milliseconds=draw(st.integers(0, 3_000)))
+        stamped = draw(st.sampled_from([ended, ended, now])) + timedelta(milliseconds=draw(st.integers(0, 18_000)))
         # Nor have two the same stamp: to the API they would be one play.
         stamped = stamped.replace(microsecond=stamped.microsecond // 10_000 * 10_000 + number * 1_000)
-        plays.append(Real(ended, draw(st.sampled_from("aaab")), ms_played, stamped))
+        late = draw(st.sampled_from([None, None, 45, 900, 7_200]))
+        reported = None if late is None else ended + timedelta(seconds=late)
+        plays.append(Real(ended, draw(st.sampled_from("aaab")), ms_played, stamped, reported))
         now = ended
     return plays
 
@@ -95,14 +102,15 @@ def test_each_play_counts_once_whatever_was_polled_before(plays: list[Real], dat
         assert tracks(history.counted()) == tracks(plays)
 
 
-@pytest.mark.parametrize("export", ["extended export", "account data"])
+@pytest.mark.parametrize("export", ["extended export", "account data", "both"])
 @settings(max_examples=100, deadline=None)
 @given(plays=histories(), data=st.data())
 def test_each_play_counts_once_whenever_it_is_polled(export: str, plays: list[Real], data: st.DataObject) -> None:
     """Polls and imports in every order, each of what there happens to be, and some of them interrupted."""
 
     def rows(plays: list[Real]) -> list[dict[str, Any]]:
-        return [play.exported if export == "extended export" else play.in_account_data for play in plays]
+        kinds = {"extended export": [True], "account data": [False], "both": [True, False]}[export]
+        return [play.exported if is_extended else play.in_account_data for is_extended in kinds for play in plays]
 
     with tempfile.TemporaryDirectory() as folder:
         history = History(Path(folder))

@@ -106,9 +106,9 @@ def ticks() -> Iterator[float]:
 def test_the_bar() -> None:
     terminal, clock = Terminal(), ticks()
     meter = Meter(ProgressBar(terminal, lambda: next(clock)), total_bytes=200)
-    assert list(meter.rows("reading", 50, [0] * ROWS)) == [0] * ROWS
+    assert list(meter.rows("reading", 50, [([0] * ROWS, 50)])) == [0] * ROWS
     meter.tell("comparing")
-    assert list(meter.rows("writing", 150, [0] * 1_001)) == [0] * 1_001
+    assert list(meter.rows("writing", 150, [([0] * 1_001, 150)])) == [0] * 1_001
     shown = terminal.getvalue().split("\r\x1b[2K")[1:]
     assert shown == [
         "reading   ░░░░░░░░░░░░░░░░░░░░░░░░   0%",

@@ -177,7 +177,7 @@ def test_a_dry_run_reports_and_writes_nothing(run: Run, tmp_path: Path) -> None:
 
 
 def test_months_are_those_of_the_time_zone_and_have_one_file_each(run: Run, tmp_path: Path) -> None:
-    rows = [extended(ts, track) for ts in ("2026-05-31T21:59:59Z", "2026-05-31T22:00:00Z") for track in "ab"]
+    rows = [extended(ts, track) for ts in ("2026-05-31T21:59:29Z", "2026-05-31T22:00:00Z") for track in "ab"]
     for number, row in enumerate(rows):
         write_json(tmp_path / f"endsong_{number}.json", [row])
     run("import", tmp_path, "--user", "me", "--archive", tmp_path / "paris")

@@ -393,7 +393,7 @@ def test_a_poll_that_has_not_begun(spotify: Spotify, run: Run, folders: Folders,
     remember(folders.state, "ann")
     [login] = logins_of(APP, folders.state, store_of(str(folders.logins)))
     logout(run, folders, "--account", "ann")
-    into = ArchiveDestination(Archive(str(folders.archive)), Calendar(), rejected_of(str(folders.state)))
+    into = ArchiveDestination(Archive(str(folders.archive)), Calendar())
     with closing(Client(login, Endpoints(spotify.url, spotify.url))) as spotifys:
         outcome = Account(login, spotifys, Cursors(folders.state), into).poll()
     assert (outcome.is_over, outcome.trouble) == (True, None)

@@ -17,6 +17,7 @@ from demo.faults import DuplicateItems, Fault, LateListing, ShuffledItems, SlowA
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
+from pipelines.storage.rejects import Rejects
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination, PublishError, Reject
 from producer.state.cursor import Cursors
@@ -143,16 +144,35 @@ def test_an_unreadable_item_is_kept_and_the_others_go_on(
     ran = run(*into_archive)
     assert ran.code == 0
     assert "50 listed, 50 new, 1 of them unreadable, 49 published" in ran.out
-    [kept] = (tmp_path / "state" / "rejected").glob("*.json")
+    [kept] = (tmp_path / "archive" / "rejected").glob("*.json")
     assert ran.err == f"WARNING: an item of Spotify's cannot be read (track is not an object); it is kept in {kept}\n"
     assert json.loads(kept.read_text())["item"]["track"] == "gone"
     again = run(*into_archive)
     assert (again.err, "0 new" in again.out) == ("", True)
 
 
+def test_what_an_older_version_kept_in_the_state_goes_to_the_archive(
+    spotify: Spotify, run: Run, tmp_path: Path, into_archive: list[Any]
+) -> None:
+    older = tmp_path / "state" / "rejected"
+    older.mkdir(parents=True)
+    kept = {"user_id": "me", "seen_at": "2026-11-10T01:02:03.004Z", "reason": "no track", "item": {"track": "gone"}}
+    (older / "0123.json").write_text(json.dumps(kept))
+    (older / "damaged.json").write_text("{")
+    ran = run(*into_archive)
+    assert (ran.code, ran.err.splitlines()) == (
+        0,
+        [f"WARNING: {older / 'damaged.json'} is damaged, and stays where it is"],
+    )
+    rejects = Rejects(str(tmp_path / "archive"))
+    [name] = rejects.ids()
+    assert json.loads(rejects.read(name)) == kept
+    assert [path.name for path in older.iterdir()] == ["damaged.json"]
+
+
 def test_of_a_play_that_was_published_nothing_more_is_read(tmp_path: Path) -> None:
     cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
-    destination = ArchiveDestination(archive, Calendar(), tmp_path)
+    destination = ArchiveDestination(archive, Calendar())
     listed = items(20)
     poll(listed[1:], "me", cursors, destination, NOW)
     listed[5]["track"] = "gone"
@@ -167,7 +187,7 @@ def test_an_instant_that_cannot_be_read(tmp_path: Path, played_at: object) -> No
     listed[5]["played_at"] = played_at
     listed.append("no object")
     for rejected in (2, 0):
-        polled = poll(listed, "me", cursors, ArchiveDestination(archive, Calendar(), tmp_path), NOW)
+        polled = poll(listed, "me", cursors, ArchiveDestination(archive, Calendar()), NOW)
         assert (len(cursors.load("me").published), polled.rejected) == (19, rejected)
 
 
@@ -190,9 +210,9 @@ def test_a_crash_between_publishing_and_the_cursor_repeats_and_skips_nothing(tmp
     cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
     listed = items(20)
     with pytest.raises(KeyboardInterrupt):
-        poll(listed, "me", cursors, Dies(archive, Calendar(), tmp_path), NOW)
+        poll(listed, "me", cursors, Dies(archive, Calendar()), NOW)
     assert cursors.load("me").newest is None
-    polled = poll(listed, "me", cursors, ArchiveDestination(archive, Calendar(), tmp_path), NOW)
+    polled = poll(listed, "me", cursors, ArchiveDestination(archive, Calendar()), NOW)
     assert polled.published == 20
     plays = plays_in(tmp_path / "archive")
     assert len(plays) == 40
@@ -201,7 +221,7 @@ def test_a_crash_between_publishing_and_the_cursor_repeats_and_skips_nothing(tmp
 
 def test_a_clock_that_was_set_back_ends_nothing(tmp_path: Path) -> None:
     cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
-    destination = ArchiveDestination(archive, Calendar(), tmp_path)
+    destination = ArchiveDestination(archive, Calendar())
     for now in (NOW, NOW - timedelta(days=3), NOW - timedelta(days=3)):
         poll(items(50), "me", cursors, destination, now)
         assert cursors.load("me").polled_at == now
@@ -210,7 +230,7 @@ def test_a_clock_that_was_set_back_ends_nothing(tmp_path: Path) -> None:
 
 def test_what_is_not_acknowledged_does_not_move_the_cursor(tmp_path: Path) -> None:
     cursors, archive = Cursors(tmp_path / "state"), Archive(str(tmp_path / "archive"))
-    poll(items(50)[30:], "me", cursors, ArchiveDestination(archive, Calendar(), tmp_path), NOW)
+    poll(items(50)[30:], "me", cursors, ArchiveDestination(archive, Calendar()), NOW)
     before = cursors.load("me")
     with pytest.raises(PublishError):
         poll(items(50), "me", cursors, Refuses(), NOW)
@@ -257,6 +277,6 @@ def test_an_account_id_may_hold_anything(tmp_path: Path) -> None:
     cursors = Cursors(tmp_path)
     for name in ("../../etc/passwd", "a b", "été"):
         poll([], name, cursors, Refuses(), NOW)
-        poll(items(1), name, cursors, ArchiveDestination(Archive(str(tmp_path / "a")), Calendar(), tmp_path), NOW)
+        poll(items(1), name, cursors, ArchiveDestination(Archive(str(tmp_path / "a")), Calendar()), NOW)
     assert sorted(cursors.accounts()) == ["../../etc/passwd", "a b", "été"]
     assert len(list((tmp_path / "cursors").glob("*.json"))) == 3

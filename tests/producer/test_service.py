@@ -1,6 +1,7 @@
 """Many accounts: once, and as a service in a process of its own, with real signals."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -18,6 +19,8 @@ import pytest
 
 from demo.faults import QuotaExceeded, RateLimited
 from pipelines.clock import utc_now
+from pipelines.storage.archive import Archive
+from pipelines.warehouse.folder import FolderWarehouse
 from producer.accounts.stores import FileStore
 from producer.state.cursor import Cursors
 from tests.producer.conftest import Ran, Run
@@ -104,6 +107,64 @@ def test_once_polls_all_and_tells_one_line_each(spotify: ManySpotify, run: Run, 
     assert line.startswith("error: ben: the login has ended: ")
     assert line.endswith(f"; log in again: python -m producer login --logins {folders.logins}")
     assert {play.user_id for play in plays_in(folders.archive)} == {"ann", "cleo"}
+
+
+def test_a_run_writes_one_file_a_month_for_all_accounts_and_then_moves_cursors(
+    spotify: ManySpotify, run: Run, folders: Folders
+) -> None:
+    log_in(folders.logins, "ann", "ben", "cleo")
+    assert run("poll", "--once", *folders.options).code == 0
+    archive = Archive(str(folders.archive))
+    months = [path.split("/")[-2] for path in archive.files()]
+    assert months == sorted(set(months))
+    assert {p.user_id for p in archive.read(archive.files()[-1])} == {"ann", "ben", "cleo"}
+    assert len(plays_in(folders.archive)) == 150
+
+
+def test_a_run_that_cannot_write_moves_no_cursor(spotify: ManySpotify, run: Run, folders: Folders) -> None:
+    log_in(folders.logins, "ann", "ben")
+    folders.archive.write_text("in the way")
+    ran = run("poll", "--once", *folders.options)
+    assert (ran.code, ran.out) == (1, "")
+    assert sorted(line[:10] for line in ran.err.splitlines()) == ["error: ann", "error: ben"]
+    assert [Cursors(folders.state).load(name).newest for name in ("ann", "ben")] == [None, None]
+    folders.archive.unlink()
+    assert run("poll", "--once", *folders.options).code == 0
+    assert len(plays_in(folders.archive)) == 100
+    # Who has nothing new is not concerned by an archive that cannot be written.
+    shutil.rmtree(folders.archive)
+    folders.archive.write_text("in the way")
+    log_in(folders.logins, "cleo")
+    ran = run("poll", "--once", *folders.options)
+    assert (ran.code, ran.out.count("0 new"), ran.err[:11]) == (1, 2, "error: cleo")
+
+
+def test_tables_follow_the_archive_while_a_service_polls(
+    spotify: ManySpotify, folders: Folders, tmp_path: Path
+) -> None:
+    log_in(folders.logins, "ann")
+    tables = tmp_path / "tables"
+    with service(folders, f"--warehouse={tables}") as process:
+        wait_for(lambda: len(list(tables.glob("top_ten_snapshots/*/*.parquet"))) > 0, 90)
+        log_in(folders.logins, "ben")
+        wait_for(lambda: {row["user_id"] for row in rows_of(tables)} == {"ann", "ben"}, 90)
+        ended = stopped(process)
+    assert (ended.code, "tables: Rebuilt" in ended.out) == (0, True), ended
+    assert len(rows_of(tables)) == 100
+
+
+def rows_of(tables: Path) -> list[dict[str, Any]]:
+    warehouse = FolderWarehouse.open(tables)
+    return list(warehouse.rows("play_events", ["user_id"]))
+
+
+def test_tables_without_an_archive_or_a_service_are_refused(run: Run, folders: Folders) -> None:
+    for options in (
+        ["--once", *folders.options],
+        ["--every=10m", *folders.options_to(("--topic", "projects/p/topics/t"))],
+    ):
+        ran = run("poll", *options, "--warehouse=tables")
+        assert (ran.code, "--warehouse is for --every with --archive" in ran.err) == (2, True)
 
 
 def test_one_damaged_file_stops_one_account(spotify: ManySpotify, run: Run, folders: Folders) -> None:

@@ -1,5 +1,6 @@
 """The rebuild's rules on columns are the domain's rules on plays, whatever the plays."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from pipelines.domain import ranking
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
-from pipelines.domain.play import Artist, Play, Source
+from pipelines.domain.play import Artist, Play, Source, UnreadableError, check_times
 from pipelines.rebuilding import columns
 from pipelines.storage.archive import encode
 from tests.builders import play
@@ -69,6 +70,34 @@ def test_each_play_once_and_its_local_time_and_keys_as_the_domain_says(plays: li
     calendar = Calendar("Europe/Paris")
     rows = columns.with_keys(columns.each_once(frame_of(plays, calendar))).to_dicts()
     assert rows == [p.to_row(calendar) for p in preferred(plays)]
+
+
+_times = st.sampled_from(
+    [
+        NOW + days * timedelta(days=1) + nudge * timedelta(milliseconds=1)
+        for days in (-2, -1, 0, 1, 2)
+        for nudge in (-1, 0, 1)
+    ]
+    + [parse(text) for text in ("2005-12-31T23:59:59Z", "2031-01-01T00:00:00Z", "2100-01-01T00:00:00Z")]
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(st.tuples(_times, _times), max_size=10))
+def test_plays_of_a_time_that_cannot_be_are_passed_over_as_the_domain_says(
+    times: list[tuple[datetime, datetime]],
+) -> None:
+    some = [play(played_at, f"{n}", ingested_at=ingested_at) for n, (played_at, ingested_at) in enumerate(times)]
+    kept, passed_over = [], Counter[str]()
+    for p in some:
+        try:
+            check_times(p.played_at, p.ingested_at, NOW)
+            kept.append(p.track_id)
+        except UnreadableError as error:
+            passed_over[str(error)] += 1
+    left, counted = columns.possible(columns.read_plays("a file", encode(some)), NOW)
+    assert left["track_id"].to_list() == kept
+    assert counted == passed_over
 
 
 @settings(deadline=None, max_examples=80)

@@ -1,6 +1,7 @@
 """Runs the stream's whole graph on a scripted stream of messages, into a real archive and warehouse."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -19,6 +20,7 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.options import LOCAL_STREAM_RUNNER
 from pipelines.storage.archive import Archive
+from pipelines.storage.files import StorageError
 from pipelines.streaming.graph import build
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import sink_of
@@ -113,9 +115,8 @@ def run_stream(
 
 def outcome(folder: Path, counters: dict[str, int] | None = None) -> Outcome:
     """What is in the archive and the warehouse of a folder."""
-    archive = Archive(str(folder / "archive"))
     return Outcome(
-        archived=[p for path in archive.files() for p in archive.read(path)],
+        archived=list(_archived(Archive(str(folder / "archive")))),
         play_events=list(rows(folder, "play_events")),
         snapshots=list(rows(folder, "top_ten_snapshots")),
         rejected=list(rows(folder, "rejected")),
@@ -129,6 +130,12 @@ def rows(folder: Path, table: str) -> Iterator[dict[str, Any]]:
     for month in warehouse.months(table):
         for path in warehouse.files(table, month):
             yield from pq.read_table(path, partitioning=None).to_pylist()
+
+
+def _archived(archive: Archive) -> Iterator[Play]:
+    for path in archive.files():
+        with suppress(StorageError):  # some tests break a file
+            yield from archive.read(path)
 
 
 def _constant(now: datetime) -> datetime:
