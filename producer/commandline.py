@@ -124,7 +124,7 @@ def _poll() -> Parser:
         if options.health_port and not options.every:
             parser.error("--health-port is for --every")
         if options.warehouse and not (options.every and options.archive):
-            parser.error("--warehouse is for --every with --archive; after --once, run python -m pipelines.rebuild")
+            parser.error("--warehouse is for --every with --archive; after --once, run heavy-rotation rebuild")
         return commands.poll(
             topic=options.topic,
             archive=options.archive,

@@ -1,6 +1,6 @@
 """Logins in use: whose they are, the refresh token that is valid now, and how long it will be.
 
-A login comes from a store, where ``python -m producer login`` put it, or from the environment.
+A login comes from a store, where ``heavy-rotation login`` put it, or from the environment.
 """
 
 import hashlib
@@ -228,4 +228,4 @@ class _EnvironmentLogin(Login):
 
 
 def _log_in_again(store: LoginStore) -> str:
-    return f"log in again: python -m producer login{logins_option(store)}"
+    return f"log in again: heavy-rotation login{logins_option(store)}"

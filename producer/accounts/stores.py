@@ -14,7 +14,7 @@ from producer.accounts.grant import Grant, LoginStore, ended_record, from_record
 from producer.private_files import StateError, damaged, load, locked, refuse_shared, remove, save, traces
 
 _SCHEME = "secretmanager:"
-_LOG_IN_AGAIN = "remove it and log in again: python -m producer login"
+_LOG_IN_AGAIN = "remove it and log in again: heavy-rotation login"
 
 
 def default_store() -> str:

@@ -184,7 +184,7 @@ def _gaps(cursor: Cursor, patient: Patient) -> list[Finding]:
     user, archive = shlex.quote(cursor.account_id), shlex.quote(patient.archive or "ARCHIVE")
     remedy = (
         f"ask for your extended streaming history at {_EXPORTS}, then: "
-        f"python -m producer import my_spotify_data.zip --user {user} --archive {archive}"
+        f"heavy-rotation import my_spotify_data.zip --user {user} --archive {archive}"
     )
     if patient.state != patient.default_state:
         remedy += f" --state {shlex.quote(patient.state)}"

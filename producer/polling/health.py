@@ -94,7 +94,7 @@ def endpoint(health: Health, port: int) -> Iterator[str]:
     try:
         server = ThreadingHTTPServer((_HOST, port), Handler)
     except (OSError, OverflowError) as error:
-        raise Failure(f"cannot listen on {_HOST}:{port} ({error}); name another --health_port") from None
+        raise Failure(f"cannot listen on {_HOST}:{port} ({error}); name another --health-port") from None
     threading.Thread(target=server.serve_forever, args=(0.1,), name="health", daemon=True).start()
     try:
         yield f"http://{_HOST}:{server.server_address[1]}"

@@ -169,7 +169,7 @@ class _Accounts:
 
 def nobody(store: LoginStore) -> str:
     """What to say, and to do, where there is no login."""
-    return f"no account has logged in; run: python -m producer login{logins_option(store)}"
+    return f"no account has logged in; run: heavy-rotation login{logins_option(store)}"
 
 
 @contextmanager

@@ -322,7 +322,7 @@ class World:
             self.log_in()
 
     def log_in(self) -> None:
-        """Log in as ``python -m producer login`` does, without a browser."""
+        """Log in as ``heavy-rotation login`` does, without a browser."""
         accounts = Accounts(
             App(self.spotify.accounts.client_id, self.spotify.accounts.client_secret), self.spotify.url, self._transport
         )

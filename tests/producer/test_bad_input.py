@@ -145,7 +145,7 @@ def test_an_unknown_time_zone_is_wrong_usage(run: Run, tmp_path: Path) -> None:
         ),
         (
             ["poll", "--once", "--topic", "projects/p/topics/t", "--time_zone", "UTC"],
-            "--time_zone is for --archive",
+            "--time-zone is for --archive",
         ),
         (["poll", "--archive", "a"], "--once"),
         ([], "COMMAND"),

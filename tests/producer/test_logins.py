@@ -153,7 +153,7 @@ def test_a_warning_from_the_fifth_month(tmp_path: Path, days: int, left: int, wa
     warning = ending_soon(login, now)
     assert (warning is not None) == warns
     assert warning is None or f"ends in about {left} day{'' if left == 1 else 's'}, as" in warning
-    assert warning is None or f"log in again: python -m producer login --logins {tmp_path}" in warning
+    assert warning is None or f"log in again: heavy-rotation login --logins {tmp_path}" in warning
 
 
 def test_six_months_are_never_shorter() -> None:

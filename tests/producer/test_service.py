@@ -105,7 +105,7 @@ def test_once_polls_all_and_tells_one_line_each(spotify: ManySpotify, run: Run, 
     ]
     [line] = ran.err.splitlines()
     assert line.startswith("error: ben: the login has ended: ")
-    assert line.endswith(f"; log in again: python -m producer login --logins {folders.logins}")
+    assert line.endswith(f"; log in again: heavy-rotation login --logins {folders.logins}")
     assert {play.user_id for play in plays_in(folders.archive)} == {"ann", "cleo"}
 
 
@@ -190,7 +190,7 @@ def test_accounts_are_polled_side_by_side(spotify: ManySpotify, run: Run, folder
 
 def test_nobody_has_logged_in(spotify: ManySpotify, run: Run, folders: Folders) -> None:
     ran = run("poll", "--once", *folders.options)
-    command = f"python -m producer login --logins {folders.logins}"
+    command = f"heavy-rotation login --logins {folders.logins}"
     assert (ran.code, ran.err) == (1, f"error: no account has logged in; run: {command}\n")
 
 
@@ -295,7 +295,7 @@ def test_a_service_without_a_login_waits_for_one(spotify: ManySpotify, folders: 
         log_in(folders.logins, "ann")
         wait_for(lambda: spotify.polls_of("ann"))
         ran = stopped(process)
-    assert "WARNING: no account has logged in; run: python -m producer login" in ran.err
+    assert "WARNING: no account has logged in; run: heavy-rotation login" in ran.err
 
 
 def test_killed_at_any_time_it_skips_nothing(spotify: ManySpotify, folders: Folders) -> None:

@@ -155,7 +155,7 @@ def test_the_end_of_a_login_is_final(
 ) -> None:
     client.recently_played()
     server.accounts.revoke()
-    with pytest.raises(LoginEndedError, match=r"the login has ended.*log in again: python -m producer login"):
+    with pytest.raises(LoginEndedError, match=r"the login has ended.*log in again: heavy-rotation login"):
         client.recently_played()
     assert login_of(environment, tmp_path).refresh_token is None, "the token is discarded"
     for _ in range(2):
@@ -355,7 +355,7 @@ def test_nobody_has_logged_in(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert (ran.code, ran.out) == (1, "")
     assert "there is no SPOTIFY_CLIENT_ID in the environment." in ran.err
     monkeypatch.setenv("SPOTIFY_CLIENT_ID", "id")
-    assert "python -m producer login" in run(*poll).err
+    assert "heavy-rotation login" in run(*poll).err
     assert not (tmp_path / "state").exists()
 
 
