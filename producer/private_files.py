@@ -103,8 +103,7 @@ def locked(path: Path, *, busy: str | None = None) -> Iterator[None]:
 def refuse_shared(path: Path) -> None:
     """Raises StateError where others may read or write the file, and says how to end that; StorageError."""
     with explained(path):
-        # Windows has no such bits: a file in the user's own folder is the user's.
-        shared = os.name == "posix" and path.exists() and path.stat().st_mode & 0o077
+        shared = path.exists() and path.stat().st_mode & 0o077
     if shared:
         raise StateError(f"{path} holds a secret and is open to other users; run: chmod 600 {shlex.quote(str(path))}")
 
