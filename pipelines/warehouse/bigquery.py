@@ -71,7 +71,7 @@ class BigQueryWarehouse:
         if zone != as_label(time_zone):
             raise WarehouseError(
                 f"the months in {self.project}.{self.dataset} are counted in another time zone, {zone}, not in "
-                f"{time_zone}; name it with --time_zone"
+                f"{time_zone}; name it with --time-zone"
             )
         told = {table: list(self._differences(table)) for table in TABLES}
         if any(told.values()):

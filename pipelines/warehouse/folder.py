@@ -54,7 +54,7 @@ class FolderWarehouse:
         if counted_in != time_zone:
             raise WarehouseError(
                 f"The warehouse {self.folder} counts months in {counted_in}, not {time_zone}: "
-                f"use --time_zone {counted_in}, or another folder."
+                f"use --time-zone {counted_in}, or another folder."
             )
 
     @classmethod
@@ -186,15 +186,14 @@ def _read_marker(folder: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         if not folder.is_dir():
             raise WarehouseError(
-                f"There is no folder {folder}: check the path, or let python -m pipelines.rebuild make it."
+                f"There is no folder {folder}: check the path, or let heavy-rotation rebuild make it."
             ) from None
         raise WarehouseError(
-            f"{folder} is not a warehouse (it has no {MARKER}): "
-            "check the path, or let python -m pipelines.rebuild make one."
+            f"{folder} is not a warehouse (it has no {MARKER}): check the path, or let heavy-rotation rebuild make one."
         ) from None
     except (ValueError, KeyError, TypeError):
         raise WarehouseError(
-            f"{folder / MARKER} is damaged: move the folder away and run python -m pipelines.rebuild."
+            f"{folder / MARKER} is damaged: move the folder away and run heavy-rotation rebuild."
         ) from None
     if version > VERSION:
         raise WarehouseError(

@@ -78,7 +78,7 @@ def test_the_marker(warehouse: FolderWarehouse) -> None:
 
 def test_what_cannot_be_opened_says_what_to_do(warehouse: FolderWarehouse, tmp_path: Path) -> None:
     marker = warehouse.folder / "warehouse.json"
-    with pytest.raises(WarehouseError, match="counts months in Europe/Paris, not UTC: use --time_zone"):
+    with pytest.raises(WarehouseError, match="counts months in Europe/Paris, not UTC: use --time-zone"):
         FolderWarehouse(warehouse.folder, "UTC")
     with pytest.raises(UnknownTimeZoneError):
         FolderWarehouse(tmp_path / "other", "Europe/Nowhere")
