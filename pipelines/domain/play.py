@@ -5,7 +5,7 @@ JSON with RFC 3339 times, and the row of ``play_events``.
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
@@ -47,7 +47,7 @@ class Artist:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Play:
     """One play. Times are UTC with whole milliseconds; durations are milliseconds.
 
@@ -59,22 +59,22 @@ class Play:
     played_at: datetime
     track_id: str
     track_name: str
-    duration_ms: int | None = None
-    isrc: str | None = None
-    explicit: bool | None = None
+    duration_ms: int | None = field(default=None, kw_only=True)
+    isrc: str | None = field(default=None, kw_only=True)
+    explicit: bool | None = field(default=None, kw_only=True)
     artists: tuple[Artist, ...]
-    album_id: str | None = None
-    album_name: str | None = None
-    album_release_date: str | None = None
-    album_image_url: str | None = None
-    context_uri: str | None = None
-    ms_played: int | None = None
-    skipped: bool | None = None
-    reason_start: str | None = None
-    reason_end: str | None = None
+    album_id: str | None = field(default=None, kw_only=True)
+    album_name: str | None = field(default=None, kw_only=True)
+    album_release_date: str | None = field(default=None, kw_only=True)
+    album_image_url: str | None = field(default=None, kw_only=True)
+    context_uri: str | None = field(default=None, kw_only=True)
+    ms_played: int | None = field(default=None, kw_only=True)
+    skipped: bool | None = field(default=None, kw_only=True)
+    reason_start: str | None = field(default=None, kw_only=True)
+    reason_end: str | None = field(default=None, kw_only=True)
     source: Source
     ingested_at: datetime
-    album_artist_name: str | None = None
+    album_artist_name: str | None = field(default=None, kw_only=True)
 
     @property
     def artist_name(self) -> str | None:
@@ -129,14 +129,14 @@ class Play:
         return plain
 
 
-_NAMES = tuple(field.name for field in fields(Play))
+_NAMES = tuple(each.name for each in fields(Play))
 _values = attrgetter(*_NAMES)
 # In a table these come after its first columns (``tables.play_events_schema``).
 _CAME_LATER = _NAMES[_NAMES.index("ingested_at") + 1 :]
 # Of a message: texts that must not be empty, and what may be missing or null.
-_REQUIRED = tuple(field.name for field in fields(Play) if field.default is MISSING and field.name != "artists")
+_REQUIRED = tuple(each.name for each in fields(Play) if each.default is MISSING and each.name != "artists")
 _OPTIONAL: dict[str, type] = {
-    field.name: get_args(get_type_hints(Play)[field.name])[0] for field in fields(Play) if field.default is None
+    each.name: get_args(get_type_hints(Play)[each.name])[0] for each in fields(Play) if each.default is None
 }
 
 

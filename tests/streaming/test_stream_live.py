@@ -72,7 +72,7 @@ def topic(pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
 
 @contextmanager
 def streaming(topic: Topic, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """``python -m pipelines.stream`` in the background; killed at the end if it still runs."""
+    """``heavy-rotation stream`` in the background; killed at the end if it still runs."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "pipelines.stream", f"--subscription={topic.subscription}"),
@@ -160,6 +160,31 @@ def test_a_stream_that_is_killed_again_and_again_loses_nothing(
             stream.wait()
     with streaming(topic, tmp_path):
         wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+
+
+def test_a_second_stream_is_refused_until_the_first_one_is_gone(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    topic, some = Topic(), plays("ab", start=YESTERDAY)
+    with streaming(topic, tmp_path) as first:
+        assert first.stderr is not None
+        assert "Ctrl-C" in first.stderr.readline()
+        with streaming(topic, tmp_path) as second:
+            assert second.wait(_PATIENCE) == 1
+            assert second.stderr is not None
+            said = second.stderr.read()
+        assert said.startswith(f"pipelines.stream: process {first.pid} on ")
+        assert said.count("\n") == 1
+        first.kill()
+        first.wait()
+    # Its lease has not ended, and there is nobody to hold it.
+    with streaming(topic, tmp_path) as third:
+        topic.publish(*some)
+        wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+        third.send_signal(signal.SIGTERM)
+        assert third.wait(_PATIENCE) == 0
+    assert not list((tmp_path / "archive").glob("stream*"))
 
 
 def test_an_archive_that_cannot_be_written_ends_the_stream_in_one_line_and_loses_nothing(
