@@ -148,11 +148,16 @@ class Importer:
                 found.end_file()
                 continue
             readable.append(file)
-            if counted := found.end_file():
-                # An export has what was reported while it covers the account, whenever it was heard.
-                instants = found.rows.reported[counted.start : counted.stop]
-                span = spans.setdefault((file.place.container, found.rows.sources[counted.start]), [])
-                span += [min(instants), max(instants)]
+            counted = found.end_file()
+            # What lies together covers all that lies between, unless a part of it cannot be read.
+            together = file.place if report.skipped else file.place.container
+            kinds = found.rows.sources[counted.start : counted.stop]
+            # An export has what was reported while it covers the account, whenever it was heard.
+            instants = found.rows.reported[counted.start : counted.stop]
+            for source in set(kinds):
+                of_kind = [instant for instant, kind in zip(instants, kinds, strict=True) if kind == source]
+                span = spans.setdefault((together, source), [])
+                span += [min(of_kind), max(of_kind)]
         if len(readable) == len(files):
             owners.check()
         report.files = len(readable)
