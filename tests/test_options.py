@@ -9,7 +9,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from pipelines import rebuild, stream
 from pipelines.domain.month import Calendar
-from pipelines.options import RebuildOptions, parse_rebuild, parse_stream
+from pipelines.options import parse_rebuild, parse_stream
+from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.streaming.settings import StreamOptions
 
 PLACES = ["--archive=archive", "--warehouse=warehouse"]

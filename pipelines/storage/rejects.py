@@ -37,6 +37,21 @@ class Rejects:
         """The file of an id."""
         return self._storage.read(self.path(name))
 
+    def of_user(self, user_id: str) -> list[str]:
+        """The paths of a user's items, in a bucket of older versions too. A damaged one is nobody's."""
+        every = self._storage.files(self.folder, ".json") + self._storage.older_versions(self.folder, ".json")
+        return [path for path in every if self._user_of(path) == user_id]
+
+    def remove(self, path: str) -> None:
+        """Remove what a path of ``of_user`` is, for good."""
+        self._storage.remove(path)
+
+    def _user_of(self, path: str) -> Any:
+        try:
+            return orjson.loads(self._storage.read(path))["user_id"]
+        except (ValueError, KeyError, TypeError):
+            return None
+
     def path(self, name: str) -> str:
         """Where an id's file is."""
         return f"{self.folder}/{name}.json"

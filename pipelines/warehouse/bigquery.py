@@ -20,6 +20,8 @@ from pipelines.warehouse.folder import WarehouseError
 SCHEME = "bigquery://"
 # Of a dataset: its months are counted in this time zone. Terraform writes it.
 TIME_ZONE_LABEL = "time_zone"
+# An alert in infra/alerts.tf waits for this line. What is in the rows is for the table alone.
+REJECTED_LINE = "%d rows went to the table rejected"
 _ADDRESS = re.compile(r"bigquery://(?P<project>[^./]+)\.(?P<dataset>\w+)/?")
 _ANSWERS_WITHIN_SECONDS = 10
 _SYNONYMS = {"INT64": "INTEGER", "BOOL": "BOOLEAN", "STRUCT": "RECORD", "FLOAT64": "FLOAT"}
@@ -78,17 +80,6 @@ class BigQueryWarehouse:
                 "`terraform apply` in infra makes them so:\n"
                 + "\n".join(f"  {table}: {'; '.join(how)}" for table, how in told.items() if how)
             )
-
-    def created(self) -> str:
-        """When the tables were made, as a text: tables that were made again are other tables."""
-        with explained(self.address):
-            return " ".join(f"{self._client.get_table(self.name(table), **briefly()).created}" for table in TABLES)
-
-    def months(self, table: str) -> list[date]:
-        """The months that a table with a column ``month`` has rows of."""
-        with explained(self.name(table)):
-            found = self._client.query_and_wait(f"SELECT DISTINCT month FROM `{self.name(table)}`")  # noqa: S608
-            return sorted(row["month"] for row in found)
 
     def by_month(self, table: str, aggregates: str) -> dict[date, list[str]]:
         """Of each month that a table with a column ``month`` has rows of: the values of these aggregates, as texts."""

@@ -19,6 +19,7 @@ from pipelines import forget, rebuild
 from pipelines.domain.month import Calendar
 from pipelines.forgetting.tables import forget_in_folder, statements
 from pipelines.storage.archive import Archive, encode
+from pipelines.storage.rejects import Rejects
 from pipelines.tables import DATASET, REBUILT, play_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse
@@ -68,6 +69,23 @@ def places(tmp_path: Path) -> list[str]:
     assert rebuild.main(told) == 0
     FolderWarehouse.open(tmp_path / "warehouse").append("rejected", [rejected(*row) for row in REJECTED])
     return told
+
+
+def test_what_could_not_be_read_when_polling_goes_too_and_no_rebuild_brings_it_back(
+    places: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rejects, when = Rejects(str(tmp_path / "archive")), datetime(2026, 11, 21, tzinfo=UTC)
+    for user in ("me", "another"):
+        rejects.keep(user, {"track": "gone"}, "no track", when)
+    assert rebuild.main([*places, "--months=changed"]) == 0
+    assert forget.main(["--user=me", *places, "--dry_run"]) == 0
+    assert len(rejects.ids()) == 2
+    assert forget.main(["--user=me", *places]) == 0
+    assert "        1 items removed that could not be read when polling\n" in capsys.readouterr().out
+    assert rebuild.main([*places, "--months=changed"]) == 0
+    [left] = [row for row in rows(tmp_path, "rejected") if row["origin"] == "spotify"]
+    assert [left["message_id"]] == rejects.ids()
+    assert "another" in left["attributes"]
 
 
 def test_all_of_a_user_goes_and_the_report_says_what(
