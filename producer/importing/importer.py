@@ -154,9 +154,9 @@ class Importer:
                 continue
             readable.append(file)
             counted = found.end_file()
-            kind = found.rows.sources[counted.start] if counted else None
             # An export has what was reported while it covers the account, whenever it was heard.
-            coverage.add(file, found.rows.reported[counted.start : counted.stop], kind)
+            rows_of_file = slice(counted.start, counted.stop)
+            coverage.add(file, found.rows.reported[rows_of_file], found.rows.sources[rows_of_file])
         if len(readable) == len(files):
             owners.check()
         report.files = len(readable)
