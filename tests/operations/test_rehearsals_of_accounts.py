@@ -94,7 +94,7 @@ def test_deploy(
     state, logins = where["gs://$BUCKET/state"], where["$LOGINS"]
     assert run("poll", "--once", f"--topic={topic.topic}", f"--state={state}", f"--logins={logins}").code == 0
     places = [f"--archive={where['$ARCHIVE']}", f"--warehouse={cloud.address}", f"--temp_location={cloud.bucket}/temp"]
-    often = ["--bigquery_write_method=FILE_LOADS", "--archive_batch_seconds=1", "--refresh_seconds=1"]
+    often = ["--archive_batch_seconds=1", "--refresh_seconds=1"]
     assert run_and_drain([f"--subscription={topic.subscription}", *places, *often]) == 0
     last_query = told("Deploy", "pipelines.query", where)
     assert parse(ask(capsys, last_query)[0]["played_at"]) == newest
