@@ -61,10 +61,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def _unknown(name: str, own: list[str], others: Iterable[str]) -> str:
-    listed = f"there is no option {name}"
-    if close := get_close_matches(name.replace("_", "-"), own, n=1) or get_close_matches(name, sorted(others), n=1):
-        listed += f"; did you mean {close[0]}?"
-    return f"{listed} It takes {', '.join(own)}" if close else f"{listed}; it takes {', '.join(own)}"
+    names = {option.removeprefix("--"): option for option in (*others, *own)}
+    wanted = name.removeprefix("--")
+    close = get_close_matches(wanted.replace("_", "-"), names, n=1) or get_close_matches(wanted, names, n=1)
+    if close:
+        return f"there is no option {name}; did you mean {names[close[0]]}? It takes {', '.join(own)}"
+    return f"there is no option {name}; it takes {', '.join(own)}"
 
 
 def calendar(name: str) -> Calendar:

@@ -17,6 +17,7 @@ from pipelines.command import report, run_command
 from pipelines.failure import Failure
 from pipelines.storage.archive import Archive, without_user
 from pipelines.storage.files import StorageError
+from pipelines.storage.rejects import Rejects
 from pipelines.tables import TABLES
 from pipelines.warehouse.bigquery import SCHEME
 from pipelines.warehouse.folder import FolderWarehouse
@@ -37,6 +38,7 @@ class Forgotten:
     rewritten: int = 0
     removed: int = 0
     older_versions: int = 0
+    rejects: int = 0
     plays: Counter[str] = field(default_factory=Counter)
     rows: Counter[str] = field(default_factory=Counter)
     left: list[str] = field(default_factory=list)
@@ -44,7 +46,7 @@ class Forgotten:
     @property
     def is_nothing(self) -> bool:
         """Whether nothing of the user was there."""
-        return not (self.rewritten or self.removed or self.older_versions or self.rows.total())
+        return not (self.rewritten or self.removed or self.older_versions or self.rejects or self.rows.total())
 
 
 def forget(user_id: str, archive: Archive, warehouse: str, *, dry_run: bool) -> Forgotten:
@@ -99,6 +101,11 @@ def _forget_in_archive(found: Forgotten, user_id: str, archive: Archive, *, dry_
         for path in archive.checkpoints():
             archive.remove(path)
     found.plays = Counter({month: len(plays) for month, plays in instants.items()})
+    rejects = Rejects(archive.root)
+    for path in rejects.of_user(user_id):
+        found.rejects += 1
+        if not dry_run:
+            rejects.remove(path)
     if unreadable:
         still_there = set(archive.everything())
         found.left += [why for path, why in unreadable.items() if path in still_there]
@@ -112,6 +119,8 @@ def _told(found: Forgotten, user_id: str, options: argparse.Namespace) -> Iterat
     yield f"  {found.removed:9,} removed, which held nothing else"
     yield f"  {found.rewritten:9,} written anew, without these plays"
     yield f"  {found.older_versions:9,} older versions removed"
+    if found.rejects:
+        yield f"  {found.rejects:9,} items removed that could not be read when polling"
     yield f"  {found.plays.total():9,} plays"
     for month, plays in sorted(found.plays.items()):
         yield f"  {plays:9,}   {month}"

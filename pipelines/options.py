@@ -112,10 +112,10 @@ def rebuild_parser() -> Parser:
         "--months",
         type=_months,
         default="all",
-        metavar="YYYY-MM,YYYY-MM|changed|late",
+        metavar="YYYY-MM,YYYY-MM|all|changed|late",
         help="rebuild only these months; changed: those whose tables are not what the archive would make today, since "
         "files with plays of them came or went, they have ended, or their tables are gone or were restored; late: of "
-        "these, those that take no more plays from the stream (default: every month that the archive has)",
+        "these, those that take no more plays from the stream (default: all)",
     )
     _add_lateness(
         parser, "how long after its end a month still takes plays from the stream, for --months=late (default: 35)"

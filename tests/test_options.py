@@ -9,7 +9,8 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 
 from pipelines import rebuild, stream
 from pipelines.domain.month import Calendar
-from pipelines.options import RebuildOptions, parse_rebuild, parse_stream
+from pipelines.options import parse_rebuild, parse_stream
+from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.streaming.settings import StreamOptions
 
 PLACES = ["--archive=archive", "--warehouse=warehouse"]
@@ -28,7 +29,7 @@ def runner(options: PipelineOptions) -> str:
 def test_the_defaults() -> None:
     options, beam = parse_rebuild(PLACES)
     assert options == RebuildOptions(
-        "archive", "warehouse", Calendar("Europe/Paris"), None, late=False, lateness=timedelta(days=35)
+        "archive", "warehouse", Calendar("Europe/Paris"), "all", lateness=timedelta(days=35)
     )
     assert runner(beam) == "FnApiRunner"
     streamed, beam = parse_stream([SUBSCRIPTION, *PLACES])
@@ -48,11 +49,12 @@ def test_the_defaults() -> None:
 
 
 def test_every_option_is_taken() -> None:
-    options, _ = parse_rebuild([*PLACES, "--months=2026-11,2026-10, 2026-11", "--time_zone=Asia/Kolkata"])
+    options, _ = parse_rebuild([*PLACES, "--months=2026-11,2026-10, 2026-11", "--time-zone=Asia/Kolkata"])
     assert options.months == (date(2026, 10, 1), date(2026, 11, 1))
     assert options.calendar == Calendar("Asia/Kolkata")
-    late, _ = parse_rebuild([*PLACES, "--months=late", "--allowed_lateness_days=10"])
-    assert (late.months, late.late, late.lateness) == (None, True, timedelta(days=10))
+    for selection in ("late", "changed"):
+        selected, _ = parse_rebuild([*PLACES, f"--months={selection}", "--allowed-lateness-days", "10"])
+        assert (selected.months, selected.lateness) == (selection, timedelta(days=10))
     some = [
         "--refresh_seconds=5",
         "--allowed_lateness_days=0.5",
@@ -62,6 +64,12 @@ def test_every_option_is_taken() -> None:
     streamed, _ = parse_stream([SUBSCRIPTION, *PLACES, *some])
     assert (streamed.refresh_seconds, streamed.lateness) == (5, timedelta(hours=12))
     assert (streamed.archive_batch_plays, streamed.archive_batch_seconds) == (2, 3)
+
+
+def test_hyphens_and_underscores_are_alike() -> None:
+    with_hyphens = [SUBSCRIPTION, *PLACES, "--time-zone", "UTC", "--refresh-seconds=5", "--archive-batch-plays=2"]
+    with_underscores = [word.replace("-", "_").replace("__", "--", 1) for word in with_hyphens[3:]]
+    assert parse_stream(with_hyphens)[0] == parse_stream([*with_hyphens[:3], *with_underscores])[0]
 
 
 @pytest.mark.parametrize("name", ["DirectRunner", "directrunner", "direct", "Direct"])

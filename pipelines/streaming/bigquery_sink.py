@@ -14,13 +14,11 @@ from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.clock import Clock
 from pipelines.tables import Field, table_schema
-from pipelines.warehouse.bigquery import BigQueryWarehouse, reason_of
+from pipelines.warehouse.bigquery import REJECTED_LINE, BigQueryWarehouse, reason_of
 from pipelines.warehouse.folder import WarehouseError
 from pipelines.warehouse.json_rows import Row, to_json, to_line
 
 _log = logging.getLogger("heavy_rotation")
-# An alert in infra/alerts.tf waits for this line. What is in the rows is for the table alone.
-REJECTED_LINE = "%d rows went to the table rejected"
 # BigQuery takes 1,500 load jobs a table and day; two steps load play_events.
 _LOAD_EVERY_SECONDS = 300
 # A request, and so a row, may hold ten megabytes, in which bytes take a third more.

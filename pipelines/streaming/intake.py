@@ -7,9 +7,9 @@ in ``rejected``. So whatever ends the process, nothing is lost, and the next lau
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from threading import Event
 
 from google.pubsub_v1.types import ReceivedMessage
@@ -20,6 +20,7 @@ from pipelines.domain.play import Play, UnreadableError
 from pipelines.storage.archive import Archive
 from pipelines.streaming.counting import TOO_LATE_LINE
 from pipelines.streaming.parsing import play_of, reject
+from pipelines.streaming.replaying import plays_of_months_closed_between
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import Sink
 from pipelines.streaming.subscription import Subscription
@@ -51,8 +52,19 @@ class Intake:
         self.sink = sink
         self.clock = clock
 
-    def run(self, stopping: Event, counted: Callable[[str], object]) -> None:
-        """Go on until ``stopping`` is set; then what was pulled is made safe, and this returns.
+    def catch_up(self, since: datetime) -> None:
+        """Bring in plays of months that closed since then, when a stream may have ended badly. Raises StorageError."""
+        calendar, lateness = self.options.calendar, self.options.lateness
+        for plays in plays_of_months_closed_between(self.archive, calendar, lateness, since, self.clock()):
+            by_month: dict[date, list[Play]] = {}
+            for play in plays:
+                by_month.setdefault(calendar.month_of(play.played_at), []).append(play)
+            for month, some in by_month.items():
+                self._keep_too_late(month, some)
+
+    def run(self, stopping: Event, giving_up: Event, counted: Callable[[str], object]) -> None:
+        """Go on until ``stopping`` is set; then what was pulled is made safe, or left to Pub/Sub if ``giving_up`` is
+        set too, and this returns.
 
         A file is written for ``archive_batch_plays`` plays, or ``archive_batch_seconds`` after the first. The path of
         each that has plays of months that still take plays is given to ``counted``. Raises StorageError.
@@ -64,7 +76,8 @@ class Intake:
             if self._is_due(batch):
                 self._settle(batch, counted)
                 batch = _Batch()
-        self._settle(batch, counted)
+        if not giving_up.is_set():
+            self._settle(batch, counted)
 
     def _is_due(self, batch: _Batch) -> bool:
         if not batch:
@@ -110,6 +123,9 @@ class Intake:
         path = self.archive.write(month, plays)
         if not self.options.calendar.is_closed(month, self.options.lateness, self.clock()):
             return path
+        self._keep_too_late(month, plays)
+        return None
+
+    def _keep_too_late(self, month: date, plays: Sequence[Play]) -> None:
         self.sink.append("play_events", [play.to_row(self.options.calendar) for play in plays])
         _log.warning(TOO_LATE_LINE, len(plays), month_text(month), month_text(month))
-        return None

@@ -35,7 +35,7 @@ def run_here(
     Draining ends within ten seconds. What is not counted by then is in the archive, and the next launch counts it.
     A second signal ends the process as it always does. Raises Failure.
     """
-    stopping = Event()
+    stopping, giving_up = Event(), Event()
     with (
         _stopped_by_signals(stopping),
         _explained_once(),
@@ -51,7 +51,7 @@ def run_here(
 
         def take() -> None:
             try:
-                intake.run(stopping, feed.put)
+                intake.run(stopping, giving_up, feed.put)
             finally:
                 stopping.set()
                 feed.end()

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
-from types import TracebackType
 from typing import Any, Self
 
 import apache_beam as beam
@@ -49,9 +48,7 @@ class FileFeed:
         self._resources.callback(self._service.stop)
         return self
 
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         self.end()
         self._resources.close()
 

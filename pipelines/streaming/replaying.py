@@ -11,7 +11,7 @@ from apache_beam.pvalue import PBegin, PCollection
 from apache_beam.transforms.window import TimestampedValue
 
 from pipelines.clock import Clock
-from pipelines.domain.month import Calendar
+from pipelines.domain.month import Calendar, following, with_neighbours
 from pipelines.domain.play import Play, UnreadableError, check_times
 from pipelines.storage.archive import Archive, decode, may_have_open_plays, month_of
 from pipelines.storage.files import StorageError
@@ -71,6 +71,29 @@ class ReadOpenPlays(beam.PTransform):
 def open_files(archive: Archive, calendar: Calendar, lateness: timedelta, now: datetime) -> list[str]:
     """The files that may have plays of months that still take plays. Raises StorageError."""
     return archive.files(month for month in archive.months() if may_have_open_plays(month, calendar, lateness, now))
+
+
+def plays_of_months_closed_between(
+    archive: Archive, calendar: Calendar, lateness: timedelta, since: datetime, now: datetime
+) -> Iterator[list[Play]]:
+    """The archive's plays of months that took plays at ``since`` and take none at ``now``, a list for each file.
+
+    A stream that ended badly in between may have acknowledged some that no table got, and no replay reads them.
+    Raises StorageError.
+    """
+    month, months = calendar.month_of(since - lateness), []
+    while calendar.is_closed(month, lateness, now):
+        if not calendar.is_closed(month, lateness, since):
+            months.append(month)
+        month = following(month)
+    for path in archive.files(sorted({near for month in months for near in with_neighbours(month)})):
+        try:
+            plays = list(archive.read(path))
+        except StorageError as error:
+            _log.error(PASSED_OVER_LINE, error)
+            continue
+        if found := [play for play in plays if calendar.month_of(play.played_at) in months]:
+            yield found
 
 
 @dataclass

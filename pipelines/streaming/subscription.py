@@ -5,7 +5,6 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from types import TracebackType
 from typing import Any, Self
 
 import grpc
@@ -61,9 +60,7 @@ class Subscription:
         self._holder.start()
         return self
 
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_raised: object) -> None:
         """Give back what is held: it is delivered again at once, to whoever asks."""
         self._closed.set()
         self._holder.join()

@@ -1,29 +1,9 @@
-"""Which tables a ``--warehouse`` means, for what is noted about them beside the archive."""
+"""What a ``--warehouse`` may be."""
 
 import argparse
-from hashlib import blake2b
-from pathlib import Path
 
-from pipelines.storage.files import explained
-from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse, parse_address
-from pipelines.warehouse.folder import MARKER, WarehouseError
-
-
-def key_of(warehouse: str, time_zone: str) -> str:
-    """Another name for other tables, 32 hexadecimal digits.
-
-    Tables that were removed and made again are other tables: they hold nothing.
-    Raises StorageError where there are none.
-    """
-    return blake2b(f"{_identity(warehouse)}\n{time_zone}".encode(), digest_size=16).hexdigest()
-
-
-def _identity(warehouse: str) -> str:
-    if warehouse.startswith(SCHEME):
-        return f"{warehouse.rstrip('/')}\n{BigQueryWarehouse(warehouse).created()}"
-    folder = Path(warehouse).resolve()
-    with explained(folder):
-        return f"{folder}\n{(folder / MARKER).stat().st_mtime_ns}"
+from pipelines.warehouse.bigquery import parse_address
+from pipelines.warehouse.folder import WarehouseError
 
 
 def warehouse_argument(text: str) -> str:

@@ -1,39 +1,60 @@
-"""Which known plays the rows of an export may be: the same track, near the row's end or start."""
+"""Which known plays the rows of an export may be: the same track, near an instant that the row tells of."""
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator, Set
+from operator import sub
+from typing import NamedTuple
 
-from producer.identity.matching import Candidate
+from producer.identity.doubles import APART_MS, SECOND_MS
+from producer.identity.far import candidates_within_a_day, places_by_key
+from producer.identity.matching import Candidate, pairs
 from producer.identity.rows import ACCOUNT, EXTENDED, NO_TRACK, POLLED, Copies, Rows
 
-# Exports have whole seconds, and the API may stamp a play seconds later. Up to 15 s no known play is near the ends
-# of two rows: plays that count, of one track, end at least 30 s apart.
-TOLERANCE_MS = 10_000
+# The API stamps a play when it learns that it ended. A stamp that is nearer than one play to the next has one row
+# only that it can belong to, or its neighbour's is taken by the neighbour: pairs are one to one.
+_POLLED_TOLERANCE_MS = APART_MS - 1
+# The end is the usual stamp: another instant of a row counts only where it is that much nearer.
+_HANDICAP_MS = 10_000
+# The two kinds of export tell of one instant, cut to the second and to the minute.
+_EXPORTED_TOLERANCE_MS = 10_000
 _MINUTE_MS = 60_000
-# Rows of one instant are told apart within a second: exports know no shorter time.
-SECOND_MS = 1_000
+
+
+class _Instants(NamedTuple):
+    """Instants of rows, sorted, and the rows' numbers; ``handicap`` (milliseconds) is added to how far they are off."""
+
+    sorted: "array[int]"
+    numbers: "array[int]"
+    handicap: int
 
 
 class Candidates:
     """The candidates of rows of one kind of export, by their number in ``chosen``. ``taken`` plays are left out.
 
     ``paired_before`` are the rows of which the archive has a copy that an earlier import has paired. They have one
-    copy each, wherever they are paired later.
+    copy each, wherever they are paired later. ``days`` are those that the present rows cover as a whole.
     """
 
-    def __init__(self, rows: Rows, chosen: list[int], copies: Copies, taken: set[int]) -> None:
+    def __init__(
+        self, rows: Rows, chosen: list[int], copies: Copies, taken: Set[int], days: Collection[int] = ()
+    ) -> None:
         self._rows = rows
         self._chosen = chosen
         self._copies = copies
         self._taken = taken
+        self._days = days
         self._source = rows.sources[chosen[0]]
         # Account data names the minute in which a play ended.
         self._width = _MINUTE_MS - 1 if self._source == ACCOUNT else 0
-        self._ends = array("q", map(rows.instants.__getitem__, chosen))
-        starts = [end - rows.ms_played[row] for end, row in zip(self._ends, chosen, strict=True)]
-        self._by_start = sorted(range(len(chosen)), key=starts.__getitem__)
-        self._starts = array("q", map(starts.__getitem__, self._by_start))
+        everyone = range(len(chosen))
+        ends = array("q", map(rows.instants.__getitem__, chosen))
+        starts = array("q", map(sub, ends, map(rows.ms_played.__getitem__, chosen)))
+        reported = array("q", map(rows.reported.__getitem__, chosen))
+        late = [number for number in everyone if reported[number] != ends[number]]
+        self._ends = _sorted(ends, everyone, 0)
+        self._starts = _sorted(starts, everyone, _HANDICAP_MS)
+        self._reported = _sorted(reported, late, _HANDICAP_MS)
         self.paired_before: set[int] = set()
 
     def find(self) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
@@ -43,38 +64,58 @@ class Candidates:
         new ones: so what was paired once stays paired.
         """
         near: list[Candidate] = []
-        absent: list[Candidate] = []
+        without_row: dict[int, int] = {}
         for instant in sorted(self._copies.instants_of(POLLED, ACCOUNT + EXTENDED - self._source)):
             known = self._copies.at(instant)
-            tracks = self._tracks(instant, known)
-            if not tracks:
+            if not (others := self._others(instant, known)):
                 continue
             here = list(self._near(instant, known))
-            near += [it for it in here if self._same_track(self._chosen[it[1]], tracks)]
-            for copy in known:
-                if self._copies.sources[copy] == self._source:
-                    own = {n for _, n, _ in here if self._copies.is_copy_of(copy, self._rows, self._chosen[n])}
-                    self.paired_before |= own
-                    near += [(-1, number, instant) for number in own]
-                    if not own:
-                        absent += self._of_absent(copy)
+            lengths = self._lengths(known)
+            for apart, number, _ in here:
+                off = self._off(self._rows, self._chosen[number], others, lengths)
+                if off is not None:
+                    near.append((apart + off, number, instant))
+            if copies := [copy for copy in known if self._copies.sources[copy] == self._source]:
+                own = {n for _, n, _ in here if any(self._is_copy_of(copy, n) for copy in copies)}
+                self.paired_before |= own
+                near += [(-1, number, instant) for number in own]
+                if not own:
+                    without_row[instant] = copies[0]
+        near += self._paired_from_afar(without_row)
+        absent = [it for copy in without_row.values() for it in self._of_absent(copy)]
         before = [it for it in near if it[1] in self.paired_before]
         new = [it for it in near if it[1] not in self.paired_before]
         return before, absent, new
 
     def _near(self, instant: int, known: range) -> Iterator[Candidate]:
-        yield from self._around(*self._spread(instant, known), instant, known)
-        if (stamp := self._copies.stamps.get(instant)) is not None:
-            yield from self._around(stamp, stamp, instant, known)
-
-    def _around(self, first: int, last: int, instant: int, known: range) -> Iterator[Candidate]:
-        for number in _between(self._ends, first - TOLERANCE_MS - self._width, last + TOLERANCE_MS):
-            yield 2 * self._apart(self._ends[number], first, last), number, instant
+        is_polled = any(self._copies.sources[copy] == POLLED for copy in known)
+        tolerance = _POLLED_TOLERANCE_MS if is_polled else _EXPORTED_TOLERANCE_MS
         # Only the API stamps a play with its start at times.
-        if any(self._copies.sources[copy] == POLLED for copy in known):
-            for place in _between(self._starts, first - TOLERANCE_MS - self._width, last + TOLERANCE_MS):
-                # Of two that are equally near, the end: it is the usual stamp.
-                yield 2 * self._apart(self._starts[place], first, last) + 1, self._by_start[place], instant
+        tellings = (self._ends, self._starts, self._reported) if is_polled else (self._ends, self._reported)
+        spans = [self._span(instant, known)]
+        if (stamp := self._copies.stamps.get(instant)) is not None:
+            spans.append((stamp, stamp))
+        for first, last in spans:
+            for telling in tellings:
+                for place in _between(telling.sorted, first - tolerance - self._width, last + tolerance):
+                    apart = self._apart(telling.sorted[place], first, last)
+                    yield apart + telling.handicap, telling.numbers[place], instant
+
+    def _paired_from_afar(self, without_row: dict[int, int]) -> Iterator[Candidate]:
+        """Rows whose copies are with a play hours away; ``without_row`` keeps the copies, by instant, of other rows.
+
+        Where the present rows cover the copy's whole day and none is near, its row is one of those further away.
+        """
+        rows = [number for number in range(len(self._chosen)) if number not in self.paired_before]
+        copies = places_by_key(self._copies, without_row.values(), self._days)
+        if not copies:
+            return
+        for number, instant in pairs(
+            candidates_within_a_day(self._rows, self._chosen, rows, copies, self._days)
+        ).items():
+            del without_row[instant]
+            self.paired_before.add(number)
+            yield -1, number, instant
 
     def _of_absent(self, copy: int) -> Iterator[Candidate]:
         """Where a row of an earlier import could be instead, as far as its copy tells.
@@ -84,25 +125,45 @@ class Candidates:
         """
         copies, instant = self._copies, self._copies.instants[copy]
         for shift in (0, copies.ms_played[copy], -copies.ms_played[copy]):
-            middle, width = instant + shift, TOLERANCE_MS + self._width
+            middle, width = instant + shift, _POLLED_TOLERANCE_MS + self._width
             near = {copies.instants[place] for place in copies.between(middle - width, middle + width)}
-            near |= {other for other, stamp in copies.stamps.items() if abs(stamp - middle) <= width}
+            near |= copies.stamped_between(middle - width, middle + width)
             for other in near:
-                tracks = self._tracks(other, copies.at(other))
-                if any(copies.all_tracks.same(copies.tracks[copy], track) for track in tracks):
-                    yield abs(other - middle) + abs(shift), -1 - copy, other
+                known = copies.at(other)
+                off = self._off(copies, copy, self._others(other, known), self._lengths(known))
+                if off is not None:
+                    yield abs(other - middle) + abs(shift) + off, -1 - copy, other
 
-    def _tracks(self, instant: int, known: Iterable[int]) -> set[int]:
-        """The tracks that others than this kind of export know for a play, none if it is taken."""
+    def _others(self, instant: int, known: range) -> list[int]:
+        """The copies that others than this kind of export have of a play, none if it is taken."""
         if instant in self._taken:
-            return set()
-        others = {self._copies.tracks[copy] for copy in known if self._copies.sources[copy] != self._source}
-        return others - {NO_TRACK}
+            return []
+        sources, tracks = self._copies.sources, self._copies.tracks
+        return [copy for copy in known if sources[copy] != self._source and tracks[copy] != NO_TRACK]
 
-    def _same_track(self, row: int, tracks: set[int]) -> bool:
-        return any(self._rows.all_tracks.same(self._rows.tracks[row], track) for track in tracks)
+    def _lengths(self, known: range) -> set[int]:
+        """How long a play was, as the other kind of export has it."""
+        sources, ms_played = self._copies.sources, self._copies.ms_played
+        return {ms_played[copy] for copy in known if sources[copy] not in (POLLED, self._source)}
 
-    def _spread(self, instant: int, known: range) -> tuple[int, int]:
+    def _off(self, plays: Rows | Copies, play: int, others: list[int], lengths: set[int]) -> int | None:
+        """What is added to how far a row, or a row's copy, is from the play that others know; None if it is another.
+
+        A minute alone is a weak sign: a play that only the other kind of export knows must be as long there. One that
+        was polled may have been given to the wrong one of two rows before.
+        """
+        same, tracks = self._copies.all_tracks.same, self._copies.tracks
+        if not any(same(plays.tracks[play], tracks[copy]) for copy in others):
+            return None
+        if not lengths or plays.ms_played[play] in lengths:
+            return 0
+        is_polled = any(self._copies.sources[copy] == POLLED for copy in others)
+        return _MINUTE_MS if is_polled else None
+
+    def _is_copy_of(self, copy: int, number: int) -> bool:
+        return self._copies.is_copy_of(copy, self._rows, self._chosen[number])
+
+    def _span(self, instant: int, known: range) -> tuple[int, int]:
         """Between which instants a known play ended: a minute, if it is known by account data's."""
         sources = {self._copies.sources[copy] for copy in known} - {self._source}
         if ACCOUNT in sources and instant % _MINUTE_MS < SECOND_MS:
@@ -110,9 +171,14 @@ class Candidates:
             return minute, minute + _MINUTE_MS - 1
         return instant, instant
 
-    def _apart(self, stamp: int, first: int, last: int) -> int:
-        """How far a row's end or start, exact or within a minute, is from a known play."""
-        return max(0, first - stamp - self._width, stamp - last)
+    def _apart(self, told: int, first: int, last: int) -> int:
+        """How far an instant of a row, exact or within a minute, is from a known play."""
+        return max(0, first - told - self._width, told - last)
+
+
+def _sorted(instants: "array[int]", numbers: Collection[int], handicap: int) -> _Instants:
+    in_order = array("I", sorted(numbers, key=instants.__getitem__))
+    return _Instants(array("q", map(instants.__getitem__, in_order)), in_order, handicap)
 
 
 def _between(sorted_instants: "array[int]", first: int, last: int) -> range:

@@ -4,36 +4,51 @@ The same rule as for imports (``reconciling``), the other way around: the listed
 the rows that were imported. What was paired before stays so, if need be with another.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from producer.identity.candidates import Candidates
 from producer.identity.matching import Candidate, pairs
 from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
 from producer.identity.rows import ACCOUNT, EXTENDED, Copies, Rows, Tracks
 
+# A play as Spotify lists it: the API's instant (milliseconds) and the track. Two tracks can have one instant.
+Listed = tuple[int, TrackName]
+
+
+def polled_before(listed: Listed, polled: Iterable[PolledPlay]) -> PolledPlay | None:
+    """The one of these plays that is the listed one: of its instant, and of the same track."""
+    stamp, track = listed
+    return next((play for play in polled if play.stamp == stamp and play.track.is_same(track)), None)
+
 
 def instants_of(
-    listed: Mapping[int, TrackName], polled: Sequence[PolledPlay], imported: Sequence[ImportedPlay]
+    listed: Iterable[Listed], polled: Sequence[PolledPlay], imported: Sequence[ImportedPlay]
 ) -> list[PolledPlay]:
-    """The listed plays, given by the API's instant (milliseconds), with the instants under which to publish them.
+    """The listed plays, each once, with the instants under which to publish them.
 
     ``polled`` and ``imported`` are what the account's state remembers; none of ``listed`` is among ``polled``.
     """
     known = [*polled, *_polled_elsewhere(polled, imported)]
-    stamps = {play.stamp: play for play in known}
+    of_stamp: defaultdict[int, list[PolledPlay]] = defaultdict(list)
+    for play in known:
+        of_stamp[play.stamp].append(play)
     given = {play.instant for play in known} | {row.instant for row in imported}
     new: list[PolledPlay] = []
-    for stamp, track in sorted(listed.items()):
+    unknown: list[PolledPlay] = []
+    for stamp, track in sorted(listed):
+        if before := polled_before((stamp, track), of_stamp[stamp]):
+            new.append(before._replace(track=track))
+            continue
         instant = stamp
-        if stamp not in stamps:
-            # Another track's play can have this very instant: it is another play all the same.
-            while instant in given:
-                instant += 1
-            given.add(instant)
-        new.append(PolledPlay(stamp, instant, track))
-    unknown = [play for play in new if play.stamp not in stamps]
+        # Another track's play can have this very instant: it is another play all the same.
+        while instant in given:
+            instant += 1
+        given.add(instant)
+        unknown.append(PolledPlay(stamp, instant, track))
+        of_stamp[stamp].append(unknown[-1])
     taken = _places_of(unknown, known, imported) if imported else {}
-    return [play._replace(instant=taken.get(play.stamp, play.instant)) for play in new]
+    return [*new, *(play._replace(instant=taken.get(play.instant, play.instant)) for play in unknown)]
 
 
 def _polled_elsewhere(polled: Sequence[PolledPlay], imported: Sequence[ImportedPlay]) -> list[PolledPlay]:
@@ -49,11 +64,11 @@ def _polled_elsewhere(polled: Sequence[PolledPlay], imported: Sequence[ImportedP
 def _places_of(
     listed: Sequence[PolledPlay], known: Sequence[PolledPlay], imported: Sequence[ImportedPlay]
 ) -> dict[int, int]:
-    """The instants of imported rows for those of the listed plays that get one, by the API's instants."""
+    """The instants of imported rows for those of the listed plays that get one, by their own ones."""
     tracks = Tracks()
     rows, copies = Rows(tracks), Copies(tracks)
     for row in imported:
-        rows.add(row.end, row.source, tracks.number(*row.track), row.ms_played)
+        rows.add_row(row.end, row.source, tracks.number(*row.track), row.ms_played, row.reported)
     for play in (*known, *listed):
         copies.add_polled(play, tracks.number(*play.track))
     paired = {play.instant for play in known}
@@ -69,7 +84,7 @@ def _places_of(
         while number is not None and imported[number].instant in paired:
             number = rows_of.get(imported[number].instant)
         if number is not None:
-            taken[play.stamp] = imported[number].instant
+            taken[play.instant] = imported[number].instant
     return taken
 
 

@@ -3,12 +3,14 @@
 ``docs/import.md`` has the rule in words, and a test for each of its cases. In short, for each kind of export:
 
 1. Rows of one instant, track and ms_played are one play.
-2. A row that an earlier import archived under its own instant keeps that.
-3. The other rows are paired, one to one, with the plays of the same track that polling, or the other kind of
-   export, has put into the archive. A row gets the instant of its pair.
-4. A row without a pair keeps its own instant, moved by whole milliseconds to the first that is free.
+2. A row that an earlier import archived keeps its instant: its own, or the one at which it was reported.
+3. Of the other rows go those of a track that had ended less than 30 seconds before or after (``doubles``).
+4. What is left is paired, one to one, with the plays of the same track that polling, or the other kind of export, has
+   put into the archive (``candidates``). A row gets the instant of its pair.
+5. Rows of equal names and ms_played within a day are paired too, where both kinds of export have all (``far``).
+6. A row without a pair keeps its own instant, moved by whole milliseconds to the first that is free.
 
-What an earlier import of the same kind archived is no known play in the sense of 3: a row would take the place of
+What an earlier import of the same kind archived is no known play in the sense of 4: a row would take the place of
 its neighbour. And rows that were paired at an earlier import stay paired, also where they are not among the present
 ones; if need be with another play.
 """
@@ -19,9 +21,11 @@ from dataclasses import dataclass
 from heapq import nlargest
 from itertools import groupby
 
-from producer.identity.candidates import SECOND_MS, Candidates
-from producer.identity.matching import pairs
-from producer.identity.remembered import IMPORTED_PLAYS, ImportedPlay, TrackName
+from producer.identity.candidates import Candidates
+from producer.identity.doubles import APART_MS, SECOND_MS, are_near, doubles
+from producer.identity.far import candidates_within_a_day, places_by_key, whole_days
+from producer.identity.matching import Candidate, pairs
+from producer.identity.remembered import IMPORTED_PLAYS, ImportedPlay
 from producer.identity.rows import ACCOUNT, EXTENDED, POLLED, Copies, Rows
 
 # The instant of a row that is the same play as another row.
@@ -32,12 +36,14 @@ DUPLICATE = -1
 class Identities:
     """For each row, in the order in which it was added, its instant in milliseconds since 1970, or DUPLICATE.
 
-    ``archived`` is 1 for a row of which the archive has a copy from an earlier import. ``polled`` counts the rows whose
-    play is known from polling, ``exported`` those known from the other kind of export only.
+    ``archived`` is 1 for a row of which the archive has a copy from an earlier import, ``in_both`` for a row of
+    account data whose play another row has, of the extended export. Of the plays of all other rows that are not
+    archived, ``polled`` counts those known from polling, ``exported`` those known from the other kind of export only.
     """
 
     instants: "array[int]"
     archived: bytearray
+    in_both: bytearray
     polled: int = 0
     exported: int = 0
 
@@ -48,14 +54,17 @@ def identities(rows: Rows, copies: Copies) -> Identities:
     The result depends on what the rows and the archive say, never on the order of the rows. The extended export
     goes first, since it is the more exact one, and what it decides is added to ``copies`` for account data.
     """
-    decided = Identities(array("q", rows.instants), bytearray(len(rows)))
-    for source in EXTENDED, ACCOUNT:
-        order = list(_each_play(rows, source, decided))
-        _Kind(rows, copies, source, decided).place(order)
-        if source == EXTENDED and order and ACCOUNT in rows.sources:
-            for row in order:
-                copies.add(decided.instants[row], source, rows.tracks[row], rows.ms_played[row])
-            copies.sort()
+    decided = Identities(array("q", rows.instants), bytearray(len(rows)), bytearray(len(rows)))
+    extended = list(_each_play(rows, EXTENDED, decided))
+    _Kind(rows, copies, EXTENDED, decided, frozenset()).place(extended)
+    if ACCOUNT in rows.sources:
+        # Once rows are placed, those that are doubles of others have no instant.
+        extended = [row for row in extended if decided.instants[row] != DUPLICATE]
+        for row in extended:
+            copies.add_copy(rows, row, decided.instants[row])
+        copies.sort()
+        present = frozenset(map(decided.instants.__getitem__, extended))
+        _Kind(rows, copies, ACCOUNT, decided, present).place(list(_each_play(rows, ACCOUNT, decided)))
     return decided
 
 
@@ -80,8 +89,8 @@ def _plays(rows: Rows, polled: Set[int], decided: Identities, chosen: Iterable[i
         instant, end = decided.instants[row], rows.instants[row]
         # Within its own second a row's instant is its own; a poll may have taken it from there.
         is_polled = not end <= instant < end + SECOND_MS and instant in polled
-        track = TrackName(*rows.all_tracks.texts[rows.tracks[row]])
-        yield ImportedPlay(instant, end, rows.ms_played[row], rows.sources[row], is_polled, track)
+        track = rows.all_tracks.texts[rows.tracks[row]]
+        yield ImportedPlay(instant, end, rows.ms_played[row], rows.sources[row], is_polled, track, rows.reported[row])
 
 
 def _each_play(rows: Rows, source: int, decided: Identities) -> Iterator[int]:
@@ -102,56 +111,159 @@ def _each_play(rows: Rows, source: int, decided: Identities) -> Iterator[int]:
 
 
 class _Kind:
-    """The rows of one kind of export, and the copies they are compared with."""
+    """The rows of one kind of export, and the copies they are compared with.
 
-    def __init__(self, rows: Rows, copies: Copies, source: int, decided: Identities) -> None:
+    ``present`` are the instants that rows of the other kind got in this import.
+    """
+
+    def __init__(self, rows: Rows, copies: Copies, source: int, decided: Identities, present: Set[int]) -> None:
         self._rows = rows
         self._copies = copies
         self._source = source
+        self._other = ACCOUNT + EXTENDED - source
         self._decided = decided
+        self._present = present
         self._polled = copies.instants_of(POLLED)
-        self._exported = copies.instants_of(ACCOUNT + EXTENDED - source)
+        self._exported = copies.instants_of(self._other)
+        # The plays whose copy of this kind is that of a present row, and 1 for each row that the archive has.
         self._kept: set[int] = set()
+        self._stays = bytearray(len(rows))
 
     def place(self, order: list[int]) -> None:
         """Decide about these rows, given in the order of what they say."""
-        others = [row for row in order if not self._keeps_its_own(row)]
-        paired: dict[int, int] = {}
-        if others and self._copies:
-            candidates = Candidates(self._rows, others, self._copies, self._kept)
-            paired = pairs(*candidates.find())
-            for number, instant in paired.items():
-                if number >= 0:
-                    # A row that changes over to a play that the archive lacks is its only copy there.
-                    is_there = number in candidates.paired_before and instant not in self._copies.unwritten
-                    self._give(others[number], instant, archived=is_there)
-        self._tell_apart([row for number, row in enumerate(others) if number not in paired])
+        self._keep_own(order)
+        others = [row for row in order if not self._stays[row]]
+        if not others:
+            return
+        before, absent, new, paired_before = self._candidates(others)
+        for number in paired_before:
+            self._stays[others[number]] = True
+        dropped = self._drop_doubles(order) if self._source == EXTENDED else set()
+        paired = pairs(before, absent, [it for it in new if others[it[1]] not in dropped])
+        left = [number for number, row in enumerate(others) if number not in paired and row not in dropped]
+        far = self._within_a_day(others, left, set(paired.values()))
+        for number, instant in (paired | far).items():
+            if number >= 0:
+                # A row that changes over to a play that the archive lacks is its only copy there.
+                is_there = number in paired_before and instant not in self._copies.unwritten
+                self._give(others[number], instant, archived=is_there)
+        self._tell_apart([others[number] for number in left if number not in far])
 
-    def _keeps_its_own(self, row: int) -> bool:
+    def _keep_own(self, order: list[int]) -> None:
+        """Rows that were archived, and stay where they are: under their own instant, or, by a version of before
+        2026-11-28, under the one at which they were reported.
+        """
+        if self._source not in self._copies.sources:
+            return
+        other_id: list[int] = []
+        late: list[int] = []
+        for row in order:
+            found = self._own_copies(row)
+            exact = [instant for instant, has_id in found if has_id]
+            if exact:
+                self._keep(row, exact[0])
+            elif found:
+                other_id.append(row)
+            elif self._rows.reported[row] != self._rows.instants[row]:
+                late.append(row)
+        for row in other_id:
+            for instant, _ in self._own_copies(row)[:1]:
+                self._keep(row, instant)
+        for row, found in [(row, self._own_copies(row, self._rows.reported[row])) for row in late]:
+            for instant, _ in sorted(found, key=lambda it: (not it[1], it[0]))[:1]:
+                if instant in self._kept:
+                    # That version took plays of a track that were reported at once for one, and one they stay.
+                    self._decided.instants[row], self._stays[row] = DUPLICATE, True
+                else:
+                    self._keep(row, instant)
+
+    def _own_copies(self, row: int, at: int | None = None) -> list[tuple[int, bool]]:
+        """The instants near the row's end, or near another one, that have its copy; and whether that has its id."""
         copies, own = self._copies, self._rows.instants[row]
-        for copy in copies.between(own, own + SECOND_MS - 1):
-            instant = copies.instants[copy]
+        first = own if at is None else at
+        if at is None and self._rows.reported[row] != own:
+            # Rows are moved on only; but of an offline play one export knows the milliseconds, the other doesn't.
+            first -= SECOND_MS - 1
+        last = (own if at is None else at) + SECOND_MS - 1
+        return [
+            (copies.instants[copy], copies.has_id_of(copy, self._rows, row))
+            for copy in copies.between(first, last)
             # At a polled instant it was paired, by chance within the second of its own.
-            if copies.is_copy_of(copy, self._rows, row) and instant not in self._polled:
-                self._kept.add(instant)
-                self._give(row, instant, archived=True)
-                return True
-        return False
+            if copies.is_copy_of(copy, self._rows, row)
+            and copies.instants[copy] not in self._polled
+            and copies.instants[copy] not in self._kept
+        ]
+
+    def _keep(self, row: int, instant: int) -> None:
+        self._stays[row] = True
+        self._kept.add(instant)
+        self._give(row, instant, archived=True)
+
+    def _candidates(self, others: list[int]) -> tuple[list[Candidate], list[Candidate], list[Candidate], set[int]]:
+        if not self._copies:
+            return [], [], [], set()
+        days = whole_days(self._rows.spans.get(self._source, ()))
+        candidates = Candidates(self._rows, others, self._copies, self._kept, days)
+        return *candidates.find(), candidates.paired_before
+
+    def _drop_doubles(self, order: list[int]) -> set[int]:
+        """The rows that are no plays of their own, beside others and beside what the archive has."""
+        dropped = set()
+        if self._source in self._copies.sources:
+            dropped = {row for row in order if not self._stays[row] and self._is_archived_beside(row)}
+        left = [row for row in order if row not in dropped and self._decided.instants[row] != DUPLICATE]
+        dropped |= doubles(self._rows, left, self._stays)
+        for row in dropped:
+            self._decided.instants[row] = DUPLICATE
+        return dropped
+
+    def _is_archived_beside(self, row: int) -> bool:
+        """Whether the archive has a row of the track, not among the present ones, that had just ended."""
+        copies, own = self._copies, self._rows.instants[row]
+        return any(
+            copies.sources[copy] == self._source
+            and copies.all_tracks.same(copies.tracks[copy], self._rows.tracks[row])
+            # A present row's end is known, and that of a row that was paired is not.
+            and copies.instants[copy] not in self._kept
+            and copies.instants[copy] not in self._polled
+            and copies.instants[copy] not in self._exported
+            and are_near(copies.instants[copy], own)
+            for copy in copies.between(own - APART_MS, own + APART_MS)
+        )
+
+    def _within_a_day(self, others: list[int], left: list[int], taken: Set[int]) -> dict[int, int]:
+        """Plays of the other kind of export for rows that have found none near, where both kinds have all."""
+        copies = self._copies
+        spans = [[*self._rows.spans.get(kind, ()), *copies.spans.get(kind, ())] for kind in (ACCOUNT, EXTENDED)]
+        if not (days := set.intersection(*map(whole_days, spans))):
+            return {}
+        own = copies.instants_of(self._source)
+        free = (
+            copy
+            for copy, (instant, source) in enumerate(zip(copies.instants, copies.sources, strict=True))
+            if source == self._other and instant not in own and instant not in taken
+        )
+        places = places_by_key(copies, free, days)
+        return pairs(candidates_within_a_day(self._rows, others, left, places, days))
 
     def _tell_apart(self, order: list[int]) -> None:
-        for own, group in groupby(order, key=self._rows.instants.__getitem__):
-            instant = own
-            for row in group:
-                # Another track's play can have this very instant: it is another play all the same.
-                while self._copies.at(instant):
-                    instant += 1
-                self._decided.instants[row] = instant
+        instant = 0
+        for row in order:
+            instant = max(instant, self._rows.instants[row])
+            # Another track's play can have this very instant: it is another play all the same.
+            while self._copies.at(instant):
                 instant += 1
+            self._decided.instants[row] = instant
+            instant += 1
 
     def _give(self, row: int, instant: int, *, archived: bool) -> None:
         self._decided.instants[row] = instant
         self._decided.archived[row] = archived
-        if instant in self._polled:
+        if instant in self._present:
+            self._decided.in_both[row] = True
+        elif archived:
+            return
+        elif instant in self._polled:
             self._decided.polled += 1
         elif instant in self._exported:
             self._decided.exported += 1

@@ -7,6 +7,7 @@ archive yet, find each other by it. Instants and durations are milliseconds, ins
 from typing import Any, NamedTuple, Self
 
 from pipelines.domain.play import SOURCE_RANK, Play, Source
+from pipelines.domain.song import UNKNOWN_NAME
 
 # Twice and four times what Spotify lists at once: lists can lag behind, and exports hold plays that Spotify does not
 # list, such as those of private sessions.
@@ -31,6 +32,15 @@ class TrackName(NamedTuple):
         """The track that was played."""
         return cls(play.track_id, artist_of(play), play.track_name)
 
+    @property
+    def names(self) -> tuple[str, str]:
+        """What else it is known by: artist and title, or its id where it has no real names."""
+        return (self.artist, self.name) if self.artist and self.name != UNKNOWN_NAME else ("", self.id)
+
+    def is_same(self, other: "TrackName") -> bool:
+        """Whether it is the same track: account data has no ids, and Spotify gives a recording several."""
+        return self.id == other.id or self.names == other.names
+
 
 class PolledPlay(NamedTuple):
     """A play that Spotify listed: the API's own instant, and the one under which it is published."""
@@ -53,7 +63,8 @@ class PolledPlay(NamedTuple):
 class ImportedPlay(NamedTuple):
     """A row of an export: the instant of its play, what the row says, and the rank of its source.
 
-    ``is_polled`` says that the instant is one that the API gave to a play.
+    ``is_polled`` says that the instant is one that the API gave to a play. ``reported`` is when Spotify learned of a
+    play that was heard offline; of every other it is the end.
     """
 
     instant: int
@@ -62,18 +73,22 @@ class ImportedPlay(NamedTuple):
     source: int
     is_polled: bool
     track: TrackName
+    reported: int
 
     @property
     def row(self) -> tuple[object, ...]:
         """What the row says."""
-        return self.end, self.ms_played, self.source, self.track
+        return self.end, self.ms_played, self.source, self.track, self.reported
 
     def to_record(self) -> list[Any]:
         """As JSON."""
-        return [self.instant, self.end, self.ms_played, _SOURCES[self.source].value, self.is_polled, *self.track]
+        record = [self.instant, self.end, self.ms_played, _SOURCES[self.source].value, self.is_polled, *self.track]
+        return record if self.reported == self.end else [*record, self.reported]
 
     @classmethod
     def from_record(cls, record: list[Any]) -> Self:
         """Of JSON. Raises TypeError, ValueError and KeyError."""
-        instant, end, ms_played, source, is_polled, *track = record
-        return cls(instant, end, ms_played, SOURCE_RANK[Source(source)], is_polled, TrackName(*track))
+        instant, end, ms_played, source, is_polled, track_id, artist, name, *reported = record
+        [reported] = reported or [end]
+        track = TrackName(track_id, artist, name)
+        return cls(instant, end, ms_played, SOURCE_RANK[Source(source)], is_polled, track, reported)

@@ -1,4 +1,4 @@
-"""The rows of an export, and the archive's copies of plays, as columns: some twenty-five bytes each.
+"""The rows of an export, and the archive's copies of plays, as columns: some thirty bytes each.
 
 So a whole lifetime of listening can be compared with what is known, without a row's texts in memory.
 """
@@ -10,8 +10,7 @@ from itertools import compress
 from typing import Self
 
 from pipelines.domain.play import SOURCE_RANK, Source
-from pipelines.domain.song import UNKNOWN_NAME
-from producer.identity.remembered import PolledPlay
+from producer.identity.remembered import PolledPlay, TrackName
 
 ACCOUNT = SOURCE_RANK[Source.ACCOUNT_EXPORT]
 EXTENDED = SOURCE_RANK[Source.EXTENDED_EXPORT]
@@ -24,16 +23,17 @@ class Tracks:
     """Numbers for tracks. A track is an id with the names of its main artist and its title.
 
     Two tracks are the same if their ids are, or their names: account data has no ids, and Spotify gives one
-    recording other ids in other countries.
+    recording other ids in other countries. ``id_of`` and ``names_of`` number the ids, and artists with titles, by
+    the tracks' numbers.
     """
 
     def __init__(self) -> None:
-        self.texts: list[tuple[str, str, str]] = []
+        self.texts: list[TrackName] = []
+        self.id_of = array("I")
+        self.names_of = array("I")
         self._numbers: dict[tuple[str, str, str], int] = {}
         self._ids: dict[str, int] = {}
         self._names: dict[tuple[str, str], int] = {}
-        self._id_of = array("I")
-        self._names_of = array("I")
 
     def number(self, track_id: str, artist: str, name: str) -> int:
         """The track's number, a new one for a new track."""
@@ -41,14 +41,14 @@ class Tracks:
         number = self._numbers.get(text)
         if number is None:
             number = self._numbers[text] = len(self.texts)
-            self.texts.append(text)
-            self._id_of.append(self._ids.setdefault(track_id, len(self._ids)))
-            self._names_of.append(self._names.setdefault(_names(*text), len(self._names)))
+            self.texts.append(TrackName(*text))
+            self.id_of.append(self._ids.setdefault(track_id, len(self._ids)))
+            self.names_of.append(self._names.setdefault(self.texts[number].names, len(self._names)))
         return number
 
     def number_if_known(self, track_id: str, artist: str, name: str) -> int:
         """The track's number if its id or its names have one, otherwise NO_TRACK."""
-        if track_id in self._ids or _names(track_id, artist, name) in self._names:
+        if track_id in self._ids or TrackName(track_id, artist, name).names in self._names:
             return self.number(track_id, artist, name)
         return NO_TRACK
 
@@ -60,11 +60,11 @@ class Tracks:
 
     def same_id(self, one: int, other: int) -> bool:
         """Whether two tracks have one id."""
-        return self._id_of[one] == self._id_of[other]
+        return self.id_of[one] == self.id_of[other]
 
     def same_names(self, one: int, other: int) -> bool:
         """Whether two tracks have one title, by one main artist."""
-        return self._names_of[one] == self._names_of[other]
+        return self.names_of[one] == self.names_of[other]
 
     def ids_by_names(self) -> dict[tuple[str, str], str]:
         """The Spotify id of artist and title, where exactly one is known."""
@@ -78,11 +78,15 @@ class Tracks:
         return {names: track_id for names, track_id in found.items() if track_id}
 
 
-class Rows:
-    """Plays as columns. Instants and durations are milliseconds, sources are ranks of SOURCE_RANK."""
+class Plays:
+    """Plays as columns. Instants and durations are milliseconds, sources are ranks of SOURCE_RANK.
+
+    ``spans`` has, by source, the first and the last instant of each export: it lacks nothing in between.
+    """
 
     def __init__(self, tracks: Tracks) -> None:
         self.all_tracks = tracks
+        self.spans: dict[int, list[tuple[int, int]]] = {}
         self.instants = array("q")
         self.sources = array("B")
         self.tracks = array("i")
@@ -99,21 +103,39 @@ class Rows:
         self.ms_played.append(ms_played or 0)
 
 
-class Copies(Rows):
+class Rows(Plays):
+    """Rows of exports. ``instants`` are the ends of plays; ``reported`` is when Spotify learned of them, which is
+    later for some that were heard offline.
+    """
+
+    def __init__(self, tracks: Tracks) -> None:
+        super().__init__(tracks)
+        self.reported = array("q")
+
+    def add_row(self, end: int, source: int, track: int, ms_played: int | None, reported: int) -> None:
+        """One more row."""
+        self.add(end, source, track, ms_played)
+        self.reported.append(reported)
+
+
+class Copies(Plays):
     """The copies of plays that the archive holds for one user. Sort after adding, before asking.
 
-    ``stamps`` has the API's own instants of polled plays that are known by another one, ``unwritten`` the instants
-    of those that were polled and are not in the archive.
+    ``stamps`` has a second instant of some plays by the first: the API's own, of one that was polled and is known by
+    another, or when an offline one was reported. ``unwritten`` has the instants of plays that were polled and are not
+    in the archive.
     """
 
     def __init__(self, tracks: Tracks) -> None:
         super().__init__(tracks)
         self.stamps: dict[int, int] = {}
         self.unwritten: set[int] = set()
+        self._stamped: list[tuple[int, int]] = []
 
     def with_polled(self, polled: Iterable[PolledPlay]) -> Self:
         """Others, sorted, with these plays too, which were polled and may not be in the archive yet."""
         both = type(self)(self.all_tracks)
+        both.spans = self.spans
         both.instants, both.sources = self.instants[:], self.sources[:]
         both.tracks, both.ms_played = self.tracks[:], self.ms_played[:]
         for play in polled:
@@ -122,6 +144,12 @@ class Copies(Rows):
             both.add_polled(play, self.all_tracks.number_if_known(*play.track))
         both.sort()
         return both
+
+    def add_copy(self, rows: Rows, row: int, instant: int) -> None:
+        """One more play, by the instant under which it is known; the row says what it was."""
+        self.add(instant, rows.sources[row], rows.tracks[row], rows.ms_played[row])
+        if rows.reported[row] != rows.instants[row]:
+            self.stamps.setdefault(instant, rows.reported[row])
 
     def add_polled(self, play: PolledPlay, track: int) -> None:
         """One more play that was polled, of the track with this number."""
@@ -136,10 +164,16 @@ class Copies(Rows):
         self.sources = array("B", map(self.sources.__getitem__, order))
         self.tracks = array("i", map(self.tracks.__getitem__, order))
         self.ms_played = array("q", map(self.ms_played.__getitem__, order))
+        self._stamped = sorted((stamp, instant) for instant, stamp in self.stamps.items())
 
     def between(self, first: int, last: int) -> range:
         """The copies of these instants, both included."""
         return range(bisect_left(self.instants, first), bisect_left(self.instants, last + 1))
+
+    def stamped_between(self, first: int, last: int) -> set[int]:
+        """The instants of the plays whose second instant is between these, both included."""
+        start, end = bisect_left(self._stamped, (first,)), bisect_left(self._stamped, (last + 1,))
+        return {instant for _, instant in self._stamped[start:end]}
 
     def at(self, instant: int) -> range:
         """The copies of one instant, and so of one play."""
@@ -150,17 +184,14 @@ class Copies(Rows):
         return frozenset(compress(self.instants, map(sources.__contains__, self.sources)))
 
     def is_copy_of(self, copy: int, rows: Rows, row: int) -> bool:
-        """Whether the copy was made from this row, or from the same row of another file."""
+        """Whether the copy was made from this row, or from the same row of another file.
+
+        Its track's id may be another by then, or have become known; its names stay.
+        """
         if self.sources[copy] != rows.sources[row] or self.ms_played[copy] != rows.ms_played[row]:
             return False
-        track, other = self.tracks[copy], rows.tracks[row]
-        if track == NO_TRACK:
-            return False
-        # An account row's id may have become known since, its names stay.
-        same = self.all_tracks.same_names if rows.sources[row] == ACCOUNT else self.all_tracks.same_id
-        return same(track, other)
+        return self.all_tracks.same(self.tracks[copy], rows.tracks[row])
 
-
-def _names(track_id: str, artist: str, name: str) -> tuple[str, str]:
-    """What else a track is known by; without real names nothing but its id."""
-    return (artist, name) if artist and name != UNKNOWN_NAME else ("", track_id)
+    def has_id_of(self, copy: int, rows: Rows, row: int) -> bool:
+        """Whether the copy's track has the id that the row has, too."""
+        return self.all_tracks.same_id(self.tracks[copy], rows.tracks[row])

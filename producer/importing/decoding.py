@@ -22,6 +22,7 @@ MOST_ROWS = 5_000_000
 _MARK = "\ufeff"
 # The bytes of a character in UTF-8 but its first.
 _CONTINUING = bytes(range(0x80, 0xC0))
+_NOT_ASCII = bytes(range(0x80, 0x100))
 # Between two rows; in a title too, so that it is only tried.
 _BETWEEN = re.compile(rb"\}\s*,\s*$")
 _TRIES, _LOOKS = 8, 1_000
@@ -73,9 +74,11 @@ def decode(reopened: Callable[[], Iterable[bytes]], batch_bytes: int = BATCH_BYT
                 wanted *= 2
                 continue
             else:
-                _loads(b"[" + rest)
+                _loads(b"[" + rest.rstrip(_NOT_ASCII))  # no half of a character
                 raise DecodingError("is not valid JSON: there is more behind the rows")
         except _BrokenError as error:
+            if isinstance(error, _CutError) and not is_end:
+                raise DecodingError(f"is not listening history: a row has more than {wanted:,} bytes") from None
             raise DecodingError(error.told(*_place(reopened(), at))) from None
         count += len(rows)
         if count > MOST_ROWS:
@@ -98,6 +101,14 @@ class _BrokenError(Exception):
         else:
             column = self.column
         return f"{self.what} at line {line + self.line - 1}, column {column}{self.hint}"
+
+
+class _CutError(_BrokenError):
+    """What is there is right, and more should come."""
+
+
+class _EncodingError(_BrokenError):
+    """It is not UTF-8, wherever it is cut."""
 
 
 def _place(chunks: Iterable[bytes], at: int) -> tuple[int, int]:
@@ -155,6 +166,8 @@ def _first(rest: bytes) -> tuple[list[Any], int] | None:
     for comma in islice(_commas(rest), _TRIES):
         try:
             return _loads(b"[" + rest[:comma] + b"]"), comma + 1
+        except _EncodingError:
+            raise
         except _BrokenError:
             continue  # it was in a title; or what is wrong here will be found in the end
     return None
@@ -176,9 +189,10 @@ def _loads(utf8: bytes) -> list[Any]:
         except orjson.JSONDecodeError:
             rows = orjson.loads(_without_lone_surrogates(utf8))
     except orjson.JSONDecodeError as error:
-        what = "is cut short or damaged" if error.pos >= len(error.doc) - 1 else "is not valid JSON"
-        again = "; unpack or download it again"
-        raise _BrokenError(f"{what}: {error.msg}", error.lineno, error.colno, again) from None
+        is_cut = error.pos >= len(error.doc) - 1
+        what = f"is {'cut short or damaged' if is_cut else 'not valid JSON'}: {error.msg}"
+        kind = _CutError if is_cut else _BrokenError
+        raise kind(what, error.lineno, error.colno, "; unpack or download it again") from None
     assert isinstance(rows, list)
     return rows
 
@@ -211,7 +225,7 @@ def _without_lone_surrogates(utf8: bytes) -> bytes:
         except UnicodeDecodeError as error:
             before = utf8[: error.start]
             column = _length(before.rpartition(b"\n")[2]) + 1
-            raise _BrokenError("is not in UTF-8", before.count(b"\n") + 1, column, _other_encoding(utf8)) from None
+            raise _EncodingError("is not in UTF-8", before.count(b"\n") + 1, column, _other_encoding(utf8)) from None
         # Halves that belong together become one character.
         utf8 = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").encode()
     return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], utf8)

@@ -16,11 +16,12 @@ from typing import Any
 from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, UnreadableError
-from pipelines.domain.spotify import LeftOut, LeftOutError
+from pipelines.domain.spotify import LeftOut, LeftOutError, reported_at
 from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
 from producer.identity.rows import Copies, Rows
-from producer.importing.containers import ExportError, Place
+from producer.importing.containers import ExportError
+from producer.importing.coverage import Coverage
 from producer.importing.exports import ExportFile
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.owners import Owners
@@ -46,10 +47,13 @@ class Unreadable:
 class Report:
     """What an import found and wrote. A dry run finds the same, and writes nothing.
 
-    ``months`` counts the plays of the export by month; of these, ``polled`` were known from polling, ``exported``
-    only from the other kind of export, and ``archived`` were imported before. ``covered`` has the first and the
-    last play (UTC) of each export: plays that the account made in between are known now. ``skipped`` says of each file
-    that could not be read why, ``not_read`` what only looked like listening history.
+    Every row is a play or left out for a reason: one that both kinds of export have is a play once. ``months`` counts
+    the plays by month; of these, ``archived`` were imported before, ``polled`` of the others were known from polling,
+    ``exported`` only from the other kind of export. What was ``written`` are the files' paths, with ``copies`` of plays
+    that were known, which say more of them. ``covered`` has the first and the last instant (UTC) of files
+    that follow on each other: plays that the account made in between are known now. ``other_archive`` is the one that
+    the state is of, where it is not the one written to: then no state is changed. ``skipped`` says of each file that
+    could not be read why, ``not_read`` what only looked like listening history.
     """
 
     files: int = 0
@@ -60,15 +64,22 @@ class Report:
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     months: Counter[date] = field(default_factory=Counter)
     covered: list[Span] = field(default_factory=list)
+    other_archive: str | None = None
     polled: int = 0
     exported: int = 0
     archived: int = 0
+    copies: int = 0
     written: list[str] = field(default_factory=list)
 
     @property
     def plays(self) -> int:
         """How many different plays the export holds."""
         return self.months.total()
+
+    @property
+    def new(self) -> int:
+        """How many plays were not known before, neither from polling nor from an import."""
+        return self.plays - self.archived - self.polled - self.exported
 
     @property
     def first(self) -> datetime | None:
@@ -114,8 +125,11 @@ class Importer:
             found, again = self._survey(files, report, meter)
             if len(again) < len(files):
                 raise ExportError("a file changed while it was read; run the import again")
-        decided = self._decide(found.rows, self._copies(found.rows, archive, meter), dry_run=dry_run)
+        if archive is not None and not self.cursors.are_of(archive.root, claims=not dry_run):
+            report.other_archive = self.cursors.archive()
+        decided = self._decide(found.rows, self._copies(found.rows, archive, meter), report, dry_run=dry_run)
         missing = self._count(decided, report)
+        report.copies = missing.total() - report.new
         if archive is not None and not dry_run and missing:
             writer = Writer(archive, self.calendar, self.user_id, self.ingested_at, meter)
             report.written += writer.write(files, found, decided, missing)
@@ -128,34 +142,40 @@ class Importer:
         """The first pass: the rows that count, and the files that can be read; what they say goes into the report."""
         found, owners = Found(), Owners()
         readable: list[ExportFile] = []
-        spans: dict[tuple[Place, int], list[int]] = {}
+        coverage = Coverage()
         for file in files:
             try:
                 rows = meter.rows("reading", file.size, owners.watching(file, file.batches()))
-                for place, play in self._plays(file, rows, report):
-                    found.add(place, play)
+                for place, play, reported in self._plays(file, rows, report):
+                    found.add(place, play, reported)
             except ExportError as error:
                 report.skipped.append(str(error))
                 found.end_file()
                 continue
             readable.append(file)
-            if counted := found.end_file():
-                instants = found.rows.instants[counted.start : counted.stop]
-                span = spans.setdefault((file.place.container, found.rows.sources[counted.start]), [])
-                span += [min(instants), max(instants)]
+            counted = found.end_file()
+            # An export has what was reported while it covers the account, whenever it was heard.
+            rows_of_file = slice(counted.start, counted.stop)
+            coverage.add(file, found.rows.reported[rows_of_file], found.rows.sources[rows_of_file])
         if len(readable) == len(files):
             owners.check()
         report.files = len(readable)
-        report.covered = [(from_millis(min(span)), from_millis(max(span))) for span in spans.values()]
+        for source, first, last in coverage.spans():
+            found.rows.spans.setdefault(source, []).append((first, last))
+            report.covered.append((from_millis(first), from_millis(last)))
         return found, readable
 
-    def _plays(self, file: ExportFile, rows: Iterator[Any], report: Report) -> Iterator[tuple[int, Play]]:
-        """A file's rows that count, by their place, with the export's own instants; the others into the report."""
+    def _plays(
+        self, file: ExportFile, rows: Iterator[Any], report: Report
+    ) -> Iterator[tuple[int, Play, datetime | None]]:
+        """A file's rows that count, by their place, with the export's own instants, and when an offline play was
+        reported; the others into the report.
+        """
         read = file.reader
         for place, row in enumerate(rows):
             report.rows += 1
             try:
-                yield place, read(self.user_id, row, self.ingested_at)
+                yield place, read(self.user_id, row, self.ingested_at), reported_at(row)
             except LeftOutError as error:
                 report.left_out[error.reason] += 1
             except UnreadableError as error:
@@ -167,8 +187,13 @@ class Importer:
         months = touched_months(rows.instants, self.calendar)
         return read_copies(archive, months, self.user_id, rows.all_tracks, lambda: meter.tell("comparing"))
 
-    def _decide(self, rows: Rows, copies: Copies, *, dry_run: bool) -> Identities:
-        """Every row's instant. It is settled in the state before anything is written, as a poll's is."""
+    def _decide(self, rows: Rows, copies: Copies, report: Report, *, dry_run: bool) -> Identities:
+        """Every row's instant. It is settled in the state before anything is written, as a poll's is.
+
+        A state of another archive knows nothing of this one's plays, and is left as it is.
+        """
+        if report.other_archive is not None:
+            return identities(rows, copies)
         found: list[Identities] = []
 
         def settled(cursor: Cursor) -> Cursor:
@@ -185,22 +210,29 @@ class Importer:
         return found[-1]
 
     def _count(self, decided: Identities, report: Report) -> Counter[date]:
-        """What was decided into the report; the plays that the archive does not have, by month."""
+        """What was decided into the report; the rows that the archive does not have, by month."""
         plays: Counter[int] = Counter()
-        archived: Counter[int] = Counter()
-        for instant, is_archived in zip(decided.instants, decided.archived, strict=True):
+        missing: Counter[int] = Counter()
+        for instant, is_archived, in_both in zip(decided.instants, decided.archived, decided.in_both, strict=True):
             # Counted by the number of the month: a date for each play would take longer than all the rest.
             month = DUPLICATE if instant == DUPLICATE else bisect_right(self.calendar.starts, instant)
-            plays[month] += 1
-            archived[month] += is_archived
-        if duplicates := plays.pop(DUPLICATE, 0):
-            report.left_out[LeftOut.DUPLICATE] += duplicates
-        dates = {month: self.calendar.month_of(from_millis(self.calendar.starts[month - 1])) for month in plays}
-        report.months = Counter({dates[month]: count for month, count in plays.items()})
+            if in_both:
+                report.left_out[LeftOut.DUPLICATE] += 1
+            else:
+                plays[month] += 1
+                report.archived += is_archived
+            if not is_archived:
+                missing[month] += 1
+        report.left_out[LeftOut.DUPLICATE] += plays.pop(DUPLICATE, 0)
+        del missing[DUPLICATE]
+        report.left_out = +report.left_out
+        report.months = self._dates(plays)
         report.polled, report.exported = decided.polled, decided.exported
-        missing = Counter({dates[month]: count - archived[month] for month, count in plays.items()})
-        report.archived = report.plays - missing.total()
-        return +missing
+        return self._dates(missing)
+
+    def _dates(self, months: Counter[int]) -> Counter[date]:
+        starts = self.calendar.starts
+        return Counter({self.calendar.month_of(from_millis(starts[month - 1])): n for month, n in months.items()})
 
 
 def _refusal(problems: list[str], readable: list[ExportFile]) -> str:

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
+from datetime import date, datetime
 
 from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import SOURCE_RANK
 from pipelines.storage.archive import Archive, fields_of
-from producer.identity.rows import Copies, Tracks
+from producer.identity.rows import POLLED, Copies, Tracks
 
-_FIELDS = ("user_id", "played_at", "track_id", "track_name", "artists", "ms_played", "source")
+_FIELDS = ("user_id", "played_at", "track_id", "track_name", "artists", "ms_played", "source", "ingested_at")
 _DAY = 86_400_000
 # A bucket answers slowly, and the stream writes many small files; so many are on their way at once.
 _AT_ONCE = 8
@@ -32,6 +32,7 @@ def read_copies(archive: Archive, months: list[date], user_id: str, tracks: Trac
     ``tell`` is called for every file. Raises StorageError.
     """
     copies = Copies(tracks)
+    spans: dict[tuple[int, datetime], list[int]] = {}
     ranks = {source.value: rank for source, rank in SOURCE_RANK.items()}
     for path, data in _read(archive, archive.files(months)):
         tell()
@@ -39,7 +40,14 @@ def read_copies(archive: Archive, months: list[date], user_id: str, tracks: Trac
             if play["user_id"] == user_id:
                 artist = play["artists"][0]["name"] if play["artists"] else ""
                 track = tracks.number_if_known(play["track_id"], artist, play["track_name"])
-                copies.add(to_millis(play["played_at"]), ranks[play["source"]], track, play["ms_played"])
+                instant, source = to_millis(play["played_at"]), ranks[play["source"]]
+                copies.add(instant, source, track, play["ms_played"])
+                if source != POLLED:
+                    # All that one import wrote has the same time of ingestion.
+                    span = spans.setdefault((source, play["ingested_at"]), [instant, instant])
+                    span[0], span[1] = min(span[0], instant), max(span[1], instant)
+    for (source, _), (first, last) in spans.items():
+        copies.spans.setdefault(source, []).append((first, last))
     copies.sort()
     return copies
 

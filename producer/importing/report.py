@@ -14,27 +14,27 @@ def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str |
         f"plays       {report.plays:>9,} {_months(sorted(report.months), time_zone)}".rstrip(),
     ]
     known = {
+        "imported before": report.archived,
         "already known from polling": report.polled,
         "already known from the other kind of export": report.exported,
-        "imported before": report.archived,
     }
     lines += _lines("known", {what: count for what, count in known.items() if count})
     lines += _lines("left out", {reason.value: count for reason, count in report.left_out.most_common()})
     unreadable = {f"{why} (first: row {it.row} of {it.file})": it.count for why, it in report.unreadable.items()}
     lines += _lines("unreadable", unreadable)
     lines += [f"not read    {what}" for what in (*report.skipped, *report.not_read)]
-    new = report.plays - report.archived
     if written_to is None:
-        lines.append(f"written             0 of {_count(new, 'new play')}: this was a dry run")
+        lines.append(f"written             0 of {_count(report.new, 'new play')}: this was a dry run")
     else:
+        copies = f" and {report.copies:,} further {'copy' if report.copies == 1 else 'copies'}" if report.copies else ""
         files = _count(len(report.written), "file")
-        lines.append(f"written     {new:>9,} {_noun(new, 'play')} in {files} to {written_to}")
+        lines.append(f"written     {report.new:>9,} {_noun(report.new, 'play')}{copies} in {files} to {written_to}")
     lines.append(f"took        {seconds:>9.1f} s, {report.rows / max(seconds, 1e-3):,.0f} rows/s")
     if written_to is None:
         lines += ["", "next: the same command without --dry-run"]
     elif report.plays:
-        rebuild = f"python -m pipelines.rebuild --archive {shlex.quote(written_to)} --warehouse WAREHOUSE"
-        zone = "" if time_zone == DEFAULT_TIME_ZONE else f" --time_zone {time_zone}"
+        rebuild = f"heavy-rotation rebuild --archive {shlex.quote(written_to)} --warehouse WAREHOUSE"
+        zone = "" if time_zone == DEFAULT_TIME_ZONE else f" --time-zone {time_zone}"
         lines += ["", f"next: {rebuild}{zone}"]
     return "\n".join(lines)
 

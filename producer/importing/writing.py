@@ -10,7 +10,7 @@ from datetime import date, datetime
 from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import SOURCE_RANK, Play, Source, UnreadableError
-from pipelines.domain.spotify import LeftOutError
+from pipelines.domain.spotify import LeftOutError, reported_at
 from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities
 from producer.identity.remembered import artist_of
@@ -34,10 +34,16 @@ class Found:
         self._places = array("I")
         self._ends = array("Q")
 
-    def add(self, place: int, play: Play) -> None:
-        """One more row of the file that is being read: its place there, and its play as the export has it."""
+    def add(self, place: int, play: Play, reported: datetime | None) -> None:
+        """One more row of the file that is being read: its place there, and its play as the export has it.
+
+        ``reported`` is when Spotify learned of the play, if it was heard offline.
+        """
         track = self.rows.all_tracks.number(play.track_id, artist_of(play), play.track_name)
-        self.rows.add(to_millis(play.played_at), SOURCE_RANK[play.source], track, play.ms_played)
+        end = to_millis(play.played_at)
+        self.rows.add_row(
+            end, SOURCE_RANK[play.source], track, play.ms_played, to_millis(reported) if reported else end
+        )
         self._places.append(place)
 
     def end_file(self) -> range:
@@ -57,11 +63,12 @@ class Found:
         """Where the row is in its file."""
         return self._places[row]
 
-    def is_same(self, row: int, play: Play) -> bool:
+    def is_same(self, row: int, play: Play, reported: datetime | None) -> bool:
         """Whether the play, read again, is still that of the row, in all that its identity was decided by."""
         rows = self.rows
         return (
             rows.instants[row] == to_millis(play.played_at)
+            and rows.reported[row] == to_millis(reported or play.played_at)
             and rows.sources[row] == SOURCE_RANK[play.source]
             and rows.ms_played[row] == play.ms_played
             and rows.all_tracks.texts[rows.tracks[row]] == (play.track_id, artist_of(play), play.track_name)
@@ -117,7 +124,7 @@ class Writer:
                 play = file.reader(self.user_id, content, self.ingested_at)
             except (LeftOutError, UnreadableError):
                 raise changed from None
-            if not found.is_same(row, play):
+            if not found.is_same(row, play, reported_at(content)):
                 raise changed
             yield play
             if not wanted:

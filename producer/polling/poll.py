@@ -6,19 +6,21 @@ under the same.
 """
 
 import logging
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.domain.instants import from_millis, parse, to_millis, to_the_second
+from pipelines.domain.instants import from_millis, parse, to_millis
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import from_recently_played
-from producer.identity.listing import instants_of
-from producer.identity.remembered import POLLED_PLAYS, TrackName
+from producer.identity.listing import Listed, instants_of, polled_before
+from producer.identity.remembered import POLLED_PLAYS, PolledPlay, TrackName
 from producer.polling.publishing import Destination, Reject
 from producer.spotify.client import LISTED_AT_MOST
-from producer.state.cursor import Cursor, Cursors, Gap, Known
+from producer.state.cursor import Cursor, Cursors, StoredCursor
+from producer.state.gaps import Gap
 
 # Four times what Spotify lists at once: an instant that has left it stays known for a while, in case that one
 # listing was incomplete.
@@ -29,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Polled:
+class PollResult:
     """What one poll did. ``repeated`` plays were known; ``cursor`` is the account's from now on."""
 
     listed: int
@@ -49,12 +51,13 @@ class Polled:
 class _Listed:
     """What Spotify lists, read. ``instants`` (milliseconds) are all plays', ``new`` the plays that were not known yet.
 
-    ``rejects`` are the items that are no plays, by their digest.
+    ``repeated`` counts those that were. ``rejects`` are the items that are no plays, by their digest.
     """
 
     count: int
     instants: set[int]
-    new: dict[int, Play]
+    repeated: int
+    new: dict[Listed, Play]
     rejects: dict[str, Reject]
     at: datetime
 
@@ -66,7 +69,7 @@ class Fresh:
     plays: list[Play]
     rejects: list[Reject]
     account_id: str
-    known: Known
+    stored: StoredCursor
     listed: _Listed
 
 
@@ -76,60 +79,62 @@ def poll(
     cursors: Cursors,
     destination: Destination,
     now: datetime,
-    known: Known | None = None,
-) -> Polled:
+    stored: StoredCursor | None = None,
+) -> PollResult:
     """Publish what is new among the items that Spotify lists, then move the account's cursor.
 
-    ``known`` is the cursor as it was read before, if it was. Raises PublishError, StateError and StorageError;
+    ``stored`` is the cursor as it was read before, if it was. Raises PublishError, StateError and StorageError;
     the cursor has not moved then.
     """
-    fresh = find_fresh(items, account_id, cursors, now, known or cursors.read(account_id))
+    fresh = find_fresh(items, account_id, cursors, now, stored or cursors.read(account_id))
     if fresh.plays or fresh.rejects:
         destination.publish(fresh.plays, fresh.rejects)
     return move_cursor(fresh, cursors)
 
 
-def find_fresh(items: list[Any], account_id: str, cursors: Cursors, now: datetime, known: Known) -> Fresh:
+def find_fresh(items: list[Any], account_id: str, cursors: Cursors, now: datetime, stored: StoredCursor) -> Fresh:
     """What is new among the items that Spotify lists, to be published; the cursor has its instants then.
 
     Raises StateError and StorageError.
     """
-    listed = _read(items, account_id, now, set(known.cursor.published))
-    digests = set(known.cursor.rejected)
-    _, known = cursors.change(known, lambda cursor: _settled(cursor, listed))
-    instants = {play.stamp: play.instant for play in known.cursor.polled}
-    new = [replace(play, played_at=from_millis(instants[stamp])) for stamp, play in sorted(listed.new.items())]
+    listed = _read(items, account_id, now, stored.cursor)
+    digests = set(stored.cursor.rejected)
+    _, stored = cursors.change(stored, lambda cursor: _settled(cursor, listed))
+    settled = stored.cursor.polled
+    new = [replace(listed.new[it], played_at=_instant_of(it, settled)) for it in sorted(listed.new)]
     new_rejects = [reject for digest, reject in listed.rejects.items() if digest not in digests]
-    return Fresh(new, new_rejects, account_id, known, listed)
+    return Fresh(new, new_rejects, account_id, stored, listed)
 
 
-def move_cursor(fresh: Fresh, cursors: Cursors) -> Polled:
+def move_cursor(fresh: Fresh, cursors: Cursors) -> PollResult:
     """Once all that is fresh is safe: the account's cursor says so. Raises StateError and StorageError."""
     account_id, listed, now = fresh.account_id, fresh.listed, fresh.listed.at
-    before, known = cursors.change(fresh.known, lambda cursor: _moved(cursor, listed))
-    after = known.cursor
+    before, stored = cursors.change(fresh.stored, lambda cursor: _moved(cursor, listed))
+    after = stored.cursor
     for gap in after.gaps:
-        if gap in before.gaps or gap.told_at != now:
+        if gap in before.gaps or gap.reported_at != now:
             continue  # known, or what is left of one
         _log.warning(
-            "%s: at least one play may be missing between %s and %s; an export import will close it "
-            "(Spotify lists no more than its last %d)",
+            "%s: %s; an export import will close it (Spotify lists no more than its last %d)",
             account_id,
-            to_the_second(gap.start),
-            to_the_second(gap.end),
+            gap,
             LISTED_AT_MOST,
         )
-    new = len(fresh.plays)
-    return Polled(listed.count, new, len(listed.instants) - new, len(fresh.rejects), after)
+    return PollResult(listed.count, len(fresh.plays), listed.repeated, len(fresh.rejects), after)
 
 
 def _settled(cursor: Cursor, listed: _Listed) -> Cursor:
     """The cursor before a poll publishes: it has the instants of all plays that are new."""
-    settled = {play.stamp for play in cursor.polled}
-    unsettled = {stamp: TrackName.of(play) for stamp, play in listed.new.items() if stamp not in settled}
+    unsettled = [it for it in listed.new if not polled_before(it, cursor.polled)]
     if not unsettled:
         return cursor
     return replace(cursor, polled=(*cursor.polled, *instants_of(unsettled, cursor.polled, cursor.imported)))
+
+
+def _instant_of(listed: Listed, settled: Sequence[PolledPlay]) -> datetime:
+    play = polled_before(listed, settled)
+    assert play, "every play that is new was settled"
+    return from_millis(play.instant)
 
 
 def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
@@ -154,39 +159,57 @@ def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
 
 
 def _gaps(cursor: Cursor, listed: _Listed) -> tuple[Gap, ...]:
-    """Those that are left, and a new one where the list is full and does not reach back to the newest play known.
+    """Those that are left, and a new one where the list does not reach back to the newest play known.
 
     Spotify's list leaves nothing out between its oldest play and its newest. One that lags, or that follows one
-    that was too short, may fill what was told as a gap.
+    that was too short, may fill what was told as a gap. One that is not full should reach back to the account's
+    first play, and where it does not, something is missing in it, or the newest play known has left it. An empty list
+    says nothing.
     """
     if not listed.instants:
         return cursor.gaps
     first, last = from_millis(min(listed.instants)), from_millis(max(listed.instants))
     left = tuple(part for gap in cursor.gaps for part in gap.around(first, last))
     newest = None if cursor.newest is None else from_millis(cursor.newest)
-    if newest is None or first <= newest or listed.count < LISTED_AT_MOST:
+    if newest is None or first <= newest:
         return left
-    return (*left, Gap(newest, first, listed.at))
+    return (*left, Gap(newest, first, listed.at, is_doubtful=listed.count < LISTED_AT_MOST))
 
 
-def _read(items: list[Any], account_id: str, now: datetime, published: set[int]) -> _Listed:
-    """Of an item whose instant was published nothing else is read: mostly it is all of them, and costs the most."""
+def _read(items: list[Any], account_id: str, now: datetime, cursor: Cursor) -> _Listed:
+    """Of an item that was published only the instant and the track's id are read: mostly it is all of them, and the
+    rest costs the most.
+    """
+    published = set(cursor.published)
     instants: set[int] = set()
-    new: dict[int, Play] = {}
+    new: dict[Listed, Play] = {}
     rejects: dict[str, Reject] = {}
+    repeated = 0
     for item in items:
         instant = _played_at(item)
-        if instant in published:
+        # Two tracks can have one instant, and be listed one after the other. What is remembered of older plays is
+        # their instant only.
+        there = [play for play in cursor.polled if play.stamp == instant] if instant in published else []
+        if instant in published and (not there or _track_id(item) in {play.track.id for play in there}):
             instants.add(instant)
+            repeated += 1
             continue
         try:
             play = from_recently_played(account_id, item, now)
         except UnreadableError as error:
+            if there:
+                repeated += 1  # of what was published, as far as it can be told
+                continue
             reject = Reject(account_id, item, str(error), now)
             rejects[reject.digest] = reject
+            continue
+        listed = to_millis(play.played_at), TrackName.of(play)
+        instants.add(listed[0])
+        if polled_before(listed, there) or listed in new:
+            repeated += 1
         else:
-            new.setdefault(to_millis(play.played_at), play)
-    return _Listed(len(items), instants | new.keys(), new, rejects, now)
+            new[listed] = play
+    return _Listed(len(items), instants, repeated, new, rejects, now)
 
 
 def _played_at(item: Any) -> int | None:
@@ -195,4 +218,11 @@ def _played_at(item: Any) -> int | None:
         case {"played_at": str(text)}:
             with suppress(ValueError, OverflowError):
                 return to_millis(parse(text))
+    return None
+
+
+def _track_id(item: Any) -> str | None:
+    match item:
+        case {"track": {"id": str(track_id)}}:
+            return track_id
     return None

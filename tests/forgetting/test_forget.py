@@ -19,13 +19,14 @@ from pipelines import forget, rebuild
 from pipelines.domain.month import Calendar
 from pipelines.forgetting.tables import forget_in_folder, statements
 from pipelines.storage.archive import Archive, encode
+from pipelines.storage.rejects import Rejects
 from pipelines.tables import DATASET, REBUILT, play_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse
 from pipelines.warehouse.json_rows import to_json
 from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play, plays
-from tests.operations.versioned_bucket import VersionedBucket
+from tests.standins.cloud_storage import Bucket
 from tests.streaming.running import rows
 from tests.zetasql_judge import Refused, the_judge
 
@@ -68,6 +69,23 @@ def places(tmp_path: Path) -> list[str]:
     assert rebuild.main(told) == 0
     FolderWarehouse.open(tmp_path / "warehouse").append("rejected", [rejected(*row) for row in REJECTED])
     return told
+
+
+def test_what_could_not_be_read_when_polling_goes_too_and_no_rebuild_brings_it_back(
+    places: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rejects, when = Rejects(str(tmp_path / "archive")), datetime(2026, 11, 21, tzinfo=UTC)
+    for user in ("me", "another"):
+        rejects.keep(user, {"track": "gone"}, "no track", when)
+    assert rebuild.main([*places, "--months=changed"]) == 0
+    assert forget.main(["--user=me", *places, "--dry_run"]) == 0
+    assert len(rejects.ids()) == 2
+    assert forget.main(["--user=me", *places]) == 0
+    assert "        1 items removed that could not be read when polling\n" in capsys.readouterr().out
+    assert rebuild.main([*places, "--months=changed"]) == 0
+    [left] = [row for row in rows(tmp_path, "rejected") if row["origin"] == "spotify"]
+    assert [left["message_id"]] == rejects.ids()
+    assert "another" in left["attributes"]
 
 
 def test_all_of_a_user_goes_and_the_report_says_what(
@@ -160,7 +178,7 @@ def test_killed_at_any_moment_it_can_be_run_again(tmp_path: Path) -> None:
         assert len({row["played_at"] for row in left}) == 400
 
 
-def test_a_bucket_keeps_no_version(bucket: VersionedBucket, tmp_path: Path) -> None:
+def test_a_bucket_keeps_no_version(bucket: Bucket, tmp_path: Path) -> None:
     FolderWarehouse(tmp_path, "Europe/Paris")
     archive = Archive("gs://bucket/archive")
     both = archive.write(NOVEMBER, [*MINE, *OTHERS]).removeprefix("gs://bucket/")
@@ -168,7 +186,7 @@ def test_a_bucket_keeps_no_version(bucket: VersionedBucket, tmp_path: Path) -> N
     theirs = archive.write(NOVEMBER, OTHERS).removeprefix("gs://bucket/")
     # Deleted, replaced and what an earlier version left: all that a bucket with versions may still know.
     archive.write(OCTOBER, MINE)
-    (october,) = (name for name in bucket.live() if "2026-10" in name)
+    (october,) = (name for name in bucket.objects if "2026-10" in name)
     bucket.delete(october, None)
     bucket.put(both, encode(OTHERS))
     bucket.put(both, encode([*MINE, *OTHERS]))

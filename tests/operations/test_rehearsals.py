@@ -12,13 +12,26 @@ import pytest
 from google.api_core.exceptions import DeadlineExceeded
 from google.cloud.pubsub_v1 import SubscriberClient
 
-from pipelines import query
+from pipelines import query, rebuild
 from pipelines.domain.instants import parse
 from pipelines.domain.play import Play
+from pipelines.storage.archive import Archive
 from tests import oracle
 from tests.builders import play, plays
 from tests.operations.runbook import told
-from tests.operations.runs import MONTH_BEGAN, PATIENCE, arguments, drained, process, run_and_drain, wait_for, waiting
+from tests.operations.runs import (
+    MONTH_BEGAN,
+    PATIENCE,
+    Person,
+    arguments,
+    drained,
+    keep_login,
+    process,
+    run_and_drain,
+    wait_for,
+    waiting,
+)
+from tests.producer.conftest import Run
 from tests.streaming.running import outcome
 from tests.streaming.test_stream_live import Topic
 
@@ -149,19 +162,42 @@ def test_a_poisoned_message(google_topic: Topic, tmp_path: Path) -> None:
     seek(topic.dead_letters, datetime.now(UTC) + timedelta(seconds=1))
 
 
-def test_move_between_sizes(topic: Topic, tmp_path: Path) -> None:
-    topic.publish(*SOME[:6])
-    drained(topic, tmp_path)
+def test_move_between_sizes(
+    topic: Topic, spotify: Person, run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Both ways: small, then the stream, then small again, with new plays in each."""
+    archive, places = Archive(str(tmp_path / "archive")), arguments(topic, tmp_path)[1:3]
+    logins = str(tmp_path / "logins")
+    keep_login(spotify, logins)
+    poll = ["poll", "--once", f"--state={tmp_path / 'state'}", f"--logins={logins}"]
+
+    def small(days_ago: int) -> str:
+        spotify.ahead = timedelta(days=-days_ago)
+        assert run(*poll, places[0]).code == 0
+        assert rebuild.main([*places, "--months=changed"]) == 0
+        return capsys.readouterr().err
+
+    def known() -> list[Play]:
+        return oracle.distinct(p for path in archive.files() for p in archive.read(path))
+
+    assert "Rebuilt" in small(days_ago=4)
+    before = len(known())
+    assert oracle.of_rows(outcome(tmp_path).snapshots) == oracle.top_tens(known())
     with process(topic, tmp_path) as job:
-        topic.publish(*SOME[4:11])
-        wait_for(lambda: oracle.of_rows(outcome(tmp_path).snapshots) == oracle.top_tens(SOME[:11]))
+        spotify.ahead = timedelta(days=-2)
+        assert run(*poll, f"--topic={topic.topic}").code == 0
+        wait_for(lambda: len(known()) > before)
+        wait_for(lambda: waiting(topic) == 0)
         job.send_signal(signal.SIGTERM)
         assert job.wait(PATIENCE) == 0
-    topic.publish(*SOME[9:])
-    seen = drained(topic, tmp_path)
-    assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
-    assert {row["played_at"] for row in seen.play_events} == {p.played_at for p in SOME}
-    assert drained(topic, tmp_path) == seen
+    streamed = len(known())
+    assert {row["played_at"] for row in outcome(tmp_path).play_events} == {p.played_at for p in known()}
+    assert oracle.of_rows(outcome(tmp_path).snapshots) == oracle.top_tens(known())
+    assert "Rebuilt" in small(days_ago=0)
+    seen = outcome(tmp_path)
+    assert len(seen.play_events) == len(known()) > streamed
+    assert oracle.of_rows(seen.snapshots) == oracle.top_tens(known())
+    assert small(days_ago=0).endswith("No month has changed since its tables were made\n")
 
 
 def test_backlog(google_topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

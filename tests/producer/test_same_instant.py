@@ -1,12 +1,13 @@
 """Rows of one instant: which are one play, and which identities different ones get."""
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.domain.instants import MILLISECOND, to_millis
+from pipelines.domain.instants import MILLISECOND, parse, to_millis
 from pipelines.domain.play import SOURCE_RANK, Play
 from pipelines.domain.spotify import from_account_row, from_extended_row
 from producer.identity.reconciling import DUPLICATE
@@ -15,7 +16,7 @@ from producer.identity.rows import Copies, Rows, Tracks
 from tests.producer.exports import account, extended
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
-INSTANTS = ["2026-05-01T10:00:00Z", "2026-05-01T10:00:01Z", "2026-05-31T21:59:59Z"]
+INSTANTS = ["2026-05-01T10:00:00Z", "2026-05-01T10:00:01Z", "2026-05-01T10:00:30Z", "2026-05-31T21:59:59Z"]
 
 
 def read(*rows: dict[str, object]) -> list[Play]:
@@ -27,7 +28,8 @@ def offsets(*rows: dict[str, object]) -> list[int]:
     counting = Rows(Tracks())
     for play in read(*rows):
         track = counting.all_tracks.number(play.track_id, play.artists[0].name, play.track_name)
-        counting.add(to_millis(play.played_at), SOURCE_RANK[play.source], track, play.ms_played)
+        end = to_millis(play.played_at)
+        counting.add_row(end, SOURCE_RANK[play.source], track, play.ms_played, end)
     instants = decide(counting, Copies(counting.all_tracks)).instants
     return [
         DUPLICATE if instant == DUPLICATE else instant - own
@@ -36,20 +38,34 @@ def offsets(*rows: dict[str, object]) -> list[int]:
 
 
 def test_a_row_alone_keeps_its_instant() -> None:
-    assert offsets(extended(INSTANTS[0]), extended(INSTANTS[1])) == [0, 0]
+    assert offsets(extended(INSTANTS[0]), extended(INSTANTS[2])) == [0, 0]
 
 
 def test_the_same_track_for_the_same_time_is_one_play() -> None:
     assert offsets(extended(), extended(), extended()) == [0, DUPLICATE, DUPLICATE]
 
 
-def test_other_tracks_and_other_times_are_other_plays_in_the_order_of_their_content() -> None:
-    rows = extended(track="b"), extended(track="a", ms_played=90_000), extended(track="a", ms_played=40_000)
-    assert offsets(*rows) == [2, 1, 0]
+def test_other_tracks_are_other_plays_in_the_order_of_their_ids() -> None:
+    assert offsets(extended(track="c"), extended(track="b"), extended(track="a")) == [2, 1, 0]
 
 
-def test_ms_played_is_ordered_as_a_number() -> None:
-    assert offsets(extended(ms_played=100_000), extended(ms_played=99_000)) == [1, 0]
+def test_of_a_track_that_ends_twice_at_once_the_longest_row_is_the_play() -> None:
+    # Longest as a number, not as a text.
+    assert offsets(extended(ms_played=99_000), extended(ms_played=100_000)) == [DUPLICATE, 0]
+    assert offsets(account(ms_played=99_000), account(ms_played=100_000)) == [0, 1], "a minute can hold both"
+
+
+def test_within_30_seconds_of_a_row_that_is_kept_all_others_of_its_track_go() -> None:
+    times = [f"2026-05-01T10:0{second // 60}:{second % 60:02}Z" for second in (0, 29, 30, 59, 60)]
+    rows = [extended(time, ms_played=180_000 + (number == 2)) for number, time in enumerate(times)]
+    assert offsets(*rows) == [0, DUPLICATE, 0, DUPLICATE, 0]
+    names = {"master_metadata_track_name": "Track a"}
+    assert offsets(extended(times[0]), extended(times[1], track="other-id", **names)) == [0, DUPLICATE]
+    assert offsets(extended(times[0]), extended(times[1], track="b")) == [0, 0]
+
+
+def test_a_row_with_spotifys_id_is_kept_before_one_without() -> None:
+    assert offsets(extended(spotify_track_uri=None), extended()) == [DUPLICATE, 0]
 
 
 def test_duplicates_do_not_move_the_others() -> None:
@@ -71,7 +87,14 @@ def test_identities_do_not_depend_on_order_and_repetition(
     again = rows + [row for row in repeated if row in rows]
     rng.shuffle(again)
     assert identities(again) == identities(rows)
-    assert len(identities(rows)) == len(set(rows)), "every different row is a play of its own"
+    # Every track keeps plays that are apart, and each row that went is near one of them.
+    ends = sorted((track, instant.replace(microsecond=0)) for track, instant in identities(rows))
+    assert not [1 for one, other in pairwise(ends) if are_near(one, other)]
+    assert all(any(are_near(kept, (row[1], parse(row[0]))) for kept in ends) for row in rows)
+
+
+def are_near(one: tuple[str, datetime], other: tuple[str, datetime]) -> bool:
+    return one[0] == other[0] and abs(one[1] - other[1]) < timedelta(seconds=30)
 
 
 def identities(rows: list[tuple[str, str, int]]) -> set[tuple[str, datetime]]:

@@ -13,7 +13,7 @@ from google.cloud.pubsub_v1 import SubscriberClient
 
 from demo.pubsub import PubSubServer
 from pipelines.clock import utc_now
-from pipelines.domain.instants import rfc3339
+from pipelines.domain.instants import parse, rfc3339
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
@@ -71,7 +71,7 @@ class Taking:
     def _run(self) -> None:
         try:
             with Subscription(self.options.subscription, self.stopping) as subscription:
-                Intake(subscription, self.options, self.sink, utc_now).run(self.stopping, self.counted.append)
+                Intake(subscription, self.options, self.sink, utc_now).run(self.stopping, Event(), self.counted.append)
         except BaseException as error:
             self.error = error
 
@@ -106,6 +106,24 @@ def test_each_message_is_in_its_place_before_it_is_acknowledged(topic: Topic, tm
     archive = Archive(str(tmp_path / "archive"))
     assert [p.track_id for path in at_work.counted for p in archive.read(path)] == ["a", "b", "c"]
     assert waiting(topic) == 0
+
+
+def test_what_was_acknowledged_is_brought_in_although_its_month_closed_since(topic: Topic, tmp_path: Path) -> None:
+    # In October a stream was killed with plays of September on their way; nobody launched it until late November.
+    october, november = parse("2026-10-15T12:00:00Z"), parse("2026-11-28T12:00:00Z")
+    calendar, some = Calendar(), options(topic, tmp_path)
+    archive, sink = Archive(some.archive), sink_of(some.warehouse, "Europe/Paris")
+    august, september, new = (plays("ab", start=f"2026-{month}-20T08:00:00Z") for month in ("08", "09", "11"))
+    for group in (august, september, new):
+        archive.write(calendar.month_of(group[0].played_at), group)
+    broken = Path(archive.write(calendar.month_of(september[0].played_at), september))
+    broken.write_bytes(b"")
+    with Subscription(topic.subscription, Event()) as subscription:
+        intake = Intake(subscription, some, sink, lambda: november)
+        intake.catch_up(november)
+        assert outcome(tmp_path).play_events == []
+        intake.catch_up(october)
+    assert [row["played_at"] for row in outcome(tmp_path).play_events] == [p.played_at for p in september]
 
 
 class FullSink(FolderSink):

@@ -106,7 +106,7 @@ TAKEN = {
     "archive_batch_plays": ["1", "10000"],
     "archive_batch_seconds": ["1", "30"],
     "bigquery_write_method": ["STREAMING_INSERTS", "FILE_LOADS"],
-    "months": ["late", "2026-11", "1970-01,2099-12", "2026-10,2026-11"],
+    "months": ["all", "changed", "late", "2026-11", "1970-01,2099-12", "2026-10,2026-11"],
 }
 REFUSED = {
     "subscription": ["", "plays", "projects/p/subscriptions/s", "projects/my-project/topics/plays"],
