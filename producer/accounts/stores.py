@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from platformdirs import user_config_path
 
+from pipelines.clock import utc_now
 from pipelines.storage.files import LocalStorage, explained
 from producer.accounts.grant import Grant, LoginStore, ended_record, from_record, to_record
 from producer.private_files import StateError, damaged, load, locked, refuse_shared, remove, save, traces
@@ -91,7 +92,7 @@ class FileStore:
             stored = None
             with suppress(StateError):  # a damaged file is replaced, too
                 stored = self.load(grant.account_id)
-            if stored is None or not stored.is_newer_than(grant):
+            if stored is None or stored.gives_way_to(grant, utc_now()):
                 save(path, to_record(grant))
 
     def replace(self, grant: Grant) -> bool:
