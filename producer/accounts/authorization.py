@@ -73,7 +73,7 @@ def run(spec: str, *, port: int, with_browser: bool) -> str:
 def browser_of(environment: Mapping[str, str]) -> Callable[[str], None] | None:
     """What opens an address in the browser; None where there is no screen for one."""
     # Without a screen, webbrowser may find one for the terminal, which Spotify's page does not work in.
-    has_screen = sys.platform in ("darwin", "win32") or any(environment.get(name) for name in _DISPLAYS)
+    has_screen = sys.platform == "darwin" or any(environment.get(name) for name in _DISPLAYS)
     return _browse if has_screen else None
 
 

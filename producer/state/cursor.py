@@ -5,8 +5,6 @@ meanwhile, it is read again and the same change is made to that. So two pollers 
 an import, lose nothing of each other's.
 """
 
-import random
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -16,9 +14,10 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from pipelines.domain.instants import parse, rfc3339
+from pipelines.storage.files import ChangedError, Version, is_bucket, wait_before
 from producer.identity.remembered import ImportedPlay, PolledPlay
 from producer.private_files import StateError, damaged
-from producer.state.documents import ChangedError, documents_of, is_bucket
+from producer.state.documents import Documents
 from producer.state.gaps import Gap
 
 FOLDER = "cursors"
@@ -59,7 +58,7 @@ class StoredCursor:
     """A cursor as it was read, the version of its document, and whether there is one."""
 
     cursor: Cursor
-    version: object
+    version: Version
     is_there: bool = True
 
 
@@ -68,7 +67,7 @@ class Cursors:
 
     def __init__(self, state: str | Path) -> None:
         """``state`` is a folder or ``gs://bucket/folder``. Raises StorageError."""
-        self._documents = documents_of(state)
+        self._documents = Documents(state)
 
     def read(self, account_id: str) -> StoredCursor:
         """The account's cursor, an empty one if it was never read. Raises StateError and StorageError."""
@@ -99,7 +98,7 @@ class Cursors:
             try:
                 version = self._documents.replace(name, _to_record(changed), stored.version)
             except ChangedError:
-                time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two don't keep meeting
+                wait_before(attempt)
                 was_there, stored = stored.is_there, self.read(stored.cursor.account_id)
                 if was_there and not stored.is_there:
                     raise StateError(f"{self._documents.place(name)} was removed meanwhile, and stays so") from None
@@ -153,7 +152,7 @@ class Cursors:
                 self._documents.replace(_ARCHIVE, {"archive": address}, version)
                 return True
 
-    def _archive(self) -> tuple[str | None, object]:
+    def _archive(self) -> tuple[str | None, Version]:
         document = self._documents.read(_ARCHIVE)
         match document.value:
             case None:

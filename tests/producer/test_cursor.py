@@ -13,31 +13,28 @@ from gcp_storage_emulator.server import create_server
 
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import client
+from pipelines.storage.bucket import client
+from pipelines.storage.files import ChangedError
 from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
 from producer.identity.rows import ACCOUNT, EXTENDED
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination
 from producer.private_files import StateError
 from producer.state.cursor import Cursor, Cursors
-from producer.state.documents import ChangedError, documents_of
+from producer.state.documents import Documents
 from producer.state.gaps import Gap
-from tests.producer.bucket import Bucket, nothing
 from tests.producer.exports import extended, plays_in
 from tests.producer.history import History
 from tests.producer.look_alike import NOW, items
+from tests.standins.cloud_storage import Bucket, connected, nothing
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    with Bucket() as bucket:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
-        client.cache_clear()
+    with Bucket() as bucket, connected(bucket, monkeypatch):
         yield bucket
-        client().close()
-        client.cache_clear()
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -76,7 +73,7 @@ def test_a_cursor_comes_back_as_it_was(state: str) -> None:
 
 
 def test_what_was_read_before_somebody_else_wrote_is_not_written(state: str) -> None:
-    documents = documents_of(state)
+    documents = Documents(state)
     empty = documents.read("a.json")
     documents.replace("a.json", {"by": "one"}, empty.version)
     with pytest.raises(ChangedError):
@@ -211,7 +208,7 @@ def test_state_of_the_first_version_is_read(tmp_path: Path) -> None:
 )
 def test_damaged_state_is_told(state: str, text: str, bucket: Bucket) -> None:
     if state.startswith("gs://"):
-        bucket.objects["state/cursors/me.json"] = 7, text.encode()
+        bucket.put("state/cursors/me.json", text.encode())
     else:
         (Path(state) / "cursors").mkdir(parents=True)
         (Path(state) / "cursors" / "me.json").write_text(text)
