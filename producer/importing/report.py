@@ -15,8 +15,8 @@ def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str |
     ]
     known = {
         "imported before": report.archived,
-        "known from polling": report.polled,
-        "known from the other kind of export": report.exported,
+        "already known from polling": report.polled,
+        "already known from the other kind of export": report.exported,
     }
     lines += _lines("known", {what: count for what, count in known.items() if count})
     lines += _lines("left out", {reason.value: count for reason, count in report.left_out.most_common()})

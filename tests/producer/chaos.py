@@ -44,7 +44,8 @@ from producer.polling.publishing import TopicDestination
 from producer.spotify.client import Endpoints, Spotify
 from producer.spotify.oauth import Accounts, App, Attempt
 from producer.spotify.transport import Transport
-from producer.state.cursor import Cursors, Gap
+from producer.state.cursor import Cursors
+from producer.state.gaps import Gap
 
 TOKEN = "/api/token"
 START = datetime(2026, 11, 10, 20, tzinfo=UTC)

@@ -13,14 +13,14 @@ import pytest
 from google.cloud import pubsub
 
 from pipelines.clock import utc_now
-from pipelines.storage.files import client
 from producer.accounts.grant import Grant
 from producer.accounts.stores import FileStore
 from producer.doctor.findings import Finding, Level, run_all
-from producer.state.cursor import Cursor, Cursors, Gap
-from tests.producer.bucket import Bucket
+from producer.state.cursor import Cursor, Cursors
+from producer.state.gaps import Gap
 from tests.producer.conftest import Ran, Run
 from tests.producer.many_spotify import ManySpotify, log_in
+from tests.standins.cloud_storage import Bucket, connected
 
 
 @pytest.fixture
@@ -246,9 +246,7 @@ def test_a_topic(
 
 
 def test_buckets(spotify: ManySpotify, run: Run, places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with Bucket() as bucket:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
-        client.cache_clear()
+    with Bucket() as bucket, connected(bucket, monkeypatch):
         ran = run("doctor", "--archive", "gs://bucket/archive", "--state", "gs://bucket/state", *places[4:])
         assert "ok       archive: gs://bucket/archive can be written" in ran.out
         bucket.permissions.remove("storage.objects.delete")
@@ -257,5 +255,3 @@ def test_buckets(spotify: ManySpotify, run: Run, places: list[str], monkeypatch:
             "problem  state: no permission for gs://bucket (storage.objects.delete); grant it: gcloud storage "
             in ran.out
         )
-        client().close()
-        client.cache_clear()

@@ -213,6 +213,22 @@ def test_an_app_that_others_may_read_is_refused(tmp_path: Path) -> None:
         app_of({"SPOTIFY_CLIENT_FILE": str(path)})
 
 
+@pytest.mark.parametrize(
+    ("client_id", "secret", "says"),
+    [
+        ("“id”", "s", r"the client id has .* \(left double quotation mark\); copy it again"),
+        ("id", "hidden–secret", r"the client secret has .* \(en dash\)"),
+        ("id", "hidden secret", r"the client secret has .* \(space\)"),
+        ("id", "hidden\x00secret", r"the client secret has .* \(u\+0000\)"),
+        ("i\u200bd", "s", r"the client id has .* \(zero width space\)"),
+    ],
+)
+def test_what_a_word_processor_makes_of_an_app(client_id: str, secret: str, says: str) -> None:
+    with pytest.raises(LoginError, match=says) as raised:
+        app_of({"SPOTIFY_CLIENT_ID": client_id, "SPOTIFY_CLIENT_SECRET": secret})
+    assert "hidden" not in str(raised.value)
+
+
 def test_an_app_is_needed_for_logins(tmp_path: Path) -> None:
     with pytest.raises(LoginError, match="SPOTIFY_CLIENT_ID"):
         logins_of({}, tmp_path, store_of(str(tmp_path)))

@@ -125,11 +125,20 @@ def test_an_interrupted_write_leaves_nothing(warehouse: FolderWarehouse, monkeyp
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "replace", interrupt)
+    monkeypatch.setattr("os.link", interrupt)
     with pytest.raises(KeyboardInterrupt):
         warehouse.append("rejected", rows()["rejected"])
     assert warehouse.files("rejected", NOVEMBER) == []
     assert not list(warehouse.folder.rglob("*.part"))
+
+
+def test_what_is_removed_is_gone_from_the_disk(warehouse: FolderWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse.append("rejected", rows()["rejected"])
+    (path,) = warehouse.files("rejected", NOVEMBER)
+    synced = []
+    monkeypatch.setattr("pipelines.warehouse.folder.sync_folder", synced.append)
+    warehouse.remove([path, path.with_name("gone")])
+    assert (path.exists(), synced) == (False, [path.parent])
 
 
 def test_unfinished_files_are_not_read(warehouse: FolderWarehouse) -> None:
