@@ -160,7 +160,7 @@ def _write_parquet(archive: Archive, paths: Sequence[str], folder: Path) -> None
 
 def _rebuild(archive: Archive, warehouse: Path, calendar: Calendar) -> Used:
     """What the command takes, as a process of its own."""
-    options = ["--archive", archive.root, "--warehouse", str(warehouse), "--time_zone", calendar.time_zone]
+    options = ["--archive", archive.root, "--warehouse", str(warehouse), "--time-zone", calendar.time_zone]
     return run_python(["-m", "pipelines.rebuild", *options], warehouse.with_suffix(".log"), _LONGEST_REBUILD_SECONDS)
 
 

@@ -17,7 +17,7 @@ from pipelines.rebuilding.planning import Plan, Work, may_hold
 from pipelines.rebuilding.rejected import bring_rejected
 from pipelines.rebuilding.target import Staged, Staging, Stamp, Target
 from pipelines.storage.archive import Archive, months_of
-from pipelines.storage.files import StorageError, storage_of
+from pipelines.storage.files import StorageError, storage_of, update
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Result:
     @classmethod
     def take(cls, path: str) -> "Result":
         """Of the file that the last step wrote, which goes. Raises StorageError."""
-        value: dict[str, Any] = json.loads(storage_of(path).read(path))
+        value: dict[str, Any] = json.loads(storage_of(path).read(path).data)
         storage_of(path).remove(path)
         return cls(**value | {name: tuple(of) for name, of in value.items() if isinstance(of, list)})
 
@@ -163,7 +163,8 @@ def finish(plan: Plan, ready: Ready, replaced: Iterable[tuple[date, Stamp]], wor
 def remove_staged(result: Result, staging: Staging, fails: bool) -> None:
     """Clear up, and leave the result for the command. Raises StorageError for a failure, where nobody reads that."""
     staging.remove()
-    storage_of(staging.result).replace(staging.result, json.dumps(asdict(result)).encode())
+    data = json.dumps(asdict(result)).encode()
+    update(staging.result, lambda _: data)
     if fails and result.failure:
         raise StorageError(result.failure)
 

@@ -63,7 +63,7 @@ def test_the_state_is_for_its_owner_only_and_holds_no_token(
 ) -> None:
     run(*into_archive)
     files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
-    assert len([path for path in files if path.suffix == ".json"]) == 2
+    assert len([path for path in files if path.suffix == ".json"]) == 3
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     cursor = Cursors(tmp_path / "state").load(spotify.account_id)
     assert cursor.newest == int(spotify.listed()[-1].timestamp() * 1000)

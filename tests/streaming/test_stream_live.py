@@ -72,7 +72,7 @@ def topic(pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
 
 @contextmanager
 def streaming(topic: Topic, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """``python -m pipelines.stream`` in the background; killed at the end if it still runs."""
+    """``heavy-rotation stream`` in the background; killed at the end if it still runs."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "pipelines.stream", f"--subscription={topic.subscription}"),
