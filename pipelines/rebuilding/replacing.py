@@ -127,7 +127,7 @@ def prepare(plan: Plan, made: Iterable[Staged], files: Iterable[FileRead], work:
         removed=_texts(month for month in months if month not in staged and month in plan.old),
         left=_texts(wanted & unsure & (staged.keys() | plan.old.keys() | months_of(plan.listed))),
         troubles=tuple(sorted(troubles.values())),
-        passed_over=sum((Counter(file.passed_over) for file in files), Counter()),
+        passed_over=dict(sum((Counter(file.passed_over) for file in files), Counter())),
         plays_read=sum(file.plays for file in files),
         plays=sum(one.rows for month in months for one in staged.get(month, ()) if one.table == "play_events"),
     )

@@ -9,6 +9,7 @@ from urllib.parse import quote, unquote
 
 from platformdirs import user_config_path
 
+from pipelines.clock import utc_now
 from pipelines.storage.files import storage_explained, storage_of
 from pipelines.storage.folder import locked, traces
 from producer.accounts.grant import Grant, LoginStore, ended_record, from_record, to_record
@@ -88,7 +89,7 @@ class FileStore:
             stored = None
             with suppress(StateError):  # a damaged file is replaced, too
                 stored = self.load(grant.account_id)
-            if stored is None or not stored.is_newer_than(grant):
+            if stored is None or stored.gives_way_to(grant, utc_now()):
                 save(path, to_record(grant))
 
     def replace(self, grant: Grant) -> bool:

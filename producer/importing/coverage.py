@@ -16,14 +16,15 @@ from producer.importing.exports import ExportFile
 _NUMBERED = re.compile(r"(\D+).*?(?<!\d)(\d{1,3})\.json")
 
 
+Span = tuple[int, int]
+
+
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file that was read: its number, and its first and last play (milliseconds), if it has any that count."""
+    """A file that was read: its number, and by kind its first and last play that count (milliseconds)."""
 
     number: int | None
-    kind: int | None
-    first: int = 0
-    last: int = 0
+    spans: dict[int, Span]
 
 
 class Coverage:
@@ -32,34 +33,35 @@ class Coverage:
     def __init__(self) -> None:
         self._exports: dict[tuple[Place, str], list[_File]] = {}
 
-    def add(self, file: ExportFile, instants: Sequence[int], kind: int | None) -> None:
-        """A file that was read, with the instants (milliseconds) of its plays that count, and the kind of its rows."""
+    def add(self, file: ExportFile, instants: Sequence[int], kinds: Sequence[int]) -> None:
+        """A file that was read, with the instants (milliseconds) of its plays that count, and the kind of each."""
         name = _NUMBERED.fullmatch(file.short_name.lower())
         family, number = (name[1], int(name[2])) if name else (file.name, None)
-        read = _File(number, kind, min(instants), max(instants)) if instants else _File(number, None)
-        self._exports.setdefault((file.place.container, family), []).append(read)
+        spans: dict[int, Span] = {}
+        for kind in set(kinds):
+            of_kind = [instant for instant, other in zip(instants, kinds, strict=True) if other == kind]
+            spans[kind] = min(of_kind), max(of_kind)
+        self._exports.setdefault((file.place.container, family), []).append(_File(number, spans))
 
     def spans(self) -> list[tuple[int, int, int]]:
         """The kind, and the first and the last play (milliseconds), of files that follow on each other."""
-        spans: list[list[_File]] = []
+        found = []
         for files in self._exports.values():
             in_order = sorted(files, key=lambda file: -1 if file.number is None else file.number)
-            runs = [[in_order[0]]]
-            for before, file in pairwise(in_order):
-                if _follows(file, before):
-                    runs[-1].append(file)
-                else:
-                    runs.append([file])
-            spans += runs
-        return [
-            (kind, min(file.first for file in span if file.kind == kind), max(file.last for file in span))
-            for span in spans
-            for kind in {file.kind for file in span}
-            if kind is not None
-        ]
+            for kind in {kind for file in files for kind in file.spans}:
+                # A file of other kinds alone says nothing of this one; a file without plays does.
+                for run in _runs([file for file in in_order if kind in file.spans or not file.spans]):
+                    if of_kind := [file.spans[kind] for file in run if kind in file.spans]:
+                        found.append((kind, min(first for first, _ in of_kind), max(last for _, last in of_kind)))
+        return found
 
 
-def _follows(file: _File, before: _File) -> bool:
-    if file.number is None or before.number is None or file.number != before.number + 1:
-        return False
-    return file.kind == before.kind or None in (file.kind, before.kind)
+def _runs(files: Sequence[_File]) -> list[list[_File]]:
+    """The files, parted where a number is missing; one without a number stands alone."""
+    runs = [list(files[:1])]
+    for before, file in pairwise(files):
+        if file.number is not None and before.number is not None and file.number == before.number + 1:
+            runs[-1].append(file)
+        else:
+            runs.append([file])
+    return runs

@@ -154,9 +154,9 @@ class Importer:
                 continue
             readable.append(file)
             counted = found.end_file()
-            kind = found.rows.sources[counted.start] if counted else None
             # An export has what was reported while it covers the account, whenever it was heard.
-            coverage.add(file, found.rows.reported[counted.start : counted.stop], kind)
+            rows_of_file = slice(counted.start, counted.stop)
+            coverage.add(file, found.rows.reported[rows_of_file], found.rows.sources[rows_of_file])
         if len(readable) == len(files):
             owners.check()
         report.files = len(readable)
@@ -171,15 +171,15 @@ class Importer:
         """A file's rows that count, by their place, with the export's own instants, and when an offline play was
         reported; the others into the report.
         """
-        read = file.reader
+        read, place = file.reader, -1
         for place, row in enumerate(rows):
-            report.rows += 1
             try:
                 yield place, read(self.user_id, row, self.ingested_at), reported_at(row)
             except LeftOutError as error:
                 report.left_out[error.reason] += 1
             except UnreadableError as error:
                 report.unreadable.setdefault(str(error), Unreadable(file.short_name, place + 1)).count += 1
+        report.rows += place + 1
 
     def _copies(self, rows: Rows, archive: Archive | None, meter: Meter) -> Copies:
         if archive is None:
