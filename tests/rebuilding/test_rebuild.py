@@ -148,7 +148,7 @@ def fullest(snapshots: Sequence[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
 
 
 def test_many_users_and_files_finished_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.rebuilding.graph._TOGETHER", 100)
+    monkeypatch.setattr("pipelines.rebuilding.finishing._SMALL", 100)
     start = parse("2026-08-01T00:00:00Z")
     some = [play(start + timedelta(hours=n), f"t{n % 17}", user_id=f"user {n * n % 211}") for n in range(2_000)]
     archive(tmp_path, *(some[n : n + 90] for n in range(0, 2_000, 70)))  # with an overlap
