@@ -37,8 +37,8 @@ $(BQEMULATOR)/.installed: requirements-bqemulator.txt
 demo: setup ## the whole thing on this machine, no account needed; EXPORT=path takes a real export for the past
 	@$(BIN)/python -m demo $(if $(EXPORT),--export "$(EXPORT)") $(if $(FOLDER),--folder "$(FOLDER)")
 
-test: setup bqemulator ## every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: setup bqemulator ## every test; COVERAGE=1 shows what they do not reach
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(COVERAGE),--cov --cov-report=term)
 
 bench: setup ## what it can carry, in figures, a quarter of an hour; EVERY=2m polls more often, and ends sooner
 	@$(BIN)/python -m benchmarks.importing
@@ -84,4 +84,4 @@ lock: setup ## compile the pinned requirements again, the image's among them, fo
 	  infra/check/requirements.in -o infra/check/requirements.txt
 
 clean: ## remove what the others made
-	rm -rf $(VENV) .tools build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis demo-data
+	rm -rf $(VENV) .tools build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage demo-data

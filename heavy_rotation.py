@@ -29,7 +29,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     with_ctrl_c = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if with_ctrl_c:  # while modules load there is nothing to end but the process
         signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    command, *arguments = (sys.argv[1:] if argv is None else argv) or ["--help"]
+    command, *arguments = (sys.argv[1:] if argv is None else argv) or [""]
+    if not command:
+        sys.stderr.write(_help())
+        return 2
     if command in ("--help", "-h", "help"):
         sys.stdout.write(_help())
         return 0
@@ -46,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] in ("pipelines", "producer"):
             raise
-        sys.stderr.write(
-            f"error: {command} needs {missing.name}, which is not installed here: pip install 'heavy-rotation[all]'\n"
-        )
+        sys.stderr.write(f"error: {missing.name} is not installed here: pip install 'heavy-rotation[all]'\n")
         return 1
     finally:
         if with_ctrl_c:

@@ -121,7 +121,7 @@ class Demonstration:
         arguments = [
             *("-m", "pipelines.stream", "--subscription", subscription),
             *("--archive", str(self.archive), "--warehouse", str(self.warehouse)),
-            *("--refresh_seconds", "2", "--archive_batch_seconds", "1"),
+            *("--refresh-seconds", "2", "--archive-batch-seconds", "1"),
         ]
         self._show_command(arguments)
         self._show_command(["-m", "producer", "poll", "--once", "--topic", topic, *self._own_state()])
@@ -204,9 +204,9 @@ class Demonstration:
             f"  {self.archive}    every play, raw, in Avro: the truth\n"
             f"  {self.warehouse}  the tables, in Parquet, made from it\n"
             "\nThree things to type next:\n"
-            f"  .venv/bin/python -m pipelines.query --warehouse {self.warehouse}    lists what can be asked\n"
+            f"  .venv/bin/heavy-rotation query --warehouse {self.warehouse}    lists what can be asked\n"
             "  make demo EXPORT=~/Downloads/my_spotify_data.zip    takes your own history as the past\n"
-            "  .venv/bin/python -m producer import --help    says how to keep it for good",
+            "  .venv/bin/heavy-rotation import --help    says how to keep it for good",
             soft_wrap=True,
         )
 

@@ -59,6 +59,11 @@ def run_command(command: Callable[[], str | bool | None], *, logger: str = "pipe
     except Failure as error:
         report(_plain(error), logging.ERROR, logger)
         return 1
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] in ("pipelines", "producer"):
+            raise
+        report(f"{missing.name} is not installed here: pip install 'heavy-rotation[all]'", logging.ERROR, logger)
+        return 1
     except BaseException as error:
         if not _is_interrupt(error):
             raise

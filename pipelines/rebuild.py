@@ -1,6 +1,6 @@
 """The rebuild: the tables made again from the raw Avro archive, month by month.
 
-``python -m pipelines.rebuild --help`` lists its options. Everything is made in a staging place first; only when all of
+``heavy-rotation rebuild --help`` lists its options. Everything is made in a staging place first; only when all of
 it is there does it take the place of the old rows. An interrupted rebuild changes nothing, or some months.
 """
 

@@ -1,6 +1,6 @@
 """The streaming pipeline: plays from Pub/Sub into the archive, ``play_events`` and monthly top tens.
 
-``python -m pipelines.stream --help`` lists its options.
+``heavy-rotation stream --help`` lists its options.
 """
 
 import signal

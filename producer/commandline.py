@@ -100,15 +100,7 @@ def _poll() -> Parser:
     when.add_argument(
         "--every", metavar="DURATION", type=_duration, help="go on polling, for example every 10m; 20m at most"
     )
-    _add_destination(parser, is_required=True)
-    parser.add_argument(
-        "--health-port",
-        metavar="PORT",
-        type=_port,
-        nargs="?",
-        const=8722,
-        help="with --every: say over HTTP on 127.0.0.1 whether polling works (PORT, if left out: 8722)",
-    )
+    _add_destination(parser)
     parser.add_argument(
         "--warehouse",
         metavar="W",
@@ -119,12 +111,12 @@ def _poll() -> Parser:
     _add_state(parser)
 
     def run(options: argparse.Namespace) -> bool:
+        if not options.topic and not options.archive:
+            parser.error("say where plays go: --archive A or --topic T")
         if options.topic and options.time_zone:
             parser.error("--time-zone is for --archive; with --topic the pipeline decides on months")
-        if options.health_port and not options.every:
-            parser.error("--health-port is for --every")
-        if options.warehouse and not (options.every and options.archive):
-            parser.error("--warehouse is for --every with --archive; after --once, run python -m pipelines.rebuild")
+        if options.warehouse and (options.topic or not (options.every and options.archive)):
+            parser.error("--warehouse is for --every with --archive; after --once, run heavy-rotation rebuild")
         return commands.poll(
             topic=options.topic,
             archive=options.archive,
@@ -132,7 +124,6 @@ def _poll() -> Parser:
             state=options.state,
             logins=options.logins,
             interval=options.every,
-            health_port=options.health_port,
             warehouse=options.warehouse,
         )
 
@@ -144,7 +135,7 @@ def _doctor() -> Parser:
     parser = _parser(
         "doctor", "[--archive A | --topic T] [OPTIONS]", "Says what is wrong, and what to do about it.", examples.DOCTOR
     )
-    _add_destination(parser, is_required=False)
+    _add_destination(parser)
     _add_logins(parser)
     _add_state(parser)
 
@@ -170,10 +161,13 @@ def _logout() -> Parser:
     return parser
 
 
-def _add_destination(parser: Parser, *, is_required: bool) -> None:
-    destination = parser.add_mutually_exclusive_group(required=is_required)
-    destination.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
-    destination.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder")
+def _add_destination(parser: Parser) -> None:
+    parser.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
+    parser.add_argument(
+        "--archive",
+        metavar="A",
+        help="a folder or gs://bucket/folder; with --topic, named once, the one that the topic's stream writes",
+    )
 
 
 def _add_time_zone(parser: Parser) -> None:

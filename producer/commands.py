@@ -59,7 +59,11 @@ def import_exports(
     seconds = time.perf_counter() - started
     written_to = None if dry_run else archive
     text = text_of(report, time_zone=calendar.time_zone, seconds=seconds, written_to=written_to)
-    lines = [text] if dry_run else [text, *_close_gaps(cursors, user, report)]
+    lines = [text]
+    if report.other_archive is not None:
+        lines += ["", _other_archive_note(state, report.other_archive)]
+    elif not dry_run:
+        lines += _close_gaps(cursors, user, report)
     return "\n".join(lines if is_account else [*lines, "", _name_note(user)])
 
 
@@ -77,7 +81,6 @@ def poll(
     state: str,
     logins: str,
     interval: timedelta | None,
-    health_port: int | None,
     warehouse: str | None,
 ) -> bool:
     """Poll the accounts that have logged in, once or at an interval; whether all went well.
@@ -86,19 +89,19 @@ def poll(
     """
     from producer.polling import running
 
-    polling = running.Polling(topic, archive, calendar, state, logins, local_folder(state))
+    settings = running.PollSettings(topic, archive, calendar, state, logins, local_folder(state))
     if interval is None:
-        return running.once(polling)
-    running.every(polling, interval, health_port, warehouse)
+        return running.once(settings)
+    running.every(settings, interval, warehouse)
     return True
 
 
 def doctor(*, topic: str | None, archive: str | None, state: str, logins: str) -> bool:
     """Print what was checked, one line each; whether nothing needs a person."""
-    from producer.doctor.checks import Patient, examine
+    from producer.doctor.checks import DoctorSettings, examine
     from producer.doctor.findings import Level
 
-    findings = examine(Patient(topic, archive, state, logins, default_state(), local_folder(state)))
+    findings = examine(DoctorSettings(topic, archive, state, logins, default_state(), local_folder(state)))
     for finding in findings:
         print(finding)  # noqa: T201
     return all(finding.level is not Level.PROBLEM for finding in findings)
@@ -129,6 +132,13 @@ def only(accounts: list[str]) -> str:
     raise StateError(
         f"whose plays are they? {known}: say --user NAME. To poll the account too, log in first: "
         "polled plays have the account's id, and imported ones belong to them under that id only"
+    )
+
+
+def _other_archive_note(state: str, archive: str) -> str:
+    return (
+        f"note: {state} is of the archive {archive}. Nothing in it was changed: gaps that were told there stay open, "
+        "and polls\ndo not know of this import. With this archive give a --state of its own."
     )
 
 

@@ -42,15 +42,15 @@ examples:
     heavy-rotation poll --once --archive ~/music/archive
 
   as a service, until Ctrl-C or SIGTERM:
-    heavy-rotation poll --every 10m --health-port --topic projects/my-project/topics/plays
+    heavy-rotation poll --every 10m --topic projects/my-project/topics/plays
 
   with its memory in a bucket, for a job without a disk:
     heavy-rotation poll --once --state gs://my-bucket/state --topic projects/my-project/topics/plays
 
 Poll at least every 20 minutes: Spotify lists the last 50 plays only, and polling again publishes nothing twice.
 Every account that has logged in is polled, and that of SPOTIFY_REFRESH_TOKEN where the environment has one.
-SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests: give those --logins of their
-own, or the other server is shown the tokens of real ones.
+SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL name another server than Spotify's, for tests, with https:// unless it is on
+this machine: give those --logins of their own, or the other server is shown the tokens of real ones.
 """
 
 DOCTOR = """\

@@ -34,9 +34,15 @@ def test_it_is_installed_as_a_command() -> None:
     assert script.value == "heavy_rotation:main"
 
 
-@pytest.mark.parametrize("argv", [["--help"], ["-h"], []])
-def test_help_lists_every_command_and_loads_nothing(argv: list[str]) -> None:
-    ended = run(*argv)
+def test_without_a_command_it_says_which_there_are() -> None:
+    ended = run()
+    assert ended.returncode == 2
+    assert ended.stderr + "\n" == run("--help").stdout
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_lists_every_command_and_loads_nothing(option: str) -> None:
+    ended = run(option)
     assert (ended.returncode, ended.stderr) == (0, "")
     *lines, loaded = ended.stdout.splitlines()
     assert [line.split()[0] for line in lines if line.startswith("  ")] == list(heavy_rotation.COMMANDS)
@@ -115,11 +121,15 @@ def test_ctrl_c_while_modules_load_is_quiet(tmp_path: Path) -> None:
         assert (process.stdout.read(), process.stderr.read()) == ("", "")
 
 
-def test_what_is_not_installed_is_told_in_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "apache_beam").mkdir()
-    (tmp_path / "apache_beam" / "__init__.py").write_text("raise ModuleNotFoundError(name='apache_beam')\n")
+@pytest.mark.parametrize(
+    ("argv", "package"),
+    [(["rebuild", "--archive=a", "--warehouse=w"], "apache_beam"), (["query", "--warehouse=w"], "duckdb")],
+)
+def test_what_is_not_installed_is_told_in_a_sentence(argv: list[str], package: str, tmp_path: Path) -> None:
+    (tmp_path / package).mkdir()
+    (tmp_path / package / "__init__.py").write_text(f"raise ModuleNotFoundError(name='{package}')\n")
     ended = subprocess.run(
-        [sys.executable, "-m", "heavy_rotation", "rebuild", "--archive=a", "--warehouse=w"],
+        [sys.executable, "-m", "heavy_rotation", *argv],
         cwd=ROOT,
         env=os.environ | {"PYTHONPATH": str(tmp_path)},
         capture_output=True,
@@ -128,6 +138,4 @@ def test_what_is_not_installed_is_told_in_a_sentence(tmp_path: Path) -> None:
         check=False,
     )
     assert ended.returncode == 1
-    assert ended.stderr == (
-        "error: rebuild needs apache_beam, which is not installed here: pip install 'heavy-rotation[all]'\n"
-    )
+    assert ended.stderr == f"error: {package} is not installed here: pip install 'heavy-rotation[all]'\n"

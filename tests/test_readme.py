@@ -53,7 +53,7 @@ def test_every_other_command_works_in_order(
 
 
 def _run(line: str, folder: Path) -> None:
-    command = line.replace(".venv/bin/python", f"{sys.executable} -u")
+    command = line.replace(".venv/bin/heavy-rotation", f"{sys.executable} -u -m heavy_rotation")
     process = subprocess.Popen(
         ["bash", "-c", f"exec {command}"],
         cwd=folder,
@@ -63,12 +63,12 @@ def _run(line: str, folder: Path) -> None:
     )
     assert process.stdout is not None
     said = ""
-    if "producer login" in line:  # waits for a browser: this one agrees at once, as the look-alike's page does
+    if "heavy-rotation login" in line:  # waits for a browser: this one agrees at once, as the look-alike's page does
         for said in process.stdout:
             if said.strip().startswith("http"):
                 requests.get(said.strip(), timeout=30).raise_for_status()
                 break
-    for runs_on, sign in (("pipelines.stream", "Ctrl-C"), ("--every", "published")):
+    for runs_on, sign in (("heavy-rotation stream", "Ctrl-C"), ("--every", "published")):
         if runs_on in line:  # until it is stopped
             said = next(text for text in process.stdout if sign in text)
             time.sleep(1)

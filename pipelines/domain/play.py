@@ -112,7 +112,7 @@ class Play:
             "song_key": song_key(self.track_id, self.track_name, self.artist_name),
             "album_key": album_key(self.album_name, self.album_artist),
         }
-        return row | came_later | keys
+        return row | keys | came_later
 
     def to_message(self) -> tuple[bytes, dict[str, str]]:
         """Data and attributes of the Pub/Sub message."""
@@ -131,7 +131,7 @@ class Play:
 
 _NAMES = tuple(each.name for each in fields(Play))
 _values = attrgetter(*_NAMES)
-# In a table these come after its first columns (``tables.play_events_schema``).
+# In a table these are the last columns (``tables.play_events_schema``).
 _CAME_LATER = _NAMES[_NAMES.index("ingested_at") + 1 :]
 # Of a message: texts that must not be empty, and what may be missing or null.
 _REQUIRED = tuple(each.name for each in fields(Play) if each.default is MISSING and each.name != "artists")

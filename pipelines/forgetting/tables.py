@@ -12,11 +12,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.storage.files import explained
+from pipelines.storage.files import storage_explained
 from pipelines.tables import TABLES
 from pipelines.warehouse.arrow import arrow_schema
-from pipelines.warehouse.bigquery import explained as bigquery_explained
-from pipelines.warehouse.bigquery import parse_address
+from pipelines.warehouse.bigquery import bigquery_explained, parse_address
 from pipelines.warehouse.folder import FolderWarehouse
 
 _KEYS = {
@@ -43,7 +42,7 @@ def forget_in_folder(warehouse: FolderWarehouse, user_id: str, *, dry_run: bool)
     for table in TABLES:
         for month in warehouse.months(table):
             for path in warehouse.files(table, month):
-                with explained(path):
+                with storage_explained(path):
                     found = pq.read_table(path, partitioning=None)
                 others = [not _is_of(user_id, table, row) for row in found.select(_KEYS[table]).to_pylist()]
                 if all(others):

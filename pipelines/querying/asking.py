@@ -16,7 +16,7 @@ from pipelines.querying.overview import overview
 from pipelines.querying.show import show
 from pipelines.storage.files import StorageError
 from pipelines.tables import DATASET
-from pipelines.warehouse.bigquery import SCHEME, briefly, explained, parse_address
+from pipelines.warehouse.bigquery import SCHEME, bigquery_explained, briefly, parse_address
 from pipelines.warehouse.folder import FolderWarehouse
 
 
@@ -73,7 +73,7 @@ def _ask_bigquery(address: str, sql: str) -> pa.Table:
         raise QueryError("BigQuery's client is missing: pip install 'heavy-rotation[pipelines]'.") from None
     project, dataset = parse_address(address)
     config = bigquery.QueryJobConfig(default_dataset=f"{project}.{dataset}")
-    with explained(f"{project}.{dataset}"), bigquery.Client(project=project) as client:
+    with bigquery_explained(f"{project}.{dataset}"), bigquery.Client(project=project) as client:
         try:
             table: pa.Table = client.query(sql, config, **briefly()).result().to_arrow(create_bqstorage_client=False)
             return table

@@ -13,8 +13,9 @@ from typing import Any
 import fastavro
 import polars as pl
 
+from pipelines.domain import play
 from pipelines.domain.month import FIRST_YEAR, Calendar
-from pipelines.domain.play import AHEAD, LAST_YEAR, SOURCE_RANK, UnreadableError, check_times
+from pipelines.domain.play import AHEAD, SOURCE_RANK, UnreadableError, check_times
 from pipelines.domain.ranking import KINDS
 from pipelines.domain.song import album_key, song_of_names
 from pipelines.rebuilding.top_tens import TopTens
@@ -43,7 +44,7 @@ def possible(plays: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, dict[str
     latest = pl.min_horizontal(pl.lit(now).dt.cast_time_unit("ms"), times[1]) + AHEAD
     fine = (times[0] <= latest) & (times[1] <= now + AHEAD)
     for time in times:
-        fine &= time.dt.year().is_between(FIRST_YEAR, LAST_YEAR)
+        fine &= time.dt.year().is_between(play.FIRST_YEAR, play.LAST_YEAR)
     refused = plays.filter(~fine).select(*times)
     # Nearly always there are none, and of the others each is told by the rule itself.
     return (plays.filter(fine) if refused.height else plays), Counter(

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from pipelines.rebuilding.rejected import ORIGIN
 from pipelines.rebuilding.target import Row, Staged, Staging, Stamp, Target, There
-from pipelines.storage.files import explained
+from pipelines.storage.files import storage_explained
 from pipelines.tables import REBUILT
 from pipelines.warehouse.folder import MARKER, STAGING, FolderWarehouse
 
@@ -54,7 +54,7 @@ class FolderTables(Target):
     @contextmanager
     def staging(self, temporary: str) -> Iterator[Staging]:  # noqa: ARG002 - a folder has room of its own
         """Alone in the warehouse: another rebuild waits, so that of two no month is made twice, or from less."""
-        with explained(self.warehouse.folder), (self.warehouse.folder / MARKER).open("rb") as marker:
+        with storage_explained(self.warehouse.folder), (self.warehouse.folder / MARKER).open("rb") as marker:
             if _lock(marker, self.warehouse.folder):
                 for abandoned in self.warehouse.folder.glob(f"{STAGING}*"):
                     shutil.rmtree(abandoned, ignore_errors=True)

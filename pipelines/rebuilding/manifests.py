@@ -19,7 +19,7 @@ from typing import Any
 from pipelines.domain.month import Calendar, month_text, parse_month
 from pipelines.rebuilding.target import Stamp
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import StorageError, storage_of
+from pipelines.storage.files import StorageError, storage_of, update
 from pipelines.warehouse.bigquery import SCHEME
 
 _log = logging.getLogger("heavy_rotation")
@@ -61,13 +61,14 @@ class Manifests:
     def read(self) -> Manifest:
         """The manifest; an empty one where there is none that can be read, so that every month is made again."""
         with suppress(StorageError, ValueError, KeyError, TypeError, AttributeError):
-            return self._of_json(json.loads(storage_of(self.root).read(self.path)))
+            return self._of_json(json.loads(storage_of(self.root).read(self.path).data))
         return Manifest()
 
     def write(self, manifest: Manifest) -> None:
         """An archive that can only be read is enough for everything else, so it is no error if this cannot be noted."""
+        data = json.dumps(self._to_json(manifest), indent=0).encode()
         try:
-            storage_of(self.root).replace(self.path, json.dumps(self._to_json(manifest), indent=0).encode())
+            update(self.path, lambda _: data)
         except StorageError as error:
             _log.warning("what was rebuilt could not be noted, and is rebuilt again: %s", error)
 

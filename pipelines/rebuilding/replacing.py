@@ -17,7 +17,7 @@ from pipelines.rebuilding.planning import Plan, Work, may_hold
 from pipelines.rebuilding.rejected import bring_rejected
 from pipelines.rebuilding.target import Staged, Staging, Stamp, Target
 from pipelines.storage.archive import Archive, months_of
-from pipelines.storage.files import StorageError, storage_of
+from pipelines.storage.files import StorageError, storage_of, update
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Result:
     @classmethod
     def take(cls, path: str) -> "Result":
         """Of the file that the last step wrote, which goes. Raises StorageError."""
-        value: dict[str, Any] = json.loads(storage_of(path).read(path))
+        value: dict[str, Any] = json.loads(storage_of(path).read(path).data)
         storage_of(path).remove(path)
         return cls(**value | {name: tuple(of) for name, of in value.items() if isinstance(of, list)})
 
@@ -139,7 +139,7 @@ def prepare(all_of_it: Iterable[Plan | FileRead | Staged], work: Work) -> Ready:
         removed=_texts(month for month in months if month not in staged and month in plan.old),
         left=_texts(wanted & unsure & (staged.keys() | plan.old.keys() | months_of(plan.listed))),
         troubles=tuple(sorted(troubles.values())),
-        passed_over=sum((Counter(file.passed_over) for file in files), Counter()),
+        passed_over=dict(sum((Counter(file.passed_over) for file in files), Counter())),
         plays_read=sum(file.plays for file in files),
         plays=sum(one.rows for month in months for one in staged.get(month, ()) if one.table == "play_events"),
     )
@@ -178,7 +178,8 @@ def finish(all_of_it: Iterable[Ready | Replaced], work: Work, staging: Staging) 
 def remove_staged(result: Result, staging: Staging, fails: bool) -> None:
     """Clear up, and leave the result for the command. Raises StorageError for a failure, where nobody reads that."""
     staging.remove()
-    storage_of(staging.result).replace(staging.result, json.dumps(asdict(result)).encode())
+    data = json.dumps(asdict(result)).encode()
+    update(staging.result, lambda _: data)
     if fails and result.failure:
         raise StorageError(result.failure)
 

@@ -15,7 +15,7 @@ SELECTIONS: tuple[Selection, ...] = ("all", "changed", "late")
 
 @dataclass(frozen=True, slots=True)
 class RebuildOptions:
-    """What ``python -m pipelines.rebuild`` was asked for. ``months`` are first days, sorted, or a selection.
+    """What ``heavy-rotation rebuild`` was asked for. ``months`` are first days, sorted, or a selection.
 
     ``lateness`` after its end a month is closed: it takes no more plays from a stream.
     """

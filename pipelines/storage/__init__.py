@@ -1,1 +1,1 @@
-"""``files``: whole files in a folder or a bucket. ``archive``: plays in Avro files by month."""
+"""``files``: whole files in a folder or a bucket, with versions. ``archive``: plays in Avro files by month."""

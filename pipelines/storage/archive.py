@@ -49,8 +49,7 @@ class Archive:
     def files(self, months: Iterable[date] | None = None) -> list[str]:
         """The paths of all files, or of those of some months. Raises StorageError."""
         folders = [f"{self.root}/plays"] if months is None else [self._folder(month) for month in months]
-        paths = [path for folder in folders for path in self._storage.files(folder, ".avro")]
-        return [path for path in paths if month_of(path)]
+        return [path for folder in folders for path in self._files(folder) if month_of(path)]
 
     def read(self, path: str) -> Iterator[Play]:
         """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
@@ -58,15 +57,15 @@ class Archive:
 
     def read_bytes(self, path: str) -> bytes:
         """A file as it is. Raises StorageError."""
-        return self._storage.read(path)
+        return self._storage.read(path).data
 
     def checkpoints(self) -> list[str]:
         """The paths of files with plays that earlier versions left beside the months, and that nothing reads."""
-        return self._storage.files(f"{self.root}/checkpoints", ".avro")
+        return self._files(f"{self.root}/checkpoints")
 
     def everything(self) -> list[str]:
         """The paths of all files of plays below the root: older versions of files first."""
-        there = self._storage.older_versions(self.root, ".avro") + self._storage.files(self.root, ".avro")
+        there = self._storage.older_versions(self.root, ".avro") + self._files(self.root)
         left = set(self.checkpoints())
         return [path for path in there if path not in left]
 
@@ -81,6 +80,10 @@ class Archive:
     def remove(self, path: str) -> None:
         """Remove a file for good, older versions of it too. Raises StorageError."""
         self._storage.remove(path)
+
+    def _files(self, folder: str) -> list[str]:
+        # Systems and file managers keep what they know of a file in a hidden one with the same ending.
+        return [path for path in self._storage.files(folder, ".avro") if not path.rpartition("/")[2].startswith(".")]
 
     def _write_new(self, folder: str, data: bytes) -> str:
         path = f"{folder}/plays-{uuid.uuid4().hex}.avro"

@@ -5,13 +5,14 @@ same item of the same user always has the same id, so it is kept once however of
 """
 
 import hashlib
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 import orjson
 
 from pipelines.domain.instants import rfc3339
-from pipelines.storage.files import storage_of
+from pipelines.storage.files import ChangedError, storage_of
 
 
 class Rejects:
@@ -26,7 +27,8 @@ class Rejects:
         kept = {"user_id": user_id, "seen_at": rfc3339(seen_at), "reason": reason, "item": item}
         same = orjson.dumps({"user_id": user_id, "item": item}, option=orjson.OPT_SORT_KEYS)
         path = self.path(hashlib.sha256(same).hexdigest()[:32])
-        self._storage.write_new(path, orjson.dumps(kept, option=orjson.OPT_INDENT_2))
+        with suppress(ChangedError):  # it was kept before
+            self._storage.write_new(path, orjson.dumps(kept, option=orjson.OPT_INDENT_2))
         return path
 
     def ids(self) -> list[str]:
@@ -35,7 +37,7 @@ class Rejects:
 
     def read(self, name: str) -> bytes:
         """The file of an id."""
-        return self._storage.read(self.path(name))
+        return self._storage.read(self.path(name)).data
 
     def of_user(self, user_id: str) -> list[str]:
         """The paths of a user's items, in a bucket of older versions too. A damaged one is nobody's."""
@@ -48,7 +50,7 @@ class Rejects:
 
     def _user_of(self, path: str) -> Any:
         try:
-            return orjson.loads(self._storage.read(path))["user_id"]
+            return orjson.loads(self._storage.read(path).data)["user_id"]
         except (ValueError, KeyError, TypeError):
             return None
 

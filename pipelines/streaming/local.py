@@ -17,6 +17,7 @@ from pipelines.failure import Failure
 from pipelines.storage.archive import Archive
 from pipelines.streaming.graph import build_from_archive
 from pipelines.streaming.intake import Intake
+from pipelines.streaming.lease import Lease
 from pipelines.streaming.local_source import FileFeed
 from pipelines.streaming.replaying import open_files
 from pipelines.streaming.settings import StreamOptions
@@ -33,12 +34,19 @@ def run_here(
     """Run until SIGINT or SIGTERM, which drains: what was pulled is archived, acknowledged and counted.
 
     Draining ends within ten seconds. What is not counted by then is in the archive, and the next launch counts it.
-    A second signal ends the process as it always does. Raises Failure.
+    A second signal ends the process as it always does. Raises Failure, also where another stream is at work on the
+    archive.
     """
     stopping, giving_up = Event(), Event()
+
+    def give_up() -> None:
+        giving_up.set()
+        stopping.set()
+
     with (
         _stopped_by_signals(stopping),
         _explained_once(),
+        Lease(options.archive, clock, give_up) as lease,
         Subscription(options.subscription, stopping) as subscription,
         FileFeed(options.refresh_seconds) as feed,
     ):
@@ -48,6 +56,7 @@ def run_here(
         pipeline = beam.Pipeline(options=beam_options)
         build_from_archive(pipeline | "Read new files" >> feed.read(), options, sink, clock)
         intake = Intake(subscription, options, sink, clock)
+        intake.catch_up(lease.since)
 
         def take() -> None:
             try:
@@ -58,8 +67,12 @@ def run_here(
 
         result = pipeline.run()
         taking, counting = _Running(take), _Running(result.wait_until_finish)
-        if not _finished(taking, counting, stopping):
+        lease.ended_well = _finished(taking, counting, stopping)
+        if not lease.ended_well:
             result.cancel()
+        if lease.error:
+            raise lease.error
+        if not lease.ended_well:
             say("Stopped before all was counted; it is in the archive, and the next launch counts it")
 
 

@@ -10,7 +10,7 @@ WRITE_METHODS = ("STREAMING_INSERTS", "FILE_LOADS", "STORAGE_WRITE_API")
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """What ``python -m pipelines.stream`` was asked for."""
+    """What ``heavy-rotation stream`` was asked for."""
 
     subscription: str
     archive: str

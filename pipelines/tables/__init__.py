@@ -64,9 +64,10 @@ def question_sql(question: str, dataset: str = DATASET) -> str:
 
 
 def play_events_schema() -> list[Field]:
-    """What ``play_events.json`` has to hold: the play's fields, the columns of its local time, and its keys.
+    """What ``play_events.json`` has to hold: the play's fields, the columns of its local time, its keys, and the fields
+    that came after them.
 
-    What came later is last, since BigQuery adds columns to a table nowhere else, and NULLABLE, since a table has rows.
+    BigQuery adds a column to a table nowhere but at its end, and only as NULLABLE.
     """
     own = _columns(play_schema()["fields"])
     first = next(n for n, column in enumerate(own, start=1) if column["name"] == "ingested_at")
@@ -82,8 +83,8 @@ def play_events_schema() -> list[Field]:
     return [
         *own[:first],
         *({"name": name, "type": kind, "mode": "REQUIRED", "description": text} for name, kind, text in local),
-        *own[first:],
         *({"name": name, "type": "STRING", "mode": "NULLABLE", "description": text} for name, text in keys),
+        *own[first:],
     ]
 
 

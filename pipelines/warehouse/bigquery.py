@@ -54,7 +54,7 @@ class BigQueryWarehouse:
         """
         from google.api_core.exceptions import NotFound
 
-        with explained(f"{self.project}.{self.dataset}"):
+        with bigquery_explained(f"{self.project}.{self.dataset}"):
             try:
                 labels = self._client.get_dataset(self.dataset, **briefly()).labels
             except NotFound:
@@ -71,7 +71,7 @@ class BigQueryWarehouse:
         if zone != as_label(time_zone):
             raise WarehouseError(
                 f"the months in {self.project}.{self.dataset} are counted in another time zone, {zone}, not in "
-                f"{time_zone}; name it with --time_zone"
+                f"{time_zone}; name it with --time-zone"
             )
         told = {table: list(self._differences(table)) for table in TABLES}
         if any(told.values()):
@@ -83,7 +83,7 @@ class BigQueryWarehouse:
 
     def by_month(self, table: str, aggregates: str) -> dict[date, list[str]]:
         """Of each month that a table with a column ``month`` has rows of: the values of these aggregates, as texts."""
-        with explained(self.name(table)):
+        with bigquery_explained(self.name(table)):
             found = self._client.query_and_wait(
                 f"SELECT month, {aggregates} FROM `{self.name(table)}` GROUP BY month"  # noqa: S608
             )
@@ -95,7 +95,7 @@ class BigQueryWarehouse:
 
         name = self.name("rejected")
         config = bigquery.QueryJobConfig(query_parameters=[bigquery.ScalarQueryParameter("origin", "STRING", origin)])
-        with explained(name):
+        with bigquery_explained(name):
             found = self._client.query_and_wait(
                 f"SELECT message_id FROM `{name}` WHERE origin = @origin",  # noqa: S608
                 job_config=config,
@@ -104,7 +104,7 @@ class BigQueryWarehouse:
 
     def insert(self, table: str, rows: Sequence[dict[str, Any]]) -> dict[int, str]:
         """Stream rows of JSON values in, and say why by the index of each row that BigQuery refuses for ever."""
-        with explained(self.name(table)):
+        with bigquery_explained(self.name(table)):
             # Without ids for BigQuery's own, short deduplication: every reader reads each row once anyway.
             refused = self._client.insert_rows_json(
                 self.name(table), rows, row_ids=[None] * len(rows), skip_invalid_rows=True
@@ -119,7 +119,7 @@ class BigQueryWarehouse:
         """
         from google.cloud import bigquery
 
-        with explained(f"{self.name(table)}{f' of {month:%Y-%m}' if month else ''}"):
+        with bigquery_explained(f"{self.name(table)}{f' of {month:%Y-%m}' if month else ''}"):
             there = self._client.get_table(self.name(table))
             config = bigquery.LoadJobConfig(
                 source_format=bigquery.SourceFormat.NEWLINE_DELIMITED_JSON,
@@ -139,7 +139,7 @@ class BigQueryWarehouse:
 
     def remove_month(self, table: str, month: date) -> None:
         """Remove the month's partition; one that is not there is removed already."""
-        with explained(self.name(table)):
+        with bigquery_explained(self.name(table)):
             self._client.delete_table(self._partition(table, month), not_found_ok=True)
 
     def name(self, table: str) -> str:
@@ -152,7 +152,7 @@ class BigQueryWarehouse:
     def _differences(self, table: str) -> Iterator[str]:
         from google.api_core.exceptions import NotFound
 
-        with explained(self.name(table)):
+        with bigquery_explained(self.name(table)):
             try:
                 found = self._client.get_table(self.name(table), **briefly()).to_api_repr()
             except NotFound:
@@ -191,7 +191,7 @@ def reason_of(errors: Sequence[dict[str, str]] | str) -> str:
 
 
 @contextmanager
-def explained(what: str) -> Iterator[None]:
+def bigquery_explained(what: str) -> Iterator[None]:
     """Turn the errors of BigQuery's client into a WarehouseError of one line that says what to do."""
     from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, RetryError
     from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError

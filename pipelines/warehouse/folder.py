@@ -6,7 +6,6 @@ zone its months are counted.
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
 from datetime import UTC, date
@@ -16,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from pipelines.domain.month import Calendar, month_text, parse_month
-from pipelines.storage.files import StorageError, explained, whole_file, write_through
+from pipelines.storage.files import ChangedError, StorageError, storage_explained, storage_of
+from pipelines.storage.folder import make_folder, sync_folder
 from pipelines.tables import TABLES
 
 if TYPE_CHECKING:
@@ -45,15 +45,16 @@ class FolderWarehouse:
         """
         self.folder = Path(folder)
         self.time_zone = Calendar(time_zone).time_zone
-        with explained(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        with storage_explained(self.folder):
             if not (self.folder / MARKER).exists():
-                _create_marker(self.folder / MARKER, time_zone)
+                marker = json.dumps({"version": VERSION, "time_zone": time_zone}) + "\n"
+                with suppress(ChangedError):  # another process was first, and its marker stays
+                    storage_of(str(folder)).write_new(str(self.folder / MARKER), marker.encode())
             counted_in = _read_marker(self.folder)
         if counted_in != time_zone:
             raise WarehouseError(
                 f"The warehouse {self.folder} counts months in {counted_in}, not {time_zone}: "
-                f"use --time_zone {counted_in}, or another folder."
+                f"use --time-zone {counted_in}, or another folder."
             )
 
     @classmethod
@@ -61,7 +62,7 @@ class FolderWarehouse:
         """Open for reading; the time zone is the marker's. Writes nothing. Raises StorageError."""
         warehouse = cls.__new__(cls)
         warehouse.folder = Path(folder)
-        with explained(folder):
+        with storage_explained(folder):
             warehouse.time_zone = _read_marker(warehouse.folder)
         return warehouse
 
@@ -93,21 +94,18 @@ class FolderWarehouse:
         buffer = pa.BufferOutputStream()
         pq.write_table(arrow_table.select(schema.names).cast(schema), buffer, compression="zstd")
         path = self._month_folder(table, month) / f"{uuid4().hex}.parquet"
-        with explained(self.folder):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with whole_file(path) as part:
-                write_through(part, memoryview(buffer.getvalue()))
+        storage_of(str(path)).write_new(str(path), memoryview(buffer.getvalue()))
         return path
 
     def files(self, table: str, month: date) -> list[Path]:
         """The files of a month, sorted; none is unfinished. Raises StorageError."""
-        with explained(self.folder):
+        with storage_explained(self.folder):
             names = _names(self._month_folder(table, month))
         return [self._month_folder(table, month) / name for name in names if name.endswith(".parquet")]
 
     def months(self, table: str) -> list[date]:
         """The months that have a folder, sorted; it may be empty. Raises StorageError."""
-        with explained(self.folder):
+        with storage_explained(self.folder):
             names = _names(self.folder / table)
         return [month for name in names if (month := _named_month(name))]
 
@@ -117,17 +115,18 @@ class FolderWarehouse:
 
         for month in self.months(table):
             for path in self.files(table, month):
-                with explained(path):
+                with storage_explained(path):
                     found = pq.read_table(path, columns=list(columns), partitioning=None)
                 yield from found.to_pylist()
 
     def take(self, table: str, month: date, path: Path) -> str:
         """Move a file of another warehouse in; its name. One that is in already stays. Raises StorageError."""
         target = self._month_folder(table, month) / path.name
-        with explained(self.folder):
-            target.parent.mkdir(parents=True, exist_ok=True)
+        with storage_explained(self.folder):
+            make_folder(target.parent)
             with suppress(FileNotFoundError) if target.exists() else nullcontext():
                 path.replace(target)
+            sync_folder(target.parent)
         return path.name
 
     def remove_files(self, table: str, month: date, names: Iterable[str]) -> None:
@@ -140,15 +139,18 @@ class FolderWarehouse:
         Staging folders of rebuilds, and files that never got their names: no reader sees them, and they may hold
         anybody's plays.
         """
-        with explained(self.folder):
+        with storage_explained(self.folder):
             unnamed = [path for path in self.folder.rglob(".*.part") if path.is_file()]
             return sorted([*self.folder.glob(f"{STAGING}*"), *unnamed])
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files; one that is not there is removed already. Raises StorageError."""
-        with explained(self.folder):
-            for path in paths:
+        with storage_explained(self.folder):
+            gone = list(paths)
+            for path in gone:
                 path.unlink(missing_ok=True)
+            for folder in sorted({path.parent for path in gone if path.parent.exists()}):
+                sync_folder(folder)
 
     def _month_folder(self, table: str, month: date) -> Path:
         if table not in TABLES:
@@ -184,15 +186,14 @@ def _read_marker(folder: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         if not folder.is_dir():
             raise WarehouseError(
-                f"There is no folder {folder}: check the path, or let python -m pipelines.rebuild make it."
+                f"There is no folder {folder}: check the path, or let heavy-rotation rebuild make it."
             ) from None
         raise WarehouseError(
-            f"{folder} is not a warehouse (it has no {MARKER}): "
-            "check the path, or let python -m pipelines.rebuild make one."
+            f"{folder} is not a warehouse (it has no {MARKER}): check the path, or let heavy-rotation rebuild make one."
         ) from None
     except (ValueError, KeyError, TypeError):
         raise WarehouseError(
-            f"{folder / MARKER} is damaged: move the folder away and run python -m pipelines.rebuild."
+            f"{folder / MARKER} is damaged: move the folder away and run heavy-rotation rebuild."
         ) from None
     if version > VERSION:
         raise WarehouseError(
@@ -200,19 +201,3 @@ def _read_marker(folder: Path) -> str:
             f"this one knows {VERSION}): upgrade Heavy Rotation."
         )
     return time_zone
-
-
-def _create_marker(marker: Path, time_zone: str) -> None:
-    """Write the marker unless another process was first; then theirs stays."""
-    text = json.dumps({"version": VERSION, "time_zone": time_zone}) + "\n"
-    temporary = marker.with_name(f".{uuid4().hex}.part")
-    try:
-        write_through(temporary, text.encode())
-        try:
-            os.link(temporary, marker)  # unlike a rename, it never replaces
-        except FileExistsError:
-            pass
-        except OSError:  # a file system without hard links
-            temporary.replace(marker)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """The app at Spotify that logins are for: its id, and its secret where it has one."""
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,20 @@ def app_of(environment: Mapping[str, str]) -> App:
             f"there is no {CLIENT_ID} in the environment. Client id and secret are on your app's page at {DASHBOARD}; "
             f"{CLIENT_FILE} and {CLIENT_SECRET_NAME} can name where they are instead"
         )
+    _check_characters("client id", found_id)
+    _check_characters("client secret", client_secret or "")
     return App(found_id, client_secret)
+
+
+def _check_characters(what: str, value: str) -> None:
+    """Raises LoginError for what a word processor makes of a copied text, and HTTP does not carry; shows no value."""
+    strange = next((character for character in value if not "!" <= character <= "~"), None)
+    if strange is not None:
+        name = unicodedata.name(strange, f"U+{ord(strange):04X}").lower()
+        raise LoginError(
+            f"the {what} has a character in it that none of Spotify's has ({name}); copy it again from your app's page "
+            f"at {DASHBOARD}"
+        )
 
 
 def _from_file(path: Path) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def run(spec: str, *, port: int, with_browser: bool) -> str:
 def browser_of(environment: Mapping[str, str]) -> Callable[[str], None] | None:
     """What opens an address in the browser; None where there is no screen for one."""
     # Without a screen, webbrowser may find one for the terminal, which Spotify's page does not work in.
-    has_screen = sys.platform in ("darwin", "win32") or any(environment.get(name) for name in _DISPLAYS)
+    has_screen = sys.platform == "darwin" or any(environment.get(name) for name in _DISPLAYS)
     return _browse if has_screen else None
 
 
@@ -84,7 +84,7 @@ def text_of(grant: Grant, store: LoginStore) -> str:
         f"logged in   {grant.account_id}\n"
         f"stored in   {store}\n"
         f"lasts until {grant.authorized_at + TOKEN_LIFE:%Y-%m-%d}, six months as Spotify has it; log in again by then"
-        f"\n\nnext: python -m producer poll --every 10m --archive ARCHIVE{logins_option(store)}"
+        f"\n\nnext: heavy-rotation poll --every 10m --archive ARCHIVE{logins_option(store)}"
     )
 
 

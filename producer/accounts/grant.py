@@ -22,6 +22,10 @@ class Grant:
         mine, others = self.authorized_at, other.authorized_at
         return mine is not None and (others is None or mine > others)
 
+    def gives_way_to(self, login: "Grant", now: datetime) -> bool:
+        """Whether a new login takes its place: unless it is newer itself, and not because of a clock that was wrong."""
+        return not self.is_newer_than(login) or (self.authorized_at is not None and self.authorized_at > now)
+
 
 class LoginStore(Protocol):
     """Keeps one grant for each account. ``str()`` of it is what ``--logins`` takes.

@@ -1,6 +1,6 @@
 """Logins in use: whose they are, the refresh token that is valid now, and how long it will be.
 
-A login comes from a store, where ``python -m producer login`` put it, or from the environment.
+A login comes from a store, where ``heavy-rotation login`` put it, or from the environment.
 """
 
 import hashlib
@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from pipelines.storage.files import StorageError, explained
+from pipelines.storage.files import StorageError, storage_explained
+from pipelines.storage.folder import locked
 from producer.accounts.app import app_of
 from producer.accounts.grant import TOKEN_LIFE, Grant, LoginStore
 from producer.accounts.stores import logins_option
-from producer.private_files import StateError, load, locked, save
+from producer.private_files import StateError, load, save
 from producer.spotify.oauth import App, LoginError
 
 REFRESH_TOKEN = "SPOTIFY_REFRESH_TOKEN"  # noqa: S105 - a name
@@ -128,7 +129,7 @@ def logins_of(environment: Mapping[str, str], state: Path, store: LoginStore) ->
 
 def kept_of_environment(state: Path, account_id: str) -> list[Path]:
     """The files that say what became of the account's logins in the environment. Raises StateError, StorageError."""
-    with explained(state):
+    with storage_explained(state):
         files = sorted((state / _FROM_ENVIRONMENT).glob("*.json"))
     return [file for file in files if (load(file) or {}).get("account_id") == account_id]
 
@@ -228,4 +229,4 @@ class _EnvironmentLogin(Login):
 
 
 def _log_in_again(store: LoginStore) -> str:
-    return f"log in again: python -m producer login{logins_option(store)}"
+    return f"log in again: heavy-rotation login{logins_option(store)}"

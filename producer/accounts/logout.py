@@ -47,7 +47,7 @@ def run(account_id: str, *, logins: str, state: str, environment_state: Path, dr
         f"next: its owner removes the app at {_APPS}; nobody else can end a token at Spotify",
         *([f"      take the account's token out of {REFRESH_TOKEN} wherever it is polled"] if from_environment else []),
         "      plays, if they are to go too: "
-        f"python -m pipelines.forget --user {shlex.quote(account_id)} --archive ARCHIVE --warehouse WAREHOUSE",
+        f"heavy-rotation forget --user {shlex.quote(account_id)} --archive ARCHIVE --warehouse WAREHOUSE",
     ]
     return "\n".join(lines)
 

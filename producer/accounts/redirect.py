@@ -2,7 +2,6 @@
 
 import hmac
 import html
-import os
 import queue
 import re
 import threading
@@ -72,8 +71,6 @@ class Redirect:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
-    # On Windows it would let another program listen on the same port.
-    allow_reuse_address = os.name == "posix"
 
     def __init__(self, port: int, state: str, answers: "queue.Queue[str | LoginError]") -> None:
         self._state = state.encode()

@@ -18,6 +18,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import secretmanager
 from google.cloud.secretmanager_v1.services.secret_manager_service.transports import SecretManagerServiceGrpcTransport
 
+from pipelines.clock import utc_now
 from producer.accounts.grant import Grant, ended_record, from_record, to_record
 from producer.accounts.secret_lease import LASTS, Lease, leased
 from producer.private_files import StateError
@@ -56,7 +57,7 @@ class SecretManagerStore:
 
     def accounts(self) -> list[str]:
         """The names of the secrets say it; none is opened."""
-        with _explained(self._spec):
+        with _secret_manager_explained(self._spec):
             request = {"parent": self._project, "filter": f"labels.{_LABEL}={self._prefix}"}
             names = [secret.name for secret in _client().list_secrets(request, timeout=_TIMEOUT_SECONDS)]
         return sorted(_account_of(name.rpartition("/")[2].removeprefix(f"{self._prefix}-")) for name in names)
@@ -92,7 +93,7 @@ class SecretManagerStore:
             stored = None
             with suppress(StateError):  # what is no login is replaced, too
                 stored = self.load(grant.account_id)
-            if stored is None or not stored.is_newer_than(grant):
+            if stored is None or stored.gives_way_to(grant, utc_now()):
                 self._add(grant.account_id, to_record(grant))
 
     def replace(self, grant: Grant) -> bool:
@@ -115,7 +116,7 @@ class SecretManagerStore:
     def remove(self, account_id: str) -> None:
         """The secret goes with all of its versions."""
         for secret in self.traces(account_id):
-            with _explained(secret), suppress(NotFound):
+            with _secret_manager_explained(secret), suppress(NotFound):
                 _client().delete_secret({"name": secret}, timeout=_TIMEOUT_SECONDS)
 
     @contextmanager
@@ -124,7 +125,7 @@ class SecretManagerStore:
         secret = self._secret(account_id)
         lease = Lease(_client(), secret)
         busy = f"another process is refreshing the login of {account_id}; try again in a few minutes"
-        with _explained(secret), ExitStack() as held:
+        with _secret_manager_explained(secret), ExitStack() as held:
             try:
                 held.enter_context(leased(lease, patience_seconds, busy))
             except NotFound:
@@ -139,7 +140,7 @@ class SecretManagerStore:
         """Whether it was done, which it is not where there is no secret. Only with the lease."""
         secret = self._secret(account_id)
         version = {"parent": secret, "payload": {"data": orjson.dumps(record)}}
-        with _explained(secret):
+        with _secret_manager_explained(secret):
             try:
                 self._leases[secret].confirm()
                 added = _client().add_secret_version(version, timeout=_TIMEOUT_SECONDS)
@@ -156,7 +157,7 @@ class SecretManagerStore:
         parent, _, secret_id = secret.partition("/secrets/")
         settings = {"replication": {"automatic": {}}, "labels": {_LABEL: self._prefix}}
         request = {"parent": parent, "secret_id": secret_id, "secret": settings}
-        with _explained(secret), suppress(AlreadyExists):
+        with _secret_manager_explained(secret), suppress(AlreadyExists):
             _client().create_secret(request, timeout=_TIMEOUT_SECONDS)
 
     def _secret(self, account_id: str) -> str:
@@ -181,7 +182,7 @@ class _NoVersionError(Exception):
 
 def _read(secret: str) -> bytes:
     request = {"name": f"{secret}/versions/latest"}
-    with _explained(secret):
+    with _secret_manager_explained(secret):
         try:
             data: bytes = _client().access_secret_version(request, timeout=_TIMEOUT_SECONDS).payload.data
         except (NotFound, FailedPrecondition):  # the latter: it was disabled or destroyed
@@ -211,7 +212,7 @@ def _account_of(name: str) -> str:
 
 
 @contextmanager
-def _explained(what: str) -> Iterator[None]:
+def _secret_manager_explained(what: str) -> Iterator[None]:
     try:
         yield
     except (GoogleAPICallError, RetryError) as error:

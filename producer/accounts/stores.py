@@ -9,12 +9,14 @@ from urllib.parse import quote, unquote
 
 from platformdirs import user_config_path
 
-from pipelines.storage.files import LocalStorage, explained
+from pipelines.clock import utc_now
+from pipelines.storage.files import storage_explained, storage_of
+from pipelines.storage.folder import locked, traces
 from producer.accounts.grant import Grant, LoginStore, ended_record, from_record, to_record
-from producer.private_files import StateError, damaged, load, locked, refuse_shared, remove, save, traces
+from producer.private_files import StateError, damaged, load, refuse_shared, save
 
 _SCHEME = "secretmanager:"
-_LOG_IN_AGAIN = "remove it and log in again: python -m producer login"
+_LOG_IN_AGAIN = "remove it and log in again: heavy-rotation login"
 
 
 def default_store() -> str:
@@ -49,7 +51,7 @@ class FileStore:
 
     def accounts(self) -> list[str]:
         """The names of the files say it; none is opened."""
-        with explained(self._folder):
+        with storage_explained(self._folder):
             # Not with glob, which finds nothing where it may not look, and says nothing.
             files = list(self._folder.iterdir()) if self._folder.exists() else []
         return sorted(unquote(path.stem) for path in files if path.suffix == ".json")
@@ -67,7 +69,7 @@ class FileStore:
     def is_there(self, account_id: str) -> bool:
         """It is if its file is."""
         path = self._path(account_id)
-        with explained(path):
+        with storage_explained(path):
             return path.exists()
 
     @contextmanager
@@ -77,12 +79,8 @@ class FileStore:
             yield  # there is no token to refresh, and a lock would be left behind
             return
         busy = f"another process is refreshing the login of {account_id}; the next poll tries again"
-        try:
-            with locked(self._lease(account_id), busy=busy):
-                yield
-        finally:
-            if not self.is_there(account_id):
-                self._remove_lease(account_id)
+        with locked(self._lease(account_id), busy=busy):
+            yield
 
     def save(self, grant: Grant) -> None:
         """After a crash the file holds the old grant or the new one."""
@@ -91,7 +89,7 @@ class FileStore:
             stored = None
             with suppress(StateError):  # a damaged file is replaced, too
                 stored = self.load(grant.account_id)
-            if stored is None or not stored.is_newer_than(grant):
+            if stored is None or stored.gives_way_to(grant, utc_now()):
                 save(path, to_record(grant))
 
     def replace(self, grant: Grant) -> bool:
@@ -105,12 +103,17 @@ class FileStore:
     def traces(self, account_id: str) -> list[str]:
         """The file; also where only a part of it is, which a crash left, or a lock."""
         path = self._path(account_id)
-        return [str(path)] if traces(path) or traces(self._lease(account_id)) else []
+        with storage_explained(path):
+            return [str(path)] if traces(path) or traces(self._lease(account_id)) else []
 
     def remove(self, account_id: str) -> None:
         """The file, and what belongs to it."""
-        remove(self._path(account_id))
-        self._remove_lease(account_id)
+        path = self._path(account_id)
+        storage_of(str(path)).remove(str(path))
+        with storage_explained(path):
+            # Not under its lock: who holds it while the account goes has nothing left to refresh.
+            for file in traces(self._lease(account_id)):
+                file.unlink(missing_ok=True)
 
     def _replace(self, account_id: str, record: dict[str, Any], is_older: Callable[[Grant], bool]) -> bool:
         """Write the record if what is stored is older; whether the account is there."""
@@ -124,11 +127,6 @@ class FileStore:
             if stored is None or is_older(stored):
                 save(path, record)
         return True
-
-    def _remove_lease(self, account_id: str) -> None:
-        # Not under the lock: who holds it while the account goes has nothing left to refresh.
-        for file in traces(self._lease(account_id)):
-            LocalStorage().remove(str(file))
 
     def _lease(self, account_id: str) -> Path:
         return self._path(account_id).with_suffix(".refresh")

@@ -37,8 +37,8 @@ _EXPORTS = "https://www.spotify.com/account/privacy/"
 
 
 @dataclass(frozen=True, slots=True)
-class Patient:
-    """What is looked at, as ``poll`` is told; ``environment_state`` as in ``running.Polling``."""
+class DoctorSettings:
+    """What is looked at, as ``poll`` is told; ``environment_state`` as in ``running.PollSettings``."""
 
     topic: str | None
     archive: str | None
@@ -55,21 +55,21 @@ class Patient:
             *(["--state", self.state] if self.state != self.default_state else []),
             *(["--logins", self.logins] if self.logins != default_store() else []),
         ]
-        return shlex.join(["python", "-m", "producer", "poll", "--every", "10m", *into, *given])
+        return shlex.join(["heavy-rotation", "poll", "--every", "10m", *into, *given])
 
 
-def examine(patient: Patient) -> list[Finding]:
+def examine(settings: DoctorSettings) -> list[Finding]:
     """Check everything there is. Changes nothing, but keeps a refresh token that Spotify puts into another's place."""
     ends = time.monotonic() + _SECONDS
     endpoints = Endpoints.of(os.environ)
     logins: list[Login] = []
-    basics = run_all([("app", _app), ("logins", partial(_logins, patient, logins))], ends)
+    basics = run_all([("app", _app), ("logins", partial(_logins, settings, logins))], ends)
     checks: list[tuple[str, Check]] = [
         ("Spotify", partial(_clock, endpoints.api)),
-        ("state", partial(_place, "state", patient.state)),
-        _destination(patient),
+        ("state", partial(_state, settings)),
+        *_destinations(settings),
     ]
-    found = run_all(checks + _account_checks(logins, endpoints, patient), ends)
+    found = run_all(checks + _account_checks(logins, endpoints, settings), ends)
     accounts = list(chain(*found[len(checks) :]))
     if len(logins) > _LISTED_ACCOUNTS:
         accounts = [finding for finding in accounts if finding.level is not Level.OK]
@@ -78,7 +78,7 @@ def examine(patient: Patient) -> list[Finding]:
     return [*chain(*basics, *found[: len(checks)]), *accounts]
 
 
-def _account_checks(logins: list[Login], endpoints: Endpoints, patient: Patient) -> list[tuple[str, Check]]:
+def _account_checks(logins: list[Login], endpoints: Endpoints, settings: DoctorSettings) -> list[tuple[str, Check]]:
     transport = Transport(lambda _: True, connections=THREADS, is_patient=False)
     checks: list[tuple[str, Check]] = []
     for number, login in enumerate(logins):
@@ -86,17 +86,16 @@ def _account_checks(logins: list[Login], endpoints: Endpoints, patient: Patient)
         if number < _TRIED_LOGINS:
             checks.append((name, partial(_token, name, login, Spotify(login, endpoints, transport=transport))))
         if login.account_id:
-            checks.append((name, partial(_polling, login.account_id, patient)))
+            checks.append((name, partial(_polling, login.account_id, settings)))
     return checks
 
 
-def _destination(patient: Patient) -> tuple[str, Check]:
-    if patient.topic:
-        return "topic", partial(_topic, patient.topic)
-    if patient.archive:
-        return "archive", partial(_place, "archive", patient.archive)
+def _destinations(settings: DoctorSettings) -> list[tuple[str, Check]]:
+    topic: list[tuple[str, Check]] = [("topic", partial(_topic, settings.topic))] if settings.topic else []
+    if settings.archive:
+        return [*topic, ("archive", partial(_place, "archive", settings.archive))]
     text = "not checked; name it as poll does, with --topic or --archive"
-    return "destination", lambda: [Finding(Level.WARNING, "destination", text)]
+    return topic or [("destination", lambda: [Finding(Level.WARNING, "destination", text)])]
 
 
 def _app() -> list[Finding]:
@@ -107,11 +106,11 @@ def _app() -> list[Finding]:
     return [Finding(Level.OK, "app", secret)]
 
 
-def _logins(patient: Patient, logins: list[Login]) -> list[Finding]:
+def _logins(settings: DoctorSettings, logins: list[Login]) -> list[Finding]:
     """Somebody has logged in; fills the list."""
-    store = store_of(patient.logins)
+    store = store_of(settings.logins)
     try:
-        logins += logins_of(os.environ, patient.environment_state, store)
+        logins += logins_of(os.environ, settings.environment_state, store)
     except LoginError:
         return []  # there is no app, which is told already
     return [] if logins else [Finding(Level.PROBLEM, "logins", nobody(store))]
@@ -149,25 +148,25 @@ def _token(name: str, login: Login, spotify: Spotify) -> list[Finding]:
     return [accepted, Finding(Level.OK, name, lasts)]
 
 
-def _polling(account_id: str, patient: Patient) -> list[Finding]:
+def _polling(account_id: str, settings: DoctorSettings) -> list[Finding]:
     """It is polled, often enough, and nothing was lost."""
-    cursor = Cursors(patient.state).load(account_id)
-    return [_last_poll(cursor, utc_now(), patient), *_interval(cursor), *_gaps(cursor, patient)]
+    cursor = Cursors(settings.state).load(account_id)
+    return [_last_poll(cursor, utc_now(), settings), *_interval(cursor), *_gaps(cursor, settings)]
 
 
-def _last_poll(cursor: Cursor, now: datetime, patient: Patient) -> Finding:
+def _last_poll(cursor: Cursor, now: datetime, settings: DoctorSettings) -> Finding:
     name = cursor.account_id
     if cursor.retry_at and cursor.retry_at > now:
         until = to_the_second(cursor.retry_at)
         return Finding(Level.WARNING, name, f"Spotify asked to wait until {until}; polling goes on then, by itself")
     if cursor.polled_at is None:
-        return Finding(Level.PROBLEM, name, f"it was never polled with this --state; run: {patient.poll}")
+        return Finding(Level.PROBLEM, name, f"it was never polled with this --state; run: {settings.poll}")
     ago = max(now - cursor.polled_at, timedelta())
     text = f"last polled {duration_text(ago)} ago"
     if ago <= LONGEST_SAFE_INTERVAL:
         return Finding(Level.OK, name, text)
     level = Level.PROBLEM if ago > _LONG_AGO else Level.WARNING
-    return Finding(level, name, f"{text}; see why it stopped, or start it: {patient.poll}")
+    return Finding(level, name, f"{text}; see why it stopped, or start it: {settings.poll}")
 
 
 def _interval(cursor: Cursor) -> list[Finding]:
@@ -180,24 +179,32 @@ def _interval(cursor: Cursor) -> list[Finding]:
     return [Finding(Level.WARNING, cursor.account_id, why)]
 
 
-def _gaps(cursor: Cursor, patient: Patient) -> list[Finding]:
-    user, archive = shlex.quote(cursor.account_id), shlex.quote(patient.archive or "ARCHIVE")
+def _gaps(cursor: Cursor, settings: DoctorSettings) -> list[Finding]:
+    user, archive = shlex.quote(cursor.account_id), shlex.quote(settings.archive or "ARCHIVE")
     remedy = (
         f"ask for your extended streaming history at {_EXPORTS}, then: "
-        f"python -m producer import my_spotify_data.zip --user {user} --archive {archive}"
+        f"heavy-rotation import my_spotify_data.zip --user {user} --archive {archive}"
     )
-    if patient.state != patient.default_state:
-        remedy += f" --state {shlex.quote(patient.state)}"
-    lost = (
-        f"at least one play may be missing between {to_the_second(gap.start)} and {to_the_second(gap.end)}"
+    if settings.state != settings.default_state:
+        remedy += f" --state {shlex.quote(settings.state)}"
+    found = [
+        Finding(Level.WARNING if gap.is_doubtful else Level.PROBLEM, cursor.account_id, f"{gap}; {remedy}")
         for gap in cursor.gaps
-    )
-    found = [Finding(Level.PROBLEM, cursor.account_id, f"{text}; {remedy}") for text in lost]
+    ]
     return found or [Finding(Level.OK, cursor.account_id, "no gaps")]
 
 
 def _topic(topic: str) -> list[Finding]:
     return [Finding(Level.OK, "topic", check_topic(topic))]
+
+
+def _state(settings: DoctorSettings) -> list[Finding]:
+    """It can be written, and is of the archive that was named."""
+    found, cursors = _place("state", settings.state), Cursors(settings.state)
+    if settings.archive and not cursors.are_of(settings.archive, claims=False):
+        text = f"it is of the archive {cursors.archive()}, not of {settings.archive}; give each a --state of its own"
+        found.append(Finding(Level.PROBLEM, "state", text))
+    return found
 
 
 def _place(subject: str, root: str) -> list[Finding]:

@@ -4,45 +4,20 @@ Each check gives back what was found; where something is wrong it raises a Failu
 to do. None waits for longer than a few seconds for one answer.
 """
 
-import errno
-import os
-import tempfile
 from pathlib import Path
 
-from pipelines.storage.files import StorageError, bucket_and_name, client, explained
+from pipelines.storage.files import is_bucket, storage_of
 from producer.polling.publishing import PublishError
 
 _SECONDS = 4.0
-_GS = "gs://"
 _PUBLISH = "pubsub.topics.publish"
 
 
 def check_folder_or_bucket(root: str) -> str:
     """Files can be created, read and replaced there."""
-    return _check_bucket(root) if root.startswith(_GS) else _check_folder(Path(root))
-
-
-def _check_folder(folder: Path) -> str:
-    with explained(folder):
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-        if not there.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
-        with tempfile.TemporaryFile(dir=there):
-            pass
-    return f"{folder} can be written" if there == folder else f"{folder} is not there yet, and can be made"
-
-
-def _check_bucket(root: str) -> str:
-    bucket, _ = bucket_and_name(root)
-    needed = {f"storage.objects.{verb}" for verb in ("get", "list", "create", "delete")}
-    with explained(root):
-        granted = client().bucket(bucket).test_iam_permissions(sorted(needed), timeout=_SECONDS, retry=None)
-    if missing := sorted(needed - set(granted)):
-        raise StorageError(
-            f"no permission for gs://{bucket} ({', '.join(missing)}); grant it: gcloud storage buckets "
-            f"add-iam-policy-binding gs://{bucket} --member MEMBER --role roles/storage.objectUser"
-        )
-    return f"{root} can be written"
+    storage_of(root).check_writable(root, replacing=True)
+    can_be_made = not is_bucket(root) and not Path(root).exists()
+    return f"{root} is not there yet, and can be made" if can_be_made else f"{root} can be written"
 
 
 def check_topic(topic: str) -> str:

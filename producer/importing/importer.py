@@ -20,7 +20,8 @@ from pipelines.domain.spotify import LeftOut, LeftOutError, reported_at
 from pipelines.storage.archive import Archive
 from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
 from producer.identity.rows import Copies, Rows
-from producer.importing.containers import ExportError, Place
+from producer.importing.containers import ExportError
+from producer.importing.coverage import Coverage
 from producer.importing.exports import ExportFile
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.owners import Owners
@@ -49,9 +50,10 @@ class Report:
     Every row is a play or left out for a reason: one that both kinds of export have is a play once. ``months`` counts
     the plays by month; of these, ``archived`` were imported before, ``polled`` of the others were known from polling,
     ``exported`` only from the other kind of export. What was ``written`` are the files' paths, with ``copies`` of plays
-    that were known, which say more of them. ``covered`` has the first and the last instant (UTC) of each export:
-    plays that the account made in between are known now. ``skipped`` says of each file that could not be read why,
-    ``not_read`` what only looked like listening history.
+    that were known, which say more of them. ``covered`` has the first and the last instant (UTC) of files
+    that follow on each other: plays that the account made in between are known now. ``other_archive`` is the one that
+    the state is of, where it is not the one written to: then no state is changed. ``skipped`` says of each file that
+    could not be read why, ``not_read`` what only looked like listening history.
     """
 
     files: int = 0
@@ -62,6 +64,7 @@ class Report:
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     months: Counter[date] = field(default_factory=Counter)
     covered: list[Span] = field(default_factory=list)
+    other_archive: str | None = None
     polled: int = 0
     exported: int = 0
     archived: int = 0
@@ -122,7 +125,9 @@ class Importer:
             found, again = self._survey(files, report, meter)
             if len(again) < len(files):
                 raise ExportError("a file changed while it was read; run the import again")
-        decided = self._decide(found.rows, self._copies(found.rows, archive, meter), dry_run=dry_run)
+        if archive is not None and not self.cursors.are_of(archive.root, claims=not dry_run):
+            report.other_archive = self.cursors.archive()
+        decided = self._decide(found.rows, self._copies(found.rows, archive, meter), report, dry_run=dry_run)
         missing = self._count(decided, report)
         report.copies = missing.total() - report.new
         if archive is not None and not dry_run and missing:
@@ -137,7 +142,7 @@ class Importer:
         """The first pass: the rows that count, and the files that can be read; what they say goes into the report."""
         found, owners = Found(), Owners()
         readable: list[ExportFile] = []
-        spans: dict[tuple[Place, int], list[int]] = {}
+        coverage = Coverage()
         for file in files:
             try:
                 rows = meter.rows("reading", file.size, owners.watching(file, file.batches()))
@@ -148,17 +153,16 @@ class Importer:
                 found.end_file()
                 continue
             readable.append(file)
-            if counted := found.end_file():
-                # An export has what was reported while it covers the account, whenever it was heard.
-                instants = found.rows.reported[counted.start : counted.stop]
-                span = spans.setdefault((file.place.container, found.rows.sources[counted.start]), [])
-                span += [min(instants), max(instants)]
+            counted = found.end_file()
+            # An export has what was reported while it covers the account, whenever it was heard.
+            rows_of_file = slice(counted.start, counted.stop)
+            coverage.add(file, found.rows.reported[rows_of_file], found.rows.sources[rows_of_file])
         if len(readable) == len(files):
             owners.check()
         report.files = len(readable)
-        for (_, source), span in spans.items():
-            found.rows.spans.setdefault(source, []).append((min(span), max(span)))
-            report.covered.append((from_millis(min(span)), from_millis(max(span))))
+        for source, first, last in coverage.spans():
+            found.rows.spans.setdefault(source, []).append((first, last))
+            report.covered.append((from_millis(first), from_millis(last)))
         return found, readable
 
     def _plays(
@@ -167,15 +171,15 @@ class Importer:
         """A file's rows that count, by their place, with the export's own instants, and when an offline play was
         reported; the others into the report.
         """
-        read = file.reader
+        read, place = file.reader, -1
         for place, row in enumerate(rows):
-            report.rows += 1
             try:
                 yield place, read(self.user_id, row, self.ingested_at), reported_at(row)
             except LeftOutError as error:
                 report.left_out[error.reason] += 1
             except UnreadableError as error:
                 report.unreadable.setdefault(str(error), Unreadable(file.short_name, place + 1)).count += 1
+        report.rows += place + 1
 
     def _copies(self, rows: Rows, archive: Archive | None, meter: Meter) -> Copies:
         if archive is None:
@@ -183,8 +187,13 @@ class Importer:
         months = touched_months(rows.instants, self.calendar)
         return read_copies(archive, months, self.user_id, rows.all_tracks, lambda: meter.tell("comparing"))
 
-    def _decide(self, rows: Rows, copies: Copies, *, dry_run: bool) -> Identities:
-        """Every row's instant. It is settled in the state before anything is written, as a poll's is."""
+    def _decide(self, rows: Rows, copies: Copies, report: Report, *, dry_run: bool) -> Identities:
+        """Every row's instant. It is settled in the state before anything is written, as a poll's is.
+
+        A state of another archive knows nothing of this one's plays, and is left as it is.
+        """
+        if report.other_archive is not None:
+            return identities(rows, copies)
         found: list[Identities] = []
 
         def settled(cursor: Cursor) -> Cursor:

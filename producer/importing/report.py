@@ -15,8 +15,8 @@ def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str |
     ]
     known = {
         "imported before": report.archived,
-        "known from polling": report.polled,
-        "known from the other kind of export": report.exported,
+        "already known from polling": report.polled,
+        "already known from the other kind of export": report.exported,
     }
     lines += _lines("known", {what: count for what, count in known.items() if count})
     lines += _lines("left out", {reason.value: count for reason, count in report.left_out.most_common()})
@@ -33,8 +33,8 @@ def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str |
     if written_to is None:
         lines += ["", "next: the same command without --dry-run"]
     elif report.plays:
-        rebuild = f"python -m pipelines.rebuild --archive {shlex.quote(written_to)} --warehouse WAREHOUSE"
-        zone = "" if time_zone == DEFAULT_TIME_ZONE else f" --time_zone {time_zone}"
+        rebuild = f"heavy-rotation rebuild --archive {shlex.quote(written_to)} --warehouse WAREHOUSE"
+        zone = "" if time_zone == DEFAULT_TIME_ZONE else f" --time-zone {time_zone}"
         lines += ["", f"next: {rebuild}{zone}"]
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""``poll`` is one poll, ``account`` one account's turn; ``schedule``, ``service`` and ``running`` are many of them.
+"""``poll`` publishes what is listed, ``account`` asks for it; ``schedule``, ``service`` and ``running`` do so for many.
 
-``publishing`` is where plays go, ``health`` what a service says of itself.
+``publishing`` is where plays go.
 """

@@ -1,4 +1,4 @@
-"""One account that is polled: its turn from asking Spotify to the cursor, and what to tell of it."""
+"""One account that is polled: a poll from asking Spotify to the cursor, and what to log of it."""
 
 import logging
 from dataclasses import dataclass, field, replace
@@ -10,12 +10,12 @@ from pipelines.domain.instants import to_the_second
 from pipelines.domain.play import Play
 from pipelines.failure import Failure
 from producer.accounts.login import LoggedOutError, Login, days_left, ending_soon
-from producer.polling.poll import Fresh, Polled, find_fresh, move_cursor
+from producer.polling.poll import Fresh, PollResult, find_fresh, move_cursor
 from producer.polling.publishing import Destination, Reject
 from producer.spotify.client import Spotify
 from producer.spotify.oauth import LoginError
 from producer.spotify.transport import RateLimitedError
-from producer.state.cursor import Cursor, Cursors, Known
+from producer.state.cursor import Cursor, Cursors, StoredCursor
 
 # Spotify's limits end within a day.
 _LONGEST_WAIT = timedelta(days=1, hours=1)
@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one turn. ``account`` is None where it is not known whose login it is.
+    """What came of one poll. ``account`` is None where it is not known whose login it is.
 
-    ``trouble`` is None if the turn went well. ``retry_at`` is when Spotify may be asked again; ``needs_person``
+    ``trouble`` is None if the poll went well. ``retry_at`` is when Spotify may be asked again; ``needs_person``
     says that waiting alone changes nothing, ``is_over`` that the account has been logged out and is polled no more.
     ``fields`` are the metrics, as docs/producer.md lists them.
     """
@@ -45,7 +45,7 @@ class Asked:
     """What Spotify answered in a turn: the cursor as it was read before, and what is to be published."""
 
     now: datetime
-    known: Known
+    stored: StoredCursor
     fresh: Fresh
 
     @property
@@ -77,7 +77,7 @@ class Account:
         return self._login.account_id
 
     def poll(self) -> Outcome:
-        """Take a turn, and say what came of it. Never raises an Exception."""
+        """Poll the account, and say what came of it. Never raises an Exception."""
         asked = self.ask()
         if isinstance(asked, Outcome):
             return asked
@@ -89,48 +89,48 @@ class Account:
         return self.finish(asked)
 
     def ask(self) -> "Asked | Outcome":
-        """The first half of a turn, after which something may be left to publish. Never raises an Exception."""
+        """The first half of a poll, after which something may be left to publish. Never raises an Exception."""
         now = self._clock()
-        known: Known | None = None
+        stored: StoredCursor | None = None
         try:
             account_id = self._account_id()
-            known = self._cursors.read(account_id)
-            if not known.is_there:
+            stored = self._cursors.read(account_id)
+            if not stored.is_there:
                 self._login.check_there()  # or what has just been forgotten is polled as if it were new
-            retry_at = known.cursor.retry_at
+            retry_at = stored.cursor.retry_at
             # One that is further away was kept under a clock that was wrong.
             if retry_at and now < retry_at < now + _LONGEST_WAIT:
-                return self._failed(known, now, f"Spotify asked to wait until {to_the_second(retry_at)}", retry_at)
-            fresh = find_fresh(self._spotify.recently_played(), account_id, self._cursors, now, known)
+                return self._failed(stored, now, f"Spotify asked to wait until {to_the_second(retry_at)}", retry_at)
+            fresh = find_fresh(self._spotify.recently_played(), account_id, self._cursors, now, stored)
         except Exception as error:
-            return self._trouble(known, now, error)
-        return Asked(now, known, fresh)
+            return self._trouble(stored, now, error)
+        return Asked(now, stored, fresh)
 
     def finish(self, asked: "Asked", trouble: Exception | None = None) -> Outcome:
         """The second half: what was asked for is published, or ``trouble`` came of it. Never raises an Exception."""
         if trouble:
-            return self._trouble(asked.known, asked.now, trouble)
+            return self._trouble(asked.stored, asked.now, trouble)
         try:
-            polled = move_cursor(asked.fresh, self._cursors)
+            result = move_cursor(asked.fresh, self._cursors)
         except Exception as error:
-            return self._trouble(asked.known, asked.now, error)
-        self._warn_of_the_end(asked.known.cursor, asked.now)
-        fields = self._fields(polled.cursor, asked.now, polled)
-        return Outcome(self.id, f"{asked.fresh.account_id}: {polled}", fields=fields)
+            return self._trouble(asked.stored, asked.now, error)
+        self._warn_of_the_end(asked.stored.cursor, asked.now)
+        fields = self._fields(result.cursor, asked.now, result)
+        return Outcome(self.id, f"{asked.fresh.account_id}: {result}", fields=fields)
 
-    def _trouble(self, known: Known | None, now: datetime, error: Exception) -> Outcome:
+    def _trouble(self, stored: StoredCursor | None, now: datetime, error: Exception) -> Outcome:
         match error:
             case RateLimitedError():
-                self._remember(known, error.retry_at)
-                return self._failed(known, now, str(error), error.retry_at)
+                self._remember(stored, error.retry_at)
+                return self._failed(stored, now, str(error), error.retry_at)
             case LoggedOutError():
                 return Outcome(self.id, f"{self.id}: {error}", is_over=True)
             case Failure():
-                return self._failed(known, now, str(error), needs_person=isinstance(error, LoginError))
+                return self._failed(stored, now, str(error), needs_person=isinstance(error, LoginError))
             case _:
                 # Whatever it is, the other accounts go on, and so does this one.
                 _log.error("%s: a bug in the producer; the next poll tries again", self.id, exc_info=error)
-                return self._failed(known, now, "a bug in the producer")
+                return self._failed(stored, now, "a bug in the producer")
 
     def _account_id(self) -> str:
         account_id = self._login.account_id
@@ -139,12 +139,12 @@ class Account:
             self._login.keep_account(account_id)
         return account_id
 
-    def _remember(self, known: Known | None, retry_at: datetime) -> None:
+    def _remember(self, stored: StoredCursor | None, retry_at: datetime) -> None:
         """For the next process: a scheduler starts a new one every few minutes."""
-        if known is None:
+        if stored is None:
             return
         try:
-            self._cursors.change(known, lambda cursor: replace(cursor, retry_at=retry_at))
+            self._cursors.change(stored, lambda cursor: replace(cursor, retry_at=retry_at))
         except Failure as error:
             _log.warning("%s: %s", self.id, error)
 
@@ -156,7 +156,7 @@ class Account:
 
     def _failed(
         self,
-        known: Known | None,
+        stored: StoredCursor | None,
         now: datetime,
         why: str,
         retry_at: datetime | None = None,
@@ -164,19 +164,19 @@ class Account:
         needs_person: bool = False,
     ) -> Outcome:
         text = why if self.id is None else f"{self.id}: {why}"
-        fields = self._fields(known.cursor if known else None, now, None)
+        fields = self._fields(stored.cursor if stored else None, now, None)
         return Outcome(self.id, text, why, retry_at, needs_person, fields=fields)
 
-    def _fields(self, cursor: Cursor | None, now: datetime, polled: Polled | None) -> dict[str, Any]:
+    def _fields(self, cursor: Cursor | None, now: datetime, result: PollResult | None) -> dict[str, Any]:
         """Null is what is not known. Durations are in seconds."""
         success = cursor.polled_at if cursor else None
         return {
             "event": "poll",
-            "ok": polled is not None,
-            "plays_fetched": polled.listed if polled else 0,
-            "plays_published": polled.published if polled else 0,
-            "plays_repeated": polled.repeated if polled else 0,
-            "plays_rejected": polled.rejected if polled else 0,
+            "ok": result is not None,
+            "plays_fetched": result.listed if result else 0,
+            "plays_published": result.published if result else 0,
+            "plays_repeated": result.repeated if result else 0,
+            "plays_rejected": result.rejected if result else 0,
             "gaps_open": len(cursor.gaps) if cursor else None,
             "seconds_since_success": success and (now - success).total_seconds(),
             "token_days_left": days_left(self._login, now),

@@ -12,14 +12,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipelines.domain.instants import from_millis, parse, to_millis, to_the_second
+from pipelines.domain.instants import from_millis, parse, to_millis
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import from_recently_played
 from producer.identity.listing import Listed, instants_of, polled_before
 from producer.identity.remembered import POLLED_PLAYS, PolledPlay, TrackName
 from producer.polling.publishing import Destination, Reject
 from producer.spotify.client import LISTED_AT_MOST
-from producer.state.cursor import Cursor, Cursors, Gap, Known
+from producer.state.cursor import Cursor, Cursors, StoredCursor
+from producer.state.gaps import Gap
 
 # Four times what Spotify lists at once: an instant that has left it stays known for a while, in case that one
 # listing was incomplete.
@@ -30,7 +31,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Polled:
+class PollResult:
     """What one poll did. ``repeated`` plays were known; ``cursor`` is the account's from now on."""
 
     listed: int
@@ -68,7 +69,7 @@ class Fresh:
     plays: list[Play]
     rejects: list[Reject]
     account_id: str
-    known: Known
+    stored: StoredCursor
     listed: _Listed
 
 
@@ -78,50 +79,48 @@ def poll(
     cursors: Cursors,
     destination: Destination,
     now: datetime,
-    known: Known | None = None,
-) -> Polled:
+    stored: StoredCursor | None = None,
+) -> PollResult:
     """Publish what is new among the items that Spotify lists, then move the account's cursor.
 
-    ``known`` is the cursor as it was read before, if it was. Raises PublishError, StateError and StorageError;
+    ``stored`` is the cursor as it was read before, if it was. Raises PublishError, StateError and StorageError;
     the cursor has not moved then.
     """
-    fresh = find_fresh(items, account_id, cursors, now, known or cursors.read(account_id))
+    fresh = find_fresh(items, account_id, cursors, now, stored or cursors.read(account_id))
     if fresh.plays or fresh.rejects:
         destination.publish(fresh.plays, fresh.rejects)
     return move_cursor(fresh, cursors)
 
 
-def find_fresh(items: list[Any], account_id: str, cursors: Cursors, now: datetime, known: Known) -> Fresh:
+def find_fresh(items: list[Any], account_id: str, cursors: Cursors, now: datetime, stored: StoredCursor) -> Fresh:
     """What is new among the items that Spotify lists, to be published; the cursor has its instants then.
 
     Raises StateError and StorageError.
     """
-    listed = _read(items, account_id, now, known.cursor)
-    digests = set(known.cursor.rejected)
-    _, known = cursors.change(known, lambda cursor: _settled(cursor, listed))
-    settled = known.cursor.polled
+    listed = _read(items, account_id, now, stored.cursor)
+    digests = set(stored.cursor.rejected)
+    _, stored = cursors.change(stored, lambda cursor: _settled(cursor, listed))
+    settled = stored.cursor.polled
     new = [replace(listed.new[it], played_at=_instant_of(it, settled)) for it in sorted(listed.new)]
     new_rejects = [reject for digest, reject in listed.rejects.items() if digest not in digests]
-    return Fresh(new, new_rejects, account_id, known, listed)
+    return Fresh(new, new_rejects, account_id, stored, listed)
 
 
-def move_cursor(fresh: Fresh, cursors: Cursors) -> Polled:
+def move_cursor(fresh: Fresh, cursors: Cursors) -> PollResult:
     """Once all that is fresh is safe: the account's cursor says so. Raises StateError and StorageError."""
     account_id, listed, now = fresh.account_id, fresh.listed, fresh.listed.at
-    before, known = cursors.change(fresh.known, lambda cursor: _moved(cursor, listed))
-    after = known.cursor
+    before, stored = cursors.change(fresh.stored, lambda cursor: _moved(cursor, listed))
+    after = stored.cursor
     for gap in after.gaps:
-        if gap in before.gaps or gap.told_at != now:
+        if gap in before.gaps or gap.reported_at != now:
             continue  # known, or what is left of one
         _log.warning(
-            "%s: at least one play may be missing between %s and %s; an export import will close it "
-            "(Spotify lists no more than its last %d)",
+            "%s: %s; an export import will close it (Spotify lists no more than its last %d)",
             account_id,
-            to_the_second(gap.start),
-            to_the_second(gap.end),
+            gap,
             LISTED_AT_MOST,
         )
-    return Polled(listed.count, len(fresh.plays), listed.repeated, len(fresh.rejects), after)
+    return PollResult(listed.count, len(fresh.plays), listed.repeated, len(fresh.rejects), after)
 
 
 def _settled(cursor: Cursor, listed: _Listed) -> Cursor:
@@ -160,19 +159,21 @@ def _moved(cursor: Cursor, listed: _Listed) -> Cursor:
 
 
 def _gaps(cursor: Cursor, listed: _Listed) -> tuple[Gap, ...]:
-    """Those that are left, and a new one where the list is full and does not reach back to the newest play known.
+    """Those that are left, and a new one where the list does not reach back to the newest play known.
 
     Spotify's list leaves nothing out between its oldest play and its newest. One that lags, or that follows one
-    that was too short, may fill what was told as a gap.
+    that was too short, may fill what was told as a gap. One that is not full should reach back to the account's
+    first play, and where it does not, something is missing in it, or the newest play known has left it. An empty list
+    says nothing.
     """
     if not listed.instants:
         return cursor.gaps
     first, last = from_millis(min(listed.instants)), from_millis(max(listed.instants))
     left = tuple(part for gap in cursor.gaps for part in gap.around(first, last))
     newest = None if cursor.newest is None else from_millis(cursor.newest)
-    if newest is None or first <= newest or listed.count < LISTED_AT_MOST:
+    if newest is None or first <= newest:
         return left
-    return (*left, Gap(newest, first, listed.at))
+    return (*left, Gap(newest, first, listed.at, is_doubtful=listed.count < LISTED_AT_MOST))
 
 
 def _read(items: list[Any], account_id: str, now: datetime, cursor: Cursor) -> _Listed:

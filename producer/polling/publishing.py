@@ -123,7 +123,7 @@ def move_rejects(state: str, archive: Archive) -> None:
     storage, rejects = storage_of(state), Rejects(archive.root)
     for path in storage.files(rejected_of(state), ".json"):
         try:
-            kept = orjson.loads(storage.read(path))
+            kept = orjson.loads(storage.read(path).data)
             rejects.keep(str(kept["user_id"]), kept["item"], str(kept["reason"]), parse(kept["seen_at"]))
         except (ValueError, KeyError, TypeError):
             _log.warning("%s is damaged, and stays where it is", path)

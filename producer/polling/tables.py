@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """The tables of an archive, as ``python -m pipelines.rebuild`` is told of them."""
+    """The tables of an archive, as ``heavy-rotation rebuild`` is told of them."""
 
     archive: str
     warehouse: str
@@ -26,7 +26,7 @@ class Tables:
     def command(self) -> list[str]:
         """A process of its own: whoever only polls does not need Beam."""
         places = [f"--archive={self.archive}", f"--warehouse={self.warehouse}"]
-        zone = f"--time_zone={self.calendar.time_zone}"
+        zone = f"--time-zone={self.calendar.time_zone}"
         return [sys.executable, "-m", "pipelines.rebuild", *places, zone, "--months=changed"]
 
 

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 from producer.spotify.oauth import SCOPE, Accounts, App, LoginError
 from producer.spotify.transport import Bearer, SpotifyError, Transport, Wait, unexpected
@@ -24,10 +26,31 @@ class Endpoints:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Endpoints":
-        """Spotify's own, or those in SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL."""
-        api = environment.get("SPOTIFY_API_URL") or cls().api
-        accounts = environment.get("SPOTIFY_ACCOUNTS_URL") or cls().accounts
-        return cls(api.rstrip("/"), accounts.rstrip("/"))
+        """Spotify's own, or those in SPOTIFY_API_URL and SPOTIFY_ACCOUNTS_URL.
+
+        Raises SpotifyError for one to which tokens would go in the open.
+        """
+        api, accounts = (_checked(environment, name) for name in ("SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL"))
+        return cls(api or cls().api, accounts or cls().accounts)
+
+
+def _checked(environment: Mapping[str, str], name: str) -> str | None:
+    url = environment.get(name, "").strip().rstrip("/")
+    if not url:
+        return None
+    with suppress(ValueError):  # what is no address
+        parts = urlsplit(url)
+        if parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname))):
+            return url
+    raise SpotifyError(
+        f"{name} has to be an https:// address, since tokens go there; http:// is for this machine only (127.0.0.1)"
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):  # a name
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 class RefreshTokenSource(Protocol):

@@ -1,5 +1,7 @@
 """Asking Spotify over HTTP until there is a whole answer, or it is clear that there will be none soon."""
 
+import math
+import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,10 +12,11 @@ import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import InvalidHeader, MaxRetryError
+from urllib3.exceptions import InvalidHeader
 from urllib3.util import Retry
 
 from pipelines.clock import Clock, utc_now
+from pipelines.domain.durations import duration_text
 from pipelines.failure import Failure
 
 Wait = Callable[[float], object]
@@ -26,9 +29,11 @@ _LONGEST_WAIT_SECONDS = 60
 _UNTOLD_WAIT_SECONDS = 5 * 60
 # The rarest polling that misses no play: 50 plays of more than 30 seconds take 25 minutes.
 _QUOTA_WAIT_SECONDS = 20 * 60
-# How often, and after which waits, what goes wrong is tried again. Counted from the second retry on: urllib3 makes
-# the first one at once. No limit of Spotify's runs for longer than a day, whatever a header says.
-_RETRIES = Retry(total=5, backoff_factor=0.25, backoff_jitter=0.5, retry_after_max=24 * 60 * 60).increment()
+# Waits before what went wrong is tried again; at random up to half a second longer, so that clients don't keep step.
+_BACKOFF_SECONDS = (0.5, 1, 2, 4)
+_JITTER_SECONDS = 0.5
+# Reads the header. No limit of Spotify's runs for longer than a day, whatever it says.
+_RETRY_AFTER = Retry(retry_after_max=24 * 60 * 60)
 
 
 class StoppedError(Failure):
@@ -107,7 +112,7 @@ class Transport:
         break off or are no JSON, and 429 where Spotify asks for no more than a minute in all. Otherwise raises
         UnreachableError, RateLimitedError, QuotaExceededError; StoppedError where a wait was ended.
         """
-        retries, left = _RETRIES, float(_LONGEST_WAIT_SECONDS)
+        backoff, left = iter(_BACKOFF_SECONDS), float(_LONGEST_WAIT_SECONDS)
         while True:
             answer = self._ask_once(method, url, options)
             if isinstance(answer, Answer):
@@ -116,8 +121,8 @@ class Transport:
                 raise answer.error
             seconds = answer.asks_for_seconds
             if seconds is None:
-                retries = _one_less(retries, answer.error)
-                seconds = retries.get_backoff_time()
+                # Past the last wait, one that is longer than any that is left.
+                seconds = next(backoff, math.inf) + random.uniform(0, _JITTER_SECONDS)  # noqa: S311
             left -= seconds
             if left < 0:
                 raise answer.error
@@ -211,23 +216,15 @@ def _retry_after(response: requests.Response) -> float | None:
     """Seconds, from one to a day; None where the header is missing or says nothing that can be read."""
     try:
         # At least one, so that waiting comes to an end.
-        return max(1, _RETRIES.parse_retry_after(response.headers["Retry-After"]))
+        return max(1, _RETRY_AFTER.parse_retry_after(response.headers["Retry-After"]))
     except (KeyError, InvalidHeader, ValueError, OverflowError):
         return None
 
 
-def _one_less(retries: Retry, trouble: SpotifyError) -> Retry:
-    try:
-        return retries.increment()
-    except MaxRetryError:
-        raise trouble from None
-
-
 def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(-(-int(seconds) // 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    """Rounded up, so that nobody is told to come too early: to seconds, and where it is longer to minutes."""
+    unit = 1 if seconds < 120 else 60
+    return duration_text(timedelta(seconds=math.ceil(seconds / unit) * unit))
 
 
 def _host(url: str) -> str:

@@ -1,63 +1,28 @@
-"""How far an account has been read, and what is known to be missing: a small document an account in the state.
+"""How far each account has been read, and what may be missing: a small document for each in the state.
 
 Every change is a function of the cursor as it is when the change is kept: where another process changed it
 meanwhile, it is read again and the same change is made to that. So two pollers of one account, or a poller and
 an import, lose nothing of each other's.
 """
 
-import random
-import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, unquote
 
 from pipelines.domain.instants import parse, rfc3339
+from pipelines.storage.files import ChangedError, Version, is_bucket, wait_before
 from producer.identity.remembered import ImportedPlay, PolledPlay
 from producer.private_files import StateError, damaged
-from producer.state.documents import ChangedError, documents_of
+from producer.state.documents import Documents
+from producer.state.gaps import Gap
 
 FOLDER = "cursors"
+_ARCHIVE = "archive.json"
 _ATTEMPTS = 20
-# Exports have whole seconds, account data whole minutes: the same play is up to that much earlier there.
-_EXPORT_PRECISION = timedelta(minutes=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """At least one play may be missing after ``start`` and before ``end``. Aware instants, UTC."""
-
-    start: datetime
-    end: datetime
-    told_at: datetime
-
-    def to_record(self) -> dict[str, str]:
-        """As JSON."""
-        return {"from": rfc3339(self.start), "to": rfc3339(self.end), "told_at": rfc3339(self.told_at)}
-
-    @classmethod
-    def from_record(cls, record: dict[str, str]) -> Self:
-        """Of JSON. Raises KeyError, TypeError and ValueError."""
-        return cls(parse(record["from"]), parse(record["to"]), parse(record["told_at"]))
-
-    def without(self, covered_from: datetime, covered_to: datetime) -> "Gap | None":
-        """What is left of it once everything between two instants is there; None where nothing is."""
-        is_start_covered = covered_from <= self.start < covered_to + _EXPORT_PRECISION
-        is_end_covered = covered_from < self.end < covered_to + _EXPORT_PRECISION
-        if is_start_covered and is_end_covered:
-            return None
-        if is_start_covered:
-            return replace(self, start=max(self.start, covered_to))
-        return replace(self, end=covered_from) if is_end_covered else self
-
-    def around(self, first: datetime, last: datetime) -> tuple["Gap", ...]:
-        """What is left of it, before and after, once every play from one known play to another is there."""
-        if last <= self.start or self.end <= first:
-            return (self,)
-        before = (replace(self, end=first),) if self.start < first else ()
-        return (*before, replace(self, start=last)) if last < self.end else before
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +54,11 @@ Change = Callable[[Cursor], Cursor]
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredCursor:
     """A cursor as it was read, the version of its document, and whether there is one."""
 
     cursor: Cursor
-    version: object
+    version: Version
     is_there: bool = True
 
 
@@ -102,16 +67,16 @@ class Cursors:
 
     def __init__(self, state: str | Path) -> None:
         """``state`` is a folder or ``gs://bucket/folder``. Raises StorageError."""
-        self._documents = documents_of(state)
+        self._documents = Documents(state)
 
-    def read(self, account_id: str) -> Known:
+    def read(self, account_id: str) -> StoredCursor:
         """The account's cursor, an empty one if it was never read. Raises StateError and StorageError."""
         name = name_of(account_id)
         document = self._documents.read(name)
         if document.value is None:
-            return Known(Cursor(account_id), document.version, is_there=False)
+            return StoredCursor(Cursor(account_id), document.version, is_there=False)
         try:
-            return Known(_from_record(document.value), document.version)
+            return StoredCursor(_from_record(document.value), document.version)
         except (AttributeError, KeyError, TypeError, ValueError):
             raise damaged(self._documents.place(name)) from None
 
@@ -119,26 +84,26 @@ class Cursors:
         """The account's cursor alone. Raises StateError and StorageError."""
         return self.read(account_id).cursor
 
-    def change(self, known: Known, change: Change) -> tuple[Cursor, Known]:
-        """Change the account's cursor, starting from what is known; the cursor that was changed, and its successor.
+    def change(self, stored: StoredCursor, change: Change) -> tuple[Cursor, StoredCursor]:
+        """Change the account's cursor, starting from what was read; the cursor that was changed, and its successor.
 
         ``change`` is called again, with a newer cursor, where another process was faster. What was removed meanwhile
         is not written anew. Raises StateError and StorageError.
         """
-        name = name_of(known.cursor.account_id)
+        name = name_of(stored.cursor.account_id)
         for attempt in range(_ATTEMPTS):
-            changed = change(known.cursor)
-            if changed == known.cursor:
-                return known.cursor, known
+            changed = change(stored.cursor)
+            if changed == stored.cursor:
+                return stored.cursor, stored
             try:
-                version = self._documents.replace(name, _to_record(changed), known.version)
+                version = self._documents.replace(name, _to_record(changed), stored.version)
             except ChangedError:
-                time.sleep(random.uniform(0, 0.02 * 2 ** min(attempt, 5)))  # noqa: S311 - so that two don't keep meeting
-                was_there, known = known.is_there, self.read(known.cursor.account_id)
-                if was_there and not known.is_there:
+                wait_before(attempt)
+                was_there, stored = stored.is_there, self.read(stored.cursor.account_id)
+                if was_there and not stored.is_there:
                     raise StateError(f"{self._documents.place(name)} was removed meanwhile, and stays so") from None
             else:
-                return known.cursor, Known(changed, version)
+                return stored.cursor, StoredCursor(changed, version)
         raise StateError(f"{self._documents.place(name)} is changed by others all the time; poll from one place only")
 
     def gaps(self, account_id: str) -> list[Gap]:
@@ -162,6 +127,39 @@ class Cursors:
         """The ids of the accounts that were polled, sorted; no document is read. Raises StorageError."""
         names = self._documents.names(FOLDER)
         return sorted(unquote(name.removeprefix(f"{FOLDER}/").removesuffix(".json")) for name in names)
+
+    @property
+    def archive_place(self) -> str:
+        """Where it is noted which archive the state is of, to show to a person."""
+        return self._documents.place(_ARCHIVE)
+
+    def archive(self) -> str | None:
+        """The archive that the state is of: folder or ``gs://`` address. Raises StateError and StorageError."""
+        return self._archive()[0]
+
+    def are_of(self, archive: str, *, claims: bool) -> bool:
+        """Whether the state is of this archive; where it is of none yet, it is, and with ``claims`` that is noted.
+
+        What is published and imported, and what is missing, holds for one archive alone.
+        Raises StateError and StorageError.
+        """
+        address = archive.rstrip("/") if is_bucket(archive) else str(Path(archive).resolve())
+        while True:
+            noted, version = self._archive()
+            if noted is not None or not claims:
+                return noted in (None, address)
+            with suppress(ChangedError):  # by another process, which may have noted another one
+                self._documents.replace(_ARCHIVE, {"archive": address}, version)
+                return True
+
+    def _archive(self) -> tuple[str | None, Version]:
+        document = self._documents.read(_ARCHIVE)
+        match document.value:
+            case None:
+                return None, document.version
+            case {"archive": str(address)}:
+                return address, document.version
+        raise damaged(self._documents.place(_ARCHIVE))
 
 
 def name_of(account_id: str) -> str:

@@ -5,11 +5,11 @@ from typing import Any
 
 import orjson
 
-from pipelines.storage.files import storage_of
-from producer import private_files
+from pipelines.storage.files import is_bucket, storage_explained, storage_of
+from pipelines.storage.folder import traces as traces_of
 from producer.private_files import damaged
 from producer.state.cursor import FOLDER, name_of
-from producer.state.documents import is_bucket, rejected_of
+from producer.state.documents import rejected_of
 
 _REMEDY = "remove it, and run the same command again"
 
@@ -25,10 +25,7 @@ def traces(state: str, account_id: str) -> list[str]:
 
 def remove(path: str) -> None:
     """Remove what a path of ``traces`` is, so that no version of it is left. Raises StateError and StorageError."""
-    if is_bucket(path):
-        storage_of(path).remove(path)
-    else:
-        private_files.remove(Path(path))
+    storage_of(path).remove(path)
 
 
 def _cursors(root: str, account_id: str) -> list[str]:
@@ -36,7 +33,8 @@ def _cursors(root: str, account_id: str) -> list[str]:
     if is_bucket(root):
         return _every_version(f"{root}/{FOLDER}", name.removeprefix(FOLDER))
     path = Path(root) / name
-    return [str(path)] if private_files.traces(path) else []
+    with storage_explained(path):
+        return [str(path)] if traces_of(path) else []
 
 
 def _every_version(folder: str, suffix: str) -> list[str]:
@@ -46,6 +44,6 @@ def _every_version(folder: str, suffix: str) -> list[str]:
 
 def _user_of(path: str) -> Any:
     try:
-        return orjson.loads(storage_of(path).read(path))["user_id"]
+        return orjson.loads(storage_of(path).read(path).data)["user_id"]
     except (orjson.JSONDecodeError, KeyError, TypeError):
         raise damaged(path, remedy=_REMEDY) from None

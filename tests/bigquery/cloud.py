@@ -20,7 +20,7 @@ from gcp_storage_emulator.server import create_server
 from google.cloud import bigquery
 from google.cloud.storage import Client as StorageClient
 
-from pipelines.storage import files as storage
+from pipelines.storage import bucket as storage
 from pipelines.tables import TABLES, VIEWS, table_layout, table_schema, view_sql
 from pipelines.warehouse.bigquery import TIME_ZONE_LABEL, as_label
 from tests.pubsub_hosts import free_port

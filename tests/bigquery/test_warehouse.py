@@ -48,7 +48,7 @@ def test_another_time_zone_is_told(cloud: Cloud) -> None:
     cloud.make_dataset("America/New_York")
     assert told(cloud) == (
         f"the months in {PROJECT}.{cloud.dataset} are counted in another time zone, america-new_york, not in "
-        "Europe/Paris; name it with --time_zone"
+        "Europe/Paris; name it with --time-zone"
     )
 
 

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -233,3 +234,17 @@ def test_an_account_row_that_makes_no_sense_says_why(row: object, reason: str) -
     with pytest.raises(UnreadableError) as error:
         from_account_row("me", row, NOW)
     assert str(error.value) == reason
+
+
+@pytest.mark.parametrize(("ahead", "is_play"), [("2026-11-22T09:00:00Z", True), ("2026-11-22T09:00:01Z", False)])
+def test_no_play_ends_more_than_a_day_after_it_was_ingested(ahead: str, is_play: bool) -> None:
+    read = [
+        partial(from_recently_played, "me", ITEM | {"played_at": ahead}, NOW),
+        partial(from_extended_row, "me", EXTENDED | {"ts": ahead}, NOW),
+    ]
+    for each in read:
+        if is_play:
+            assert each().played_at == parse(ahead)
+        else:
+            with pytest.raises((UnreadableError, LeftOutError), match="more than a day"):
+                each()

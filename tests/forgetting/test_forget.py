@@ -26,7 +26,7 @@ from pipelines.warehouse.folder import FolderWarehouse
 from pipelines.warehouse.json_rows import to_json
 from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play, plays
-from tests.operations.versioned_bucket import VersionedBucket
+from tests.standins.cloud_storage import Bucket
 from tests.streaming.running import rows
 from tests.zetasql_judge import Refused, the_judge
 
@@ -178,7 +178,7 @@ def test_killed_at_any_moment_it_can_be_run_again(tmp_path: Path) -> None:
         assert len({row["played_at"] for row in left}) == 400
 
 
-def test_a_bucket_keeps_no_version(bucket: VersionedBucket, tmp_path: Path) -> None:
+def test_a_bucket_keeps_no_version(bucket: Bucket, tmp_path: Path) -> None:
     FolderWarehouse(tmp_path, "Europe/Paris")
     archive = Archive("gs://bucket/archive")
     both = archive.write(NOVEMBER, [*MINE, *OTHERS]).removeprefix("gs://bucket/")
@@ -186,7 +186,7 @@ def test_a_bucket_keeps_no_version(bucket: VersionedBucket, tmp_path: Path) -> N
     theirs = archive.write(NOVEMBER, OTHERS).removeprefix("gs://bucket/")
     # Deleted, replaced and what an earlier version left: all that a bucket with versions may still know.
     archive.write(OCTOBER, MINE)
-    (october,) = (name for name in bucket.live() if "2026-10" in name)
+    (october,) = (name for name in bucket.objects if "2026-10" in name)
     bucket.delete(october, None)
     bucket.put(both, encode(OTHERS))
     bucket.put(both, encode([*MINE, *OTHERS]))

@@ -7,16 +7,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pipelines.storage import files as storage
 from tests.operations.runbook import commands
 from tests.operations.runs import Person
-from tests.operations.versioned_bucket import VersionedBucket
 from tests.producer import browser
 from tests.producer.conftest import own_settings, run, secret_manager
 from tests.producer.secret_manager import SecretManager
+from tests.standins.cloud_storage import bucket
 from tests.streaming.test_stream_live import Topic
 
-__all__ = ["own_settings", "run", "secret_manager"]
+__all__ = ["bucket", "own_settings", "run", "secret_manager"]
 
 
 def closing(made: Topic) -> Iterator[Topic]:
@@ -36,17 +35,6 @@ def google_topic(emulator_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> 
     """In Google's emulator, with what infra/pubsub.tf gives topic and subscription."""
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator_pubsub_host)
     yield from closing(Topic(retained=True))
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[VersionedBucket]:
-    storage.client.cache_clear()
-    with VersionedBucket() as made:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", made.url)
-        monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "heavy-rotation-test")
-        yield made
-        storage.client().close()
-        storage.client.cache_clear()
 
 
 @pytest.fixture

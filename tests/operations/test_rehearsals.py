@@ -2,6 +2,8 @@
 
 import json
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,7 +14,7 @@ import pytest
 from google.api_core.exceptions import DeadlineExceeded
 from google.cloud.pubsub_v1 import SubscriberClient
 
-from pipelines import query, rebuild
+from pipelines import rebuild
 from pipelines.domain.instants import parse
 from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
@@ -154,7 +156,7 @@ def test_a_poisoned_message(google_topic: Topic, tmp_path: Path) -> None:
 
     wait_for(try_again)
     assert given_up[0] == later[0].to_message()[0]
-    assert drained(topic, tmp_path) == seen
+    assert oracle.of_rows(drained(topic, tmp_path).snapshots) == oracle.top_tens(SOME)
     # Whatever it was has been put right.
     seek(topic.subscription, before)
     again = drained(topic, tmp_path)
@@ -219,14 +221,14 @@ def test_backlog(google_topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixt
     assert waiting(topic) == 0
 
 
-def test_rejects(topic: Topic, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rejects(topic: Topic, tmp_path: Path) -> None:
     good = json.loads(SOME[0].to_message()[0])
     topic.publish_raw((json.dumps(good | {"played_at": "yesterday"}).encode(), {}))
     drained(topic, tmp_path)
-    capsys.readouterr()
-    where = {"$WAREHOUSE": str(tmp_path / "warehouse")}
-    assert query.main([*told("Rejects", "pipelines.query", where), "--format=json"]) == 0
-    (row,) = json.loads(capsys.readouterr().out)
+    query = told("Rejects", "pipelines.query", {"$WAREHOUSE": str(tmp_path / "warehouse")})
+    # In a process of its own: it forks, which threads of gRPC that are at work here do not survive.
+    asked = [sys.executable, "-m", "pipelines.query", *query, "--format=json"]
+    (row,) = json.loads(subprocess.run(asked, check=True, capture_output=True, timeout=PATIENCE).stdout)
     assert (row["origin"], row["messages"]) == ("pubsub", 1)
     assert row["reason"] == "played_at is not an RFC 3339 time with an offset"
     topic.publish_raw((json.dumps(good).encode(), {}))  # repaired; without attributes

@@ -22,7 +22,6 @@ from pipelines.clock import utc_now
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar, month_text
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import client
 from pipelines.tables import table_schema
 from producer.state.cursor import Cursors
 from tests import oracle
@@ -30,10 +29,10 @@ from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play
 from tests.operations.runbook import gcloud, ours, section, told
 from tests.operations.runs import PATIENCE, ROOT, Person, keep_login, log_in, process, run_and_drain, wait_for
-from tests.producer.bucket import Bucket
 from tests.producer.conftest import Run
 from tests.producer.exports import plays_in
 from tests.producer.secret_manager import SecretManager
+from tests.standins.cloud_storage import Bucket, connected
 from tests.streaming.running import outcome
 from tests.streaming.test_stream_live import Topic
 
@@ -95,7 +94,7 @@ def test_deploy(
     state, logins = where["gs://$BUCKET/state"], where["$LOGINS"]
     assert run("poll", "--once", f"--topic={topic.topic}", f"--state={state}", f"--logins={logins}").code == 0
     places = [f"--archive={where['$ARCHIVE']}", f"--warehouse={cloud.address}", f"--temp_location={cloud.bucket}/temp"]
-    often = ["--bigquery_write_method=FILE_LOADS", "--archive_batch_seconds=1", "--refresh_seconds=1"]
+    often = ["--archive_batch_seconds=1", "--refresh_seconds=1"]
     assert run_and_drain([f"--subscription={topic.subscription}", *places, *often]) == 0
     last_query = told("Deploy", "pipelines.query", where)
     assert parse(ask(capsys, last_query)[0]["played_at"]) == newest
@@ -179,10 +178,8 @@ def test_the_producer_fails(
         assert (ran.code, line["event"]) == (1, "poll")
         return "\n".join(line for line in run(*doctor).out.splitlines() if not line.startswith("ok "))
 
-    with Bucket() as bucket:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
+    with Bucket() as bucket, connected(bucket, monkeypatch):
         monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
-        client.cache_clear()
         assert run(*doctor).code == 1  # it was never polled
         assert run(*poll).code == 0
         assert run(*doctor).code == 0
@@ -209,8 +206,6 @@ def test_the_producer_fails(
         bucket.permissions.append("storage.objects.create")
         assert run(*poll).code == 0
         assert run(*doctor).code == 0
-        client().close()
-        client.cache_clear()
 
 
 def test_a_gap(spotify: Person, secrets: SecretManager, run: Run, tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from tests.bigquery.cloud import Cloud
 from tests.builders import plays
 from tests.operations.runbook import gcloud, ours, section, told
 from tests.operations.runs import MONTH_BEGAN, Person, drained, keep_login
-from tests.operations.versioned_bucket import VersionedBucket
 from tests.producer.conftest import Run
 from tests.producer.secret_manager import SecretManager
+from tests.standins.cloud_storage import Bucket
 from tests.streaming.running import Outcome, outcome, rows
 from tests.streaming.test_stream_live import Topic
 
@@ -72,7 +72,7 @@ def in_bucket(folder: Path) -> dict[str, str]:
 
 
 def test_forget_a_person(
-    topic: Topic, bucket: VersionedBucket, spotify: Person, secrets: SecretManager, run: Run, tmp_path: Path,
+    topic: Topic, bucket: Bucket, spotify: Person, secrets: SecretManager, run: Run, tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     mine, her = plays("abcabcabddefghij", start=MONTH_BEGAN), spotify.account_id
@@ -116,7 +116,7 @@ def test_forget_a_person(
     assert capsys.readouterr().err.startswith(f"There is nothing of {her} in ")
 
 
-def test_restore_a_month(bucket: VersionedBucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_restore_a_month(bucket: Bucket, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = in_bucket(tmp_path)
     archive, in_october = Archive(where["$ARCHIVE"]), plays("pqrpqrs", start="2026-10-02T08:00:00Z")
     archive.write(NOVEMBER, SOME)

@@ -44,7 +44,8 @@ from producer.polling.publishing import TopicDestination
 from producer.spotify.client import Endpoints, Spotify
 from producer.spotify.oauth import Accounts, App, Attempt
 from producer.spotify.transport import Transport
-from producer.state.cursor import Cursors, Gap
+from producer.state.cursor import Cursors
+from producer.state.gaps import Gap
 
 TOKEN = "/api/token"
 START = datetime(2026, 11, 10, 20, tzinfo=UTC)
@@ -322,7 +323,7 @@ class World:
             self.log_in()
 
     def log_in(self) -> None:
-        """Log in as ``python -m producer login`` does, without a browser."""
+        """Log in as ``heavy-rotation login`` does, without a browser."""
         accounts = Accounts(
             App(self.spotify.accounts.client_id, self.spotify.accounts.client_secret), self.spotify.url, self._transport
         )

@@ -1,4 +1,4 @@
-"""``python -m producer poll`` as a process, and its end by SIGKILL at an instant that is the worst possible."""
+"""``heavy-rotation poll`` as a process, and its end by SIGKILL at an instant that is the worst possible."""
 
 import random
 import subprocess

@@ -13,30 +13,28 @@ from gcp_storage_emulator.server import create_server
 
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import client
+from pipelines.storage.bucket import client
+from pipelines.storage.files import ChangedError
 from producer.identity.remembered import ImportedPlay, PolledPlay, TrackName
 from producer.identity.rows import ACCOUNT, EXTENDED
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination
 from producer.private_files import StateError
-from producer.state.cursor import Cursor, Cursors, Gap
-from producer.state.documents import ChangedError, documents_of
-from tests.producer.bucket import Bucket, nothing
+from producer.state.cursor import Cursor, Cursors
+from producer.state.documents import Documents
+from producer.state.gaps import Gap
 from tests.producer.exports import extended, plays_in
 from tests.producer.history import History
 from tests.producer.look_alike import NOW, items
+from tests.standins.cloud_storage import Bucket, connected, nothing
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    with Bucket() as bucket:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
-        client.cache_clear()
+    with Bucket() as bucket, connected(bucket, monkeypatch):
         yield bucket
-        client().close()
-        client.cache_clear()
 
 
 @pytest.fixture(params=["folder", "bucket"])
@@ -75,7 +73,7 @@ def test_a_cursor_comes_back_as_it_was(state: str) -> None:
 
 
 def test_what_was_read_before_somebody_else_wrote_is_not_written(state: str) -> None:
-    documents = documents_of(state)
+    documents = Documents(state)
     empty = documents.read("a.json")
     documents.replace("a.json", {"by": "one"}, empty.version)
     with pytest.raises(ChangedError):
@@ -148,7 +146,9 @@ def test_a_poll_in_the_middle_of_an_import_and_the_other_way_around(first: str, 
     history = History(tmp_path, "gs://bucket/state")
     stamp, row = "2026-05-01T10:00:00.500Z", extended("2026-05-01T10:00:00Z")
 
-    def meanwhile(_: str) -> None:
+    def meanwhile(name: str) -> None:
+        if "/cursors/" not in name:
+            return
         bucket.before_upload = nothing
         history.load(row) if first == "poll" else history.poll(stamp, is_late=True)
 
@@ -208,7 +208,7 @@ def test_state_of_the_first_version_is_read(tmp_path: Path) -> None:
 )
 def test_damaged_state_is_told(state: str, text: str, bucket: Bucket) -> None:
     if state.startswith("gs://"):
-        bucket.objects["state/cursors/me.json"] = 7, text.encode()
+        bucket.put("state/cursors/me.json", text.encode())
     else:
         (Path(state) / "cursors").mkdir(parents=True)
         (Path(state) / "cursors" / "me.json").write_text(text)
@@ -259,7 +259,7 @@ def test_what_an_import_covers_is_closed(
 )
 def test_what_a_list_leaves_of_a_gap(first: datetime, last: datetime, left: list[tuple[datetime, datetime]]) -> None:
     assert [(gap.start, gap.end) for gap in GAP.around(first, last)] == left
-    assert {gap.told_at for gap in GAP.around(first, last)} <= {GAP.told_at}
+    assert {gap.reported_at for gap in GAP.around(first, last)} <= {GAP.reported_at}
 
 
 def test_a_gap_is_closed_by_a_later_list_that_holds_its_plays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

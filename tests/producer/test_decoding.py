@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from producer.importing import decoding
 from producer.importing.containers import ExportError
 from producer.importing.decoding import DecodingError, decode, has_history, has_rows
 from producer.importing.finding import find
@@ -89,6 +90,13 @@ def test_another_encoding_is_told_as_that_also_far_into_a_file(batch: int) -> No
     line = text[: text.index("ñ")].count("\n") + 1
     with pytest.raises(DecodingError, match=f"is not in UTF-8 at line {line}, column 9: .* Windows-1252"):
         decoded(text.encode("cp1252"), batch=batch)
+
+
+def test_rows_without_end_are_no_listening_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decoding, "MOST_ROWS", 20)
+    assert len(decoded(json.dumps([{}] * 20).encode())) == 20
+    with pytest.raises(DecodingError, match="it has more than 20 rows"):
+        decoded(json.dumps([{}] * 21).encode())
 
 
 _members = st.sampled_from(

@@ -13,14 +13,14 @@ import pytest
 from google.cloud import pubsub
 
 from pipelines.clock import utc_now
-from pipelines.storage.files import client
 from producer.accounts.grant import Grant
 from producer.accounts.stores import FileStore
 from producer.doctor.findings import Finding, Level, run_all
-from producer.state.cursor import Cursor, Cursors, Gap
-from tests.producer.bucket import Bucket
+from producer.state.cursor import Cursor, Cursors
+from producer.state.gaps import Gap
 from tests.producer.conftest import Ran, Run
 from tests.producer.many_spotify import ManySpotify, log_in
+from tests.standins.cloud_storage import Bucket, connected
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_without_an_app(run: Run, places: list[str]) -> None:
 
 def test_without_a_login(spotify: ManySpotify, run: Run, tmp_path: Path, places: list[str]) -> None:
     ran = run("doctor", *places)
-    login = f"python -m producer login --logins {tmp_path / 'logins'}"
+    login = f"heavy-rotation login --logins {tmp_path / 'logins'}"
     assert (ran.code, not_ok(ran)) == (1, [f"problem  logins: no account has logged in; run: {login}"])
 
 
@@ -98,7 +98,7 @@ def test_a_login_that_has_ended(spotify: ManySpotify, run: Run, tmp_path: Path, 
         assert ran.code == 1
         [line] = not_ok(ran)
         assert line.startswith("problem  ann: the login has ended")
-        assert line.endswith(f"; log in again: python -m producer login --logins {tmp_path / 'logins'}")
+        assert line.endswith(f"; log in again: heavy-rotation login --logins {tmp_path / 'logins'}")
 
 
 def test_a_login_that_ends_soon(spotify: ManySpotify, run: Run, tmp_path: Path, places: list[str]) -> None:
@@ -113,7 +113,7 @@ def test_a_login_that_ends_soon(spotify: ManySpotify, run: Run, tmp_path: Path, 
 @pytest.mark.parametrize(
     ("changes", "code", "says"),
     [
-        ({"polled_at": None}, 1, "problem  ann: it was never polled with this --state; run: python -m producer poll"),
+        ({"polled_at": None}, 1, "problem  ann: it was never polled with this --state; run: heavy-rotation poll"),
         ({"polled_at": timedelta(minutes=-31)}, 0, "warning  ann: last polled 31 min"),
         ({"polled_at": timedelta(days=-3)}, 1, "problem  ann: last polled 3 d ago; see why it stopped, or start it: "),
         ({"interval": timedelta(minutes=45)}, 0, "warning  ann: the last two polls were 45 min apart, and 50 plays"),
@@ -149,7 +149,7 @@ def test_gaps(spotify: ManySpotify, run: Run, tmp_path: Path, places: list[str])
     assert not_ok(ran) == [
         f"problem  ann: at least one play may be missing between {gap.start:%Y-%m-%d %H:%M:%S} UTC and "
         f"{gap.end:%Y-%m-%d %H:%M:%S} UTC; ask for your extended streaming history at "
-        "https://www.spotify.com/account/privacy/, then: python -m producer import my_spotify_data.zip --user ann "
+        "https://www.spotify.com/account/privacy/, then: heavy-rotation import my_spotify_data.zip --user ann "
         f"--archive {tmp_path / 'archive'} --state {tmp_path / 'state'}"
     ]
 
@@ -246,9 +246,7 @@ def test_a_topic(
 
 
 def test_buckets(spotify: ManySpotify, run: Run, places: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    with Bucket() as bucket:
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
-        client.cache_clear()
+    with Bucket() as bucket, connected(bucket, monkeypatch):
         ran = run("doctor", "--archive", "gs://bucket/archive", "--state", "gs://bucket/state", *places[4:])
         assert "ok       archive: gs://bucket/archive can be written" in ran.out
         bucket.permissions.remove("storage.objects.delete")
@@ -257,5 +255,3 @@ def test_buckets(spotify: ManySpotify, run: Run, places: list[str], monkeypatch:
             "problem  state: no permission for gs://bucket (storage.objects.delete); grant it: gcloud storage "
             in ran.out
         )
-        client().close()
-        client.cache_clear()

@@ -3,12 +3,15 @@
 import io
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import pytest
 
+from pipelines.domain.instants import parse
+from producer.state.cursor import Cursors, Gap
 from tests.producer.conftest import Run
 from tests.producer.exports import account, episode, extended, plays_in, write_json, write_zip
 
@@ -219,6 +222,23 @@ def test_a_time_that_is_yet_to_come_is_left_out(load: Callable[..., str], tmp_pa
     assert "1 in 1 month, 2026-05 to 2026-05" in report
     assert "2 more than a day in the future" in report
     assert days(tmp_path / "archive") == [1]
+
+
+def test_what_an_import_with_a_file_left_out_covers(run: Run, tmp_path: Path) -> None:
+    """The file that cannot be read may lie between two that can: a gap that it would close stays."""
+    export, state = tmp_path / "export", tmp_path / "state"
+    write_json(export / "endsong_0.json", [ROW])
+    write_json(export / "endsong_1.json", "no rows")
+    write_json(export / "endsong_2.json", [THIRD])
+    start, end = (parse(f"2026-05-0{day}T12:00:00Z") for day in (1, 2))
+    cursors = Cursors(state)
+    cursors.change(cursors.read("me"), lambda cursor: replace(cursor, gaps=(Gap(start, end, end),)))
+    options = ("--user", "me", "--archive", tmp_path / "archive", "--state", state)
+    assert run("import", export, *options, "--skip-unreadable").code == 0
+    assert len(cursors.gaps("me")) == 1
+    write_json(export / "endsong_1.json", [OTHER])
+    assert run("import", export, *options).code == 0
+    assert cursors.gaps("me") == []
 
 
 NAMES = ("zq-first-account-77", "zq-second-account-77")

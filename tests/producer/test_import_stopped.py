@@ -74,7 +74,7 @@ def test_a_dry_run_compares_and_leaves_no_trace(run: Run, tmp_path: Path) -> Non
     ran = run("import", export, *options, "--archive", history.folder / "archive")
     assert (ran.code, ran.err) == (0, "")
     assert "known               1 already known from polling\n" in ran.out
-    assert "written             0 of 2 new plays: this was a dry run\n" in ran.out
+    assert "written             0 of 1 new play: this was a dry run\n" in ran.out
     assert run("import", export, *options, "--archive", tmp_path / "nowhere").code == 0
     assert run("import", export, *options).code == 0
     assert sorted(tmp_path.rglob("*")) == before
@@ -84,9 +84,11 @@ def test_the_report_tells_what_was_known(run: Run, tmp_path: Path) -> None:
     export = write_json(tmp_path / "endsong_0.json", [extended(), extended("2026-05-02T10:00:00Z")])
     arguments = ("import", export, "--user", "me", "--archive", tmp_path / "archive")
     History(tmp_path).poll_elsewhere("2026-05-01T10:00:00.250Z")
-    assert "known               1 already known from polling\n" in run(*arguments).out
+    once = run(*arguments).out
+    assert "known               1 already known from polling\n" in once
+    assert "written             1 play and 1 further copy in 1 file to" in once
     again = run(*arguments).out
-    assert "                    2 imported before\n" in again
+    assert "known               2 imported before\n" in again
     assert "written             0 plays in 0 files" in again
 
 

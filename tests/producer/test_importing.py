@@ -6,7 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,12 @@ from demo.export import write_export
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Source
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import client
 from producer.__main__ import main
 from producer.accounts.grant import Grant
 from producer.accounts.stores import FileStore, default_store
 from producer.importing import writing
 from producer.importing.writing import Writer
 from producer.state.cursor import Cursors
-from tests.producer.bucket import Bucket
 from tests.producer.conftest import Run
 from tests.producer.exports import (
     account,
@@ -39,6 +37,7 @@ from tests.producer.exports import (
     write_zip,
 )
 from tests.producer.look_alike import LISTENER, NOW, Spotify
+from tests.standins.cloud_storage import Bucket, connected
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "real"
 FOLDER = "Spotify Extended Streaming History"
@@ -87,7 +86,7 @@ def test_a_zip_as_spotify_sends_it(run: Run, tmp_path: Path) -> None:
         "unreadable ms_played is missing (first: row 3 of Streaming_History_Audio_2026_2.json)": 1,
         f"written plays in 2 files to {tmp_path / 'archive'}": 2,
     } | {key: value for key, value in numbers(ran.out).items() if key.startswith("took")}
-    assert f"next: python -m pipelines.rebuild --archive {tmp_path / 'archive'} --warehouse WAREHOUSE" in ran.out
+    assert f"next: heavy-rotation rebuild --archive {tmp_path / 'archive'} --warehouse WAREHOUSE" in ran.out
     first, second = plays_in(tmp_path / "archive")
     assert [first.played_at, second.played_at] == at("2026-05-01T10:00:00Z", "2026-06-01T10:00:00Z")
     assert (first.user_id, first.track_id, first.source) == ("me", "a", Source.EXTENDED_EXPORT)
@@ -266,15 +265,11 @@ def test_files_are_uploaded_beside_each_other(run: Run, tmp_path: Path, monkeypa
     rows = [extended(f"2026-{month:02}-{day:02}T10:00:00Z") for month in range(1, months + 1) for day in range(1, 4)]
     export = write_json(tmp_path / "endsong_0.json", rows)
     two = threading.Barrier(2, timeout=60)  # an upload waits until there is another
-    with Bucket() as bucket:
+    with Bucket() as bucket, connected(bucket, monkeypatch):
         bucket.before_upload = lambda _: two.wait() and None
-        monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.url)
-        client.cache_clear()
         ran = run("import", export, "--user", "me", "--archive", "gs://bucket/archive")
         assert (ran.code, ran.err) == (0, "")
         plays = [play for path in Archive("gs://bucket/archive").files() for play in Archive("gs://bucket").read(path)]
-        client().close()
-        client.cache_clear()
     assert len(bucket.objects) == months
     assert [play.played_at for play in plays] == at(*(row["ts"] for row in rows))
 
@@ -338,10 +333,43 @@ def test_a_new_user_imports_and_then_polls(spotify: Spotify, run: Run, tmp_path:
     assert len(counted) == len(exported) + len(since)
 
 
+def heard(rows: list[dict[str, Any]]) -> set[tuple[str, int, int]]:
+    """The plays of an export by track id, second and length, as a person would tell them from the rows."""
+    found = []
+    for row in rows:
+        name, artist = ("trackName", "artistName") if "endTime" in row else ("master_metadata_track_name",) * 2
+        length = row.get("ms_played", row.get("msPlayed"))
+        if length < 30_000 or not row.get(name):
+            continue
+        ended = datetime.fromisoformat(row.get("ts") or row["endTime"] + "Z").timestamp()
+        if row.get("offline"):
+            began = row["offline_timestamp"] or 0
+            really = (began / 1000 if began > 1e11 else began) + length / 1000
+            ended = really if really > 1.2e9 and really < ended - 30 else ended
+        track = row.get("spotify_track_uri", "").removeprefix("spotify:track:") or f"{row[artist]}: {row[name]}"
+        found.append((length, int(ended), track, "endTime" in row))
+    plays: dict[str, list[tuple[int, int]]] = {}
+    for length, ended, track, is_minute in sorted(found, reverse=True):
+        kept = plays.setdefault(track, [])
+        near = (abs(ended - other) < 30 and (not is_minute or length == other_length) for other, other_length in kept)
+        if not any(near):
+            kept.append((ended, length))
+    return {(track, *play) for track, kept in plays.items() for play in kept}
+
+
 @pytest.mark.parametrize(
     ("folder", "read", "plays", "left_out"),
     [
-        ("extended", 5_064, 3_731, {"left out played for less than 30 seconds": 1_311, "podcast episode": 22}),
+        (
+            "extended",
+            5_064,
+            3_729,
+            {
+                "left out played for less than 30 seconds": 1_311,
+                "podcast episode": 22,
+                "the same play again": 2,
+            },
+        ),
         ("account-data", 6_866, 5_150, {"left out played for less than 30 seconds": 1_716}),
     ],
 )
@@ -358,15 +386,7 @@ def test_real_exports(run: Run, tmp_path: Path, folder: str, read: int, plays: i
     # Counted again over the raw rows, without the project's code.
     [path] = (REAL / folder).glob("*.json")
     rows = json.loads(path.read_text())
-    counting = {
-        (
-            row.get("ts") or row["endTime"],
-            row.get("spotify_track_uri") or (row["artistName"], row["trackName"]),
-            ms,
-        )
-        for row in rows
-        if (ms := row.get("ms_played", row.get("msPlayed"))) >= 30_000
-        and (row.get("trackName") or row.get("master_metadata_track_name"))
-    }
-    assert len(counting) == plays
+    assert len(heard(rows)) == plays
+    if folder == "extended":
+        assert {(play.track_id, int(play.played_at.timestamp()), play.ms_played) for play in found} == heard(rows)
     assert {Calendar().month_of(play.played_at) for play in found} == set(Archive(str(tmp_path)).months())

@@ -153,7 +153,7 @@ def test_a_warning_from_the_fifth_month(tmp_path: Path, days: int, left: int, wa
     warning = ending_soon(login, now)
     assert (warning is not None) == warns
     assert warning is None or f"ends in about {left} day{'' if left == 1 else 's'}, as" in warning
-    assert warning is None or f"log in again: python -m producer login --logins {tmp_path}" in warning
+    assert warning is None or f"log in again: heavy-rotation login --logins {tmp_path}" in warning
 
 
 def test_six_months_are_never_shorter() -> None:
@@ -211,6 +211,22 @@ def test_an_app_that_others_may_read_is_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(StateError, match=f"run: chmod 600 {path}"):
         app_of({"SPOTIFY_CLIENT_FILE": str(path)})
+
+
+@pytest.mark.parametrize(
+    ("client_id", "secret", "says"),
+    [
+        ("“id”", "s", r"the client id has .* \(left double quotation mark\); copy it again"),
+        ("id", "hidden–secret", r"the client secret has .* \(en dash\)"),
+        ("id", "hidden secret", r"the client secret has .* \(space\)"),
+        ("id", "hidden\x00secret", r"the client secret has .* \(u\+0000\)"),
+        ("i\u200bd", "s", r"the client id has .* \(zero width space\)"),
+    ],
+)
+def test_what_a_word_processor_makes_of_an_app(client_id: str, secret: str, says: str) -> None:
+    with pytest.raises(LoginError, match=says) as raised:
+        app_of({"SPOTIFY_CLIENT_ID": client_id, "SPOTIFY_CLIENT_SECRET": secret})
+    assert "hidden" not in str(raised.value)
 
 
 def test_an_app_is_needed_for_logins(tmp_path: Path) -> None:

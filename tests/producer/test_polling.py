@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from demo.faults import DuplicateItems, Fault, LateListing, ShuffledItems, SlowAnswer
+from pipelines.domain.instants import parse, to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
@@ -23,6 +24,7 @@ from producer.polling.publishing import ArchiveDestination, PublishError, Reject
 from producer.state.cursor import Cursors
 from tests.producer.conftest import Run
 from tests.producer.exports import extended, identities, plays_in, write_json
+from tests.producer.history import History
 from tests.producer.look_alike import NOW, Spotify, items, leave_alone, spoil_one
 
 REPOSITORY = Path(__file__).parents[2]
@@ -61,7 +63,7 @@ def test_the_state_is_for_its_owner_only_and_holds_no_token(
 ) -> None:
     run(*into_archive)
     files = [path for path in (tmp_path / "state").rglob("*") if path.is_file()]
-    assert len([path for path in files if path.suffix == ".json"]) == 2
+    assert len([path for path in files if path.suffix == ".json"]) == 3
     assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
     cursor = Cursors(tmp_path / "state").load(spotify.account_id)
     assert cursor.newest == int(spotify.listed()[-1].timestamp() * 1000)
@@ -280,3 +282,12 @@ def test_an_account_id_may_hold_anything(tmp_path: Path) -> None:
         poll(items(1), name, cursors, ArchiveDestination(Archive(str(tmp_path / "a")), Calendar()), NOW)
     assert sorted(cursors.accounts()) == ["../../etc/passwd", "a b", "été"]
     assert len(list((tmp_path / "cursors").glob("*.json"))) == 3
+
+
+def test_a_play_of_a_time_that_cannot_be_moves_nothing(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.poll("2026-05-01T10:00:00.500Z", "2031-01-01T10:00:00.500Z")
+    assert [play.played_at for play in history.counted()] == [parse("2026-05-01T10:00:00.500Z")]
+    cursor = history.cursors.load("me")
+    assert cursor.newest == to_millis(parse("2026-05-01T10:00:00.500Z"))
+    assert len(cursor.rejected) == 1

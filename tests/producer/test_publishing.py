@@ -89,3 +89,15 @@ def test_no_pubsub_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> No
     ):
         poll(items(3), "me", Cursors(tmp_path), destination, NOW)
     assert Cursors(tmp_path).load("me").newest is None
+
+
+def test_the_archive_is_named_once_beside_the_topic(spotify: Spotify, run: Run, tmp_path: Path, topic: Topic) -> None:
+    into_topic = ["poll", "--once", "--topic", topic.name, "--state", tmp_path / "state"]
+    assert run(*into_topic).code == 0
+    assert Cursors(tmp_path / "state").archive() is None
+    ran = run(*into_topic, "--archive", tmp_path / "archive")
+    assert (ran.code, f"0 published to {topic.name}" in ran.out) == (0, True)
+    assert Cursors(tmp_path / "state").archive() == str(tmp_path / "archive")
+    assert not (tmp_path / "archive").exists(), "plays go to the topic"
+    assert run(*into_topic, "--archive", tmp_path / "another").code == 1
+    assert spotify.asked()

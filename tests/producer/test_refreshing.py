@@ -119,6 +119,14 @@ def test_a_new_login_beside_a_refresh_stays(logins: str) -> None:
     assert store.load("me") == Grant("me", "rotated", newer.authorized_at)
 
 
+def test_a_login_from_a_time_to_come_gives_way(logins: str) -> None:
+    """It was made under a clock that was wrong, and must not keep its owner from logging in again."""
+    store = store_of(logins)
+    store.save(Grant("me", "of 2999", AT + timedelta(days=365_000)))
+    store.save(Grant("me", "new", AT))
+    assert store.load("me") == Grant("me", "new", AT)
+
+
 # The lease in Secret Manager
 
 

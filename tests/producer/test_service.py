@@ -1,13 +1,10 @@
 """Many accounts: once, and as a service in a process of its own, with real signals."""
 
-import json
 import shutil
 import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -26,7 +23,6 @@ from producer.state.cursor import Cursors
 from tests.producer.conftest import Ran, Run
 from tests.producer.exports import plays_in
 from tests.producer.many_spotify import ManySpotify, log_in, sleeps
-from tests.pubsub_hosts import free_port
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -105,7 +101,7 @@ def test_once_polls_all_and_tells_one_line_each(spotify: ManySpotify, run: Run, 
     ]
     [line] = ran.err.splitlines()
     assert line.startswith("error: ben: the login has ended: ")
-    assert line.endswith(f"; log in again: python -m producer login --logins {folders.logins}")
+    assert line.endswith(f"; log in again: heavy-rotation login --logins {folders.logins}")
     assert {play.user_id for play in plays_in(folders.archive)} == {"ann", "cleo"}
 
 
@@ -190,7 +186,7 @@ def test_accounts_are_polled_side_by_side(spotify: ManySpotify, run: Run, folder
 
 def test_nobody_has_logged_in(spotify: ManySpotify, run: Run, folders: Folders) -> None:
     ran = run("poll", "--once", *folders.options)
-    command = f"python -m producer login --logins {folders.logins}"
+    command = f"heavy-rotation login --logins {folders.logins}"
     assert (ran.code, ran.err) == (1, f"error: no account has logged in; run: {command}\n")
 
 
@@ -295,7 +291,7 @@ def test_a_service_without_a_login_waits_for_one(spotify: ManySpotify, folders: 
         log_in(folders.logins, "ann")
         wait_for(lambda: spotify.polls_of("ann"))
         ran = stopped(process)
-    assert "WARNING: no account has logged in; run: python -m producer login" in ran.err
+    assert "WARNING: no account has logged in; run: heavy-rotation login" in ran.err
 
 
 def test_killed_at_any_time_it_skips_nothing(spotify: ManySpotify, folders: Folders) -> None:
@@ -337,44 +333,3 @@ def test_what_is_no_duration(run: Run, folders: Folders, text: str) -> None:
     ran = run("poll", f"--every={text}", *folders.options)
     assert ran.code == 2
     assert "is not a duration; write it as 90s, 10m or 1h" in ran.err
-
-
-def test_health(spotify: ManySpotify, folders: Folders) -> None:
-    log_in(folders.logins, "ann", "ben")
-    port = free_port()
-    with service(folders, "--health_port", str(port)) as process:
-        wait_for(lambda: spotify.polls_of("ann") and spotify.polls_of("ben"))
-        assert ask(port) == (200, [])
-        spotify.ended.add("ben")
-        spotify.trouble["ben"] = QuotaExceeded(5000).answer
-        wait_for(lambda: ask(port)[0] == 503)
-        status, problems = ask(port)
-        assert (status, len(problems)) == (503, 1)
-        assert problems[0]["account"] == "ben"
-        assert problems[0]["problem"].startswith("the daily quota")
-        assert problems[0]["last_success"].endswith("Z")
-        ran = stopped(process)
-    assert ran.out.splitlines()[0].endswith(f"; health at http://127.0.0.1:{port}")
-
-
-def test_a_port_that_is_taken_is_told(spotify: ManySpotify, run: Run, folders: Folders) -> None:
-    port = int(spotify.url.rpartition(":")[2])
-    ran = run("poll", "--every", "1s", "--health_port", str(port), *folders.options)
-    assert ran.code == 1
-    assert f"error: cannot listen on 127.0.0.1:{port}" in ran.err
-
-
-def test_health_without_a_service_is_refused(run: Run, folders: Folders) -> None:
-    assert run("poll", "--once", "--health_port", "1", *folders.options).code == 2
-
-
-def ask(port: int) -> tuple[int, Any]:
-    """The status and the JSON of the health endpoint."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
-    except urllib.error.URLError:
-        return 0, None

@@ -155,7 +155,7 @@ def test_the_end_of_a_login_is_final(
 ) -> None:
     client.recently_played()
     server.accounts.revoke()
-    with pytest.raises(LoginEndedError, match=r"the login has ended.*log in again: python -m producer login"):
+    with pytest.raises(LoginEndedError, match=r"the login has ended.*log in again: heavy-rotation login"):
         client.recently_played()
     assert login_of(environment, tmp_path).refresh_token is None, "the token is discarded"
     for _ in range(2):
@@ -226,13 +226,13 @@ def test_a_wait_of_unknown_length_grows(
 
 def test_a_wait_until_a_date(server: SpotifyServer, client: Spotify) -> None:
     server.faults.add(RateLimited(format_datetime(utc_now() + timedelta(hours=2), usegmt=True)))
-    with pytest.raises(RateLimitedError, match="asks to wait for 2 h 0 min") as raised:
+    with pytest.raises(RateLimitedError, match=r"asks to wait for 2 h \(429") as raised:
         client.recently_played()
     assert_in(raised.value.retry_at, 7200)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "says"), [(61, "61 s"), (600, "10 min"), (74_214, "20 h 37 min"), (10**9, "24 h 0 min")]
+    ("seconds", "says"), [(61, "1 min 1 s"), (600, "10 min"), (74_214, "20 h 37 min"), (10**9, "1 d")]
 )
 @pytest.mark.parametrize("path", ["/v1/me/player/recently-played", "/api/token"])
 def test_a_long_wait_is_told(
@@ -355,7 +355,7 @@ def test_nobody_has_logged_in(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert (ran.code, ran.out) == (1, "")
     assert "there is no SPOTIFY_CLIENT_ID in the environment." in ran.err
     monkeypatch.setenv("SPOTIFY_CLIENT_ID", "id")
-    assert "python -m producer login" in run(*poll).err
+    assert "heavy-rotation login" in run(*poll).err
     assert not (tmp_path / "state").exists()
 
 
@@ -368,3 +368,29 @@ def test_a_profile_without_an_id_is_told(server: SpotifyServer, client: Spotify)
 def test_endpoints() -> None:
     assert Endpoints.of({}) == Endpoints("https://api.spotify.com", "https://accounts.spotify.com")
     assert Endpoints.of({"SPOTIFY_API_URL": "http://127.0.0.1:1/"}).api == "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(
+    "url", ["https://look-alike.example", "http://localhost:8080", "http://[::1]:1", "http://127.9.9.9/api"]
+)
+def test_tokens_go_to_https_and_to_this_machine(url: str) -> None:
+    assert Endpoints.of({"SPOTIFY_API_URL": url, "SPOTIFY_ACCOUNTS_URL": url}) == Endpoints(url, url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://api.spotify.com", "http://127.0.0.1.example", "http://localhost.example", "http://10.0.0.1", "http://[::1",
+     "http://127.0.0.1@example.com", "ftp://127.0.0.1", "api.spotify.com", "https://", "//127.0.0.1", "http://0.0.0.0"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["SPOTIFY_API_URL", "SPOTIFY_ACCOUNTS_URL"])
+def test_tokens_go_nowhere_in_the_open(name: str, url: str) -> None:
+    with pytest.raises(SpotifyError, match=f"{name} has to be an https:// address"):
+        Endpoints.of({name: url})
+
+
+def test_a_poll_says_so(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SPOTIFY_CLIENT_ID", "id")
+    monkeypatch.setenv("SPOTIFY_API_URL", "http://example.com")
+    ran = run("poll", "--once", "--archive", tmp_path / "archive", "--state", tmp_path / "state")
+    assert (ran.code, ran.err.count("\n")) == (1, 1)
+    assert "error: SPOTIFY_API_URL has to be an https:// address" in ran.err

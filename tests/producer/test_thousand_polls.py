@@ -1,7 +1,7 @@
 """The proof: whatever goes wrong, every play that Spotify lists gets to Pub/Sub, and what cannot is told as a gap.
 
 Most polls are ``Account.poll`` in this process: the code that ``poll`` runs for each turn, over real HTTP and gRPC,
-with a clock and a ``wait`` of the test. The others are made by processes, ``python -m producer poll`` as it is, with
+with a clock and a ``wait`` of the test. The others are made by processes, ``heavy-rotation poll`` as it is, with
 the real clock, that end by SIGKILL; the next one, and the next poll in this process, go on from what is on disk.
 
 HEAVY_ROTATION_POLLS says how many polls in this process (the thousand takes some minutes), HEAVY_ROTATION_SEED what

@@ -522,7 +522,7 @@ def test_an_archive_that_is_a_file(tmp_path: Path, capsys: pytest.CaptureFixture
     [
         (
             '{"version": 1, "time_zone": "Asia/Kolkata"}',
-            "counts months in Asia/Kolkata, not Europe/Paris: use --time_zone",
+            "counts months in Asia/Kolkata, not Europe/Paris: use --time-zone",
         ),
         ('{"version": 2, "time_zone": "Europe/Paris"}', "was written by a newer Heavy Rotation"),
         ("{", "is damaged"),

@@ -18,9 +18,11 @@ from google.cloud.storage import Client
 from pipelines.domain.instants import parse
 from pipelines.domain.play import from_record
 from pipelines.rebuild import main
-from pipelines.storage import files as storage
+from pipelines.storage import bucket as storage
 from pipelines.storage.archive import Archive
-from pipelines.storage.files import GoogleCloudStorage, LocalStorage, StorageError
+from pipelines.storage.bucket import BucketStorage
+from pipelines.storage.files import StorageError
+from pipelines.storage.folder import FolderStorage
 from tests import oracle
 from tests.archiving import run_archive_step
 from tests.builders import play, plays
@@ -38,42 +40,31 @@ def files(folder: Path) -> list[Path]:
 # A folder
 
 
-def test_a_folder_gives_back_what_it_was_given(tmp_path: Path) -> None:
-    local = LocalStorage()
-    for name in ("b/2.x", "b/1.x", "a.x", "a.y"):
-        local.write_new(f"{tmp_path}/{name}", name.encode())
-    assert local.files(str(tmp_path), ".x") == [f"{tmp_path}/{name}" for name in ("a.x", "b/1.x", "b/2.x")]
-    assert local.read(f"{tmp_path}/b/2.x") == b"b/2.x"
-    assert local.files(f"{tmp_path}/none", ".x") == []
-    with pytest.raises(StorageError, match=f"^there is no {tmp_path}/none$"):
-        local.read(f"{tmp_path}/none")
-
-
-def test_checking_a_folder_leaves_it_empty(tmp_path: Path) -> None:
-    LocalStorage().check_writable(f"{tmp_path}/new/archive")
-    assert list((tmp_path / "new" / "archive").iterdir()) == []
+def test_checking_a_folder_leaves_nothing_behind(tmp_path: Path) -> None:
+    FolderStorage().check_writable(f"{tmp_path}/new/archive")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_path_through_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for root in (f"{tmp_path}/file", f"{tmp_path}/file/below"):
         with pytest.raises(StorageError, match=rf"^{tmp_path}/file.* is a file, and a folder is needed there$"):
-            LocalStorage().check_writable(root)
+            FolderStorage().check_writable(root)
         with pytest.raises(StorageError, match=rf"^{tmp_path}/file.* is a file, and a folder is needed there$"):
             Archive(root).write(NOVEMBER, plays("a"))
 
 
 def test_a_folder_in_a_files_place(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=f"^{tmp_path}: Is a directory$"):
-        LocalStorage().read(str(tmp_path))
+        FolderStorage().read(str(tmp_path))
 
 
 @pytest.mark.parametrize("root", ["/proc/archive", "/sys/archive"])
 def test_where_the_system_lets_nobody_write(root: str) -> None:
     if not Path(root).parent.is_dir():
         pytest.skip(f"not tested: no {Path(root).parent} here")
-    with pytest.raises(StorageError, match=rf"^(no permission for|there is no) {root}"):
-        LocalStorage().check_writable(root)
+    with pytest.raises(StorageError, match=rf"^(no permission for|there is no) {Path(root).parent}"):
+        FolderStorage().check_writable(root)
 
 
 def test_no_permission(tmp_path: Path) -> None:
@@ -109,7 +100,7 @@ def test_a_read_only_disk(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         make_read_only(disk)
         for attempt in (
-            lambda: LocalStorage().check_writable(str(disk)),
+            lambda: FolderStorage().check_writable(str(disk)),
             lambda: Archive(str(disk)).write(NOVEMBER, []),
         ):
             with pytest.raises(StorageError, match=f"^no permission for {disk}"):
@@ -121,7 +112,7 @@ def test_a_file_larger_than_is_allowed(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, hard))
     try:
         with pytest.raises(StorageError, match=f"^{tmp_path}/large: File too large$"):
-            LocalStorage().write_new(f"{tmp_path}/large", bytes(10_000))
+            FolderStorage().write_new(f"{tmp_path}/large", bytes(10_000))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert files(tmp_path) == []
@@ -182,14 +173,14 @@ def test_other_objects_in_the_bucket_are_passed_over(bucket: str) -> None:
     archive = Archive(bucket)
     path = archive.write(NOVEMBER, plays("a"))
     for name in ("plays/month=2026-11/notes.txt", "plays/readme.avro", "plays/month=2026-11/", "x.avro"):
-        GoogleCloudStorage().write_new(f"{bucket}/{name}", b"")
+        BucketStorage().write_new(f"{bucket}/{name}", b"")
     assert archive.files() == [path]
 
 
 def test_a_broken_object_is_named(bucket: str) -> None:
     archive = Archive(bucket)
     path = archive.write(NOVEMBER, plays("a"))
-    GoogleCloudStorage().write_new(f"{path}.cut.avro", archive.read_bytes(path)[:-1])
+    BucketStorage().write_new(f"{path}.cut.avro", archive.read_bytes(path)[:-1])
     with pytest.raises(StorageError, match=f"^{path}.cut.avro cannot be read "):
         archive.read(f"{path}.cut.avro")
 

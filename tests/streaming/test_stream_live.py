@@ -72,7 +72,7 @@ def topic(pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
 
 @contextmanager
 def streaming(topic: Topic, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """``python -m pipelines.stream`` in the background; killed at the end if it still runs."""
+    """``heavy-rotation stream`` in the background; killed at the end if it still runs."""
     process = subprocess.Popen(
         [
             *(sys.executable, "-m", "pipelines.stream", f"--subscription={topic.subscription}"),
@@ -162,6 +162,31 @@ def test_a_stream_that_is_killed_again_and_again_loses_nothing(
         wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
 
 
+def test_a_second_stream_is_refused_until_the_first_one_is_gone(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    topic, some = Topic(), plays("ab", start=YESTERDAY)
+    with streaming(topic, tmp_path) as first:
+        assert first.stderr is not None
+        assert "Ctrl-C" in first.stderr.readline()
+        with streaming(topic, tmp_path) as second:
+            assert second.wait(_PATIENCE) == 1
+            assert second.stderr is not None
+            said = second.stderr.read()
+        assert said.startswith(f"pipelines.stream: process {first.pid} on ")
+        assert said.count("\n") == 1
+        first.kill()
+        first.wait()
+    # Its lease has not ended, and there is nobody to hold it.
+    with streaming(topic, tmp_path) as third:
+        topic.publish(*some)
+        wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+        third.send_signal(signal.SIGTERM)
+        assert third.wait(_PATIENCE) == 0
+    assert not list((tmp_path / "archive").glob("stream*"))
+
+
 def test_an_archive_that_cannot_be_written_ends_the_stream_in_one_line_and_loses_nothing(
     local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -182,6 +207,18 @@ def test_an_archive_that_cannot_be_written_ends_the_stream_in_one_line_and_loses
     folder.unlink()
     with streaming(topic, tmp_path):
         wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+
+
+def test_a_signal_during_the_imports_gives_no_stack_trace() -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "pipelines.stream", "--help"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as starting:
+        assert starting.stderr is not None
+        while "apache_beam" not in starting.stderr.readline():
+            pass
+        starting.send_signal(signal.SIGINT)
+        said = starting.stderr.read()
+    assert starting.returncode == -signal.SIGINT
+    assert "Traceback" not in said
 
 
 def failed_launch(folder: Path, *more: str) -> tuple[int, str]:

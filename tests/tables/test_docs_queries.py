@@ -21,6 +21,11 @@ ANSWERS = {
         (2, "Track 5", "Artist 1", 1),
         (3, "Track 4", "Artist 3", 1),
     ],
+    "A month's songs": [
+        ("Track 2", "Artist 2", 2, 1),
+        ("Track 5", "Artist 1", 1, 1),
+        ("Track 4", "Artist 3", 1, 1),
+    ],
     "An artist's months": [(OCTOBER, 2, 0.2), (NOVEMBER, 1, 0.1)],
     "First time heard": [
         ("Track 5", "Artist 1", datetime(2026, 11, 3, 10), 1),  # noqa: DTZ001

@@ -2,11 +2,13 @@
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 from pipelines.domain import ranking
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play, Source
+from pipelines.warehouse.folder import FolderWarehouse
 
 CALENDAR = Calendar("Europe/Paris")
 READ_AT = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -62,6 +64,23 @@ def rows() -> dict[str, list[dict[str, Any]]]:
         "top_ten_snapshots": snapshots,
         "rejected": [rejected],
     }
+
+
+def listening_in(folder: Path) -> FolderWarehouse:
+    """A warehouse of ``rows``."""
+    warehouse = FolderWarehouse(folder, "Europe/Paris")
+    for table, some in rows().items():
+        warehouse.append(table, some)
+    return warehouse
+
+
+def blank(warehouse: FolderWarehouse, month: date) -> None:
+    """Leave nothing of a month's files but what says where their columns are, and between which values."""
+    for table in ("play_events", "top_ten_snapshots"):
+        for path in warehouse.files(table, month):
+            data = path.read_bytes()
+            footer = int.from_bytes(data[-8:-4], "little") + 8
+            path.write_bytes(data[:4] + bytes(len(data) - 4 - footer) + data[-footer:])
 
 
 def _snapshots(month: date, tally: ranking.Tally, computed_at: datetime) -> list[dict[str, Any]]:

@@ -78,7 +78,7 @@ def test_the_marker(warehouse: FolderWarehouse) -> None:
 
 def test_what_cannot_be_opened_says_what_to_do(warehouse: FolderWarehouse, tmp_path: Path) -> None:
     marker = warehouse.folder / "warehouse.json"
-    with pytest.raises(WarehouseError, match="counts months in Europe/Paris, not UTC: use --time_zone"):
+    with pytest.raises(WarehouseError, match="counts months in Europe/Paris, not UTC: use --time-zone"):
         FolderWarehouse(warehouse.folder, "UTC")
     with pytest.raises(UnknownTimeZoneError):
         FolderWarehouse(tmp_path / "other", "Europe/Nowhere")
@@ -125,11 +125,20 @@ def test_an_interrupted_write_leaves_nothing(warehouse: FolderWarehouse, monkeyp
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Path, "replace", interrupt)
+    monkeypatch.setattr("os.link", interrupt)
     with pytest.raises(KeyboardInterrupt):
         warehouse.append("rejected", rows()["rejected"])
     assert warehouse.files("rejected", NOVEMBER) == []
     assert not list(warehouse.folder.rglob("*.part"))
+
+
+def test_what_is_removed_is_gone_from_the_disk(warehouse: FolderWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    warehouse.append("rejected", rows()["rejected"])
+    (path,) = warehouse.files("rejected", NOVEMBER)
+    synced = []
+    monkeypatch.setattr("pipelines.warehouse.folder.sync_folder", synced.append)
+    warehouse.remove([path, path.with_name("gone")])
+    assert (path.exists(), synced) == (False, [path.parent])
 
 
 def test_unfinished_files_are_not_read(warehouse: FolderWarehouse) -> None:
