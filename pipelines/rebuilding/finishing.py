@@ -21,6 +21,8 @@ _SMALL = 10_000
 _DISTINCT = Metrics.counter(NAMESPACE, "plays_distinct")
 # The group that a part is finished in if it is small, and the instant of the plan.
 Group = tuple[int, int]
+# Plays in Arrow's format, and how many they are.
+Packed = tuple[int, bytes]
 # How many plays a part has, and they.
 Sized = tuple[int, list[bytes]]
 
@@ -41,7 +43,7 @@ class FinishParts(beam.PTransform[Any, Any]):
     staging: Staging
     calendar: Calendar
 
-    def expand(self, parts: PCollection[tuple[Part, bytes]]) -> PCollection[Staged]:
+    def expand(self, parts: PCollection[tuple[Part, Packed]]) -> PCollection[Staged]:
         """In the global window of a bounded pipeline."""
         collected = (
             parts
@@ -57,10 +59,10 @@ class FinishParts(beam.PTransform[Any, Any]):
         )
 
 
-def _sized_up(part: tuple[Part, Iterable[bytes]]) -> tuple[Group, Sized]:
+def _sized_up(part: tuple[Part, Iterable[Packed]]) -> tuple[Group, Sized]:
     """A part as one of a small group, by group and time, with its number of plays."""
     (_, _, group, computed_at), batches = part[0], list(part[1])
-    return (group, computed_at), (sum(_from_bytes(batch).height for batch in batches), batches)
+    return (group, computed_at), (sum(plays for plays, _ in batches), [data for _, data in batches])
 
 
 def _is_large(part: tuple[Group, Sized]) -> bool:
@@ -87,11 +89,12 @@ def _finish(group: tuple[Group, Iterable[Sized]], staging: Staging, calendar: Ca
             yield Staged(table, month, str(path), of_month.height)
 
 
-def to_bytes(plays: pl.DataFrame) -> bytes:
-    """As an Arrow stream."""
+def packed(plays: pl.DataFrame) -> Packed:
+    """As an Arrow stream, with their number: to count them nobody has to unpack them."""
     stream = io.BytesIO()
-    plays.write_ipc_stream(stream, compression="lz4")
-    return stream.getvalue()
+    # Written as views, texts would take along those of all the plays that these were parted from.
+    plays.write_ipc_stream(stream, compression="lz4", compat_level=pl.CompatLevel.oldest())
+    return plays.height, stream.getvalue()
 
 
 def _from_bytes(data: bytes) -> pl.DataFrame:
