@@ -65,8 +65,8 @@ def build(pipeline: beam.Pipeline, work: Work, staging: Staging, *, fails: bool)
     """
     plan = (
         pipeline
-        | "Begin" >> beam.Create([work])
-        | "Plan" >> beam.Map(make_plan).with_output_types(Plan)
+        | "Begin" >> beam.Impulse()
+        | "Plan" >> beam.Map(_plan, work).with_output_types(Plan)
         # Behind a shuffle the plan is the same for all steps, and for each of their tries.
         | "Keep the plan" >> beam.Reshuffle()
     )
@@ -144,6 +144,10 @@ class Replace(beam.PTransform[Any, Any]):
             | "Finish once" >> beam.Reshuffle()
             | "Remove staged files" >> beam.Map(remove_staged, self.staging, self.fails)
         )
+
+
+def _plan(_: bytes, work: Work) -> Plan:
+    return make_plan(work)
 
 
 def _files_to_read(plan: Plan) -> Iterator[Paths]:
