@@ -13,7 +13,7 @@ import pytest
 
 from producer.__main__ import main
 from producer.importing.progress import Meter, ProgressBar
-from tests.producer.conftest import Run
+from tests.commands import Run
 from tests.producer.exports import account, extended, identities, plays_in, write_json
 from tests.producer.history import History
 

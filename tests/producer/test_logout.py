@@ -30,12 +30,12 @@ from producer.spotify.client import Spotify as Client
 from producer.state import forgetting
 from producer.state.cursor import Cursors
 from producer.state.documents import Documents, rejected_of
-from tests.producer.conftest import Ran, Run
+from tests.commands import Ran, Run
 from tests.producer.exports import plays_in
-from tests.producer.many_spotify import ManySpotify
-from tests.producer.secret_manager import SecretManager
 from tests.producer.test_service import REPOSITORY, Folders, service, stopped, wait_for
 from tests.standins.cloud_storage import Bucket
+from tests.standins.secret_manager import SecretManager
+from tests.standins.spotify import ManySpotify
 
 APP = {"SPOTIFY_CLIENT_ID": "client"}
 APPS = "https://www.spotify.com/account/apps"

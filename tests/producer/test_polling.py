@@ -22,10 +22,10 @@ from pipelines.storage.rejects import Rejects
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination, PublishError, Reject
 from producer.state.cursor import Cursors
-from tests.producer.conftest import Run
+from tests.commands import Run
 from tests.producer.exports import extended, identities, plays_in, write_json
 from tests.producer.history import History
-from tests.producer.look_alike import NOW, Spotify, items, leave_alone, spoil_one
+from tests.standins.spotify import NOW, Spotify, items, leave_alone, spoil_one
 
 REPOSITORY = Path(__file__).parents[2]
 

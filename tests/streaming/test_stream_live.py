@@ -9,65 +9,25 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from pipelines.domain.instants import rfc3339
-from pipelines.domain.play import Play
 from tests import oracle
 from tests.builders import plays
-from tests.pubsub_hosts import free_port
+from tests.ports import free_port
+from tests.standins.pubsub import Topic, a_topic
 from tests.streaming.running import Outcome, outcome
 
-_PROJECT = "heavy-rotation-test"
 _PATIENCE = 60
 # The stream's clock is the real one, and it counts nothing of months that are long over.
 YESTERDAY = rfc3339(datetime.now(UTC) - timedelta(days=1))
 
 
-class Topic:
-    """A topic with the stream's subscription.
-
-    ``retained`` as in the cloud: one can seek back to acknowledged messages, and what was delivered five times goes
-    to ``dead_letters``, a subscription.
-    """
-
-    def __init__(self, *, retained: bool = False) -> None:
-        name = f"plays-{uuid4().hex[:8]}"
-        self.topic = f"projects/{_PROJECT}/topics/{name}"
-        self.subscription = f"projects/{_PROJECT}/subscriptions/{name}"
-        self.dead_letters = f"{self.subscription}-dead-letter"
-        self.publisher = PublisherClient()
-        self.publisher.create_topic(name=self.topic)
-        request: dict[str, object] = {"name": self.subscription, "topic": self.topic}
-        with SubscriberClient() as subscriber:
-            if retained:
-                dead = f"{self.topic}-dead-letter"
-                self.publisher.create_topic(name=dead)
-                subscriber.create_subscription(name=self.dead_letters, topic=dead)
-                request["retain_acked_messages"] = True
-                request["dead_letter_policy"] = {"dead_letter_topic": dead, "max_delivery_attempts": 5}
-            subscriber.create_subscription(request=request)
-
-    def publish(self, *some: Play) -> None:
-        """Publish plays and wait until Pub/Sub has them."""
-        self.publish_raw(*(p.to_message() for p in some))
-
-    def publish_raw(self, *messages: tuple[bytes, dict[str, str]]) -> None:
-        """Publish data and attributes."""
-        for future in [self.publisher.publish(self.topic, data, **attributes) for data, attributes in messages]:
-            future.result()
-
-
 @pytest.fixture
 def topic(pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", pubsub_host)
-    made = Topic()
-    yield made
-    made.publisher.stop()
-    made.publisher.transport.close()
+    with a_topic(pubsub_host, monkeypatch) as made:
+        yield made
 
 
 @contextmanager
