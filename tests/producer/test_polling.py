@@ -251,7 +251,6 @@ def test_ctrl_c(spotify: Spotify, into_archive: list[str | Path]) -> None:
     ) as process:
         while "/v1/me" not in spotify.asked():
             time.sleep(0.02)
-        time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     assert (process.returncode, error.count("\n")) == (130, 1)
