@@ -9,9 +9,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+import grpc
 import pytest
 
+from demo.pubsub import PubSubServer
 from pipelines.domain.instants import rfc3339
 from tests import oracle
 from tests.builders import plays
@@ -104,22 +107,42 @@ def test_stopping_loses_nothing_that_was_taken_from_pubsub(
     assert {p.played_at for p in outcome(tmp_path).archived} == {p.played_at for p in some}
 
 
-def test_a_stream_that_is_killed_again_and_again_loses_nothing(
-    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    topic, some = Topic(), plays("abcdefghij" * 30, start=YESTERDAY)
-    for n in range(3):
-        topic.publish(*some[n * 100 : (n + 1) * 100])
-        with streaming(topic, tmp_path) as stream:
-            # Taken from Pub/Sub, on its way to the archive: a third of a second later it would be there.
-            assert stream.stderr is not None
-            assert "Ctrl-C" in stream.stderr.readline()
-            time.sleep(0.4 * n)
-            stream.kill()
-            stream.wait()
-    with streaming(topic, tmp_path):
-        wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+class KilledAt(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Kills who asks: when it was given messages, or before its acknowledgement is heard, as ``method`` says."""
+
+    method = "None"
+    kill: Callable[[], object]
+
+    def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
+        handler = continuation(details)
+        if not details.method.endswith(f"/{self.method}"):
+            return handler
+
+        def answer(request: Any, context: Any) -> Any:
+            if self.method == "Acknowledge":
+                self.kill()
+                context.abort(grpc.StatusCode.UNAVAILABLE, "nobody is there to hear it")
+            answered = handler.unary_unary(request, context)
+            if answered.received_messages:
+                self.kill()
+            return answered
+
+        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+
+
+def test_a_stream_that_is_killed_again_and_again_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    killed, some = KilledAt(), plays("abcdefghij" * 30, start=YESTERDAY)
+    with PubSubServer(interceptors=[killed]) as server, a_topic(server.address, monkeypatch) as topic:
+        for n, method in enumerate(["Pull", "Acknowledge", "Acknowledge"]):
+            topic.publish(*some[n * 100 : (n + 1) * 100])
+            with streaming(topic, tmp_path) as stream:
+                killed.method, killed.kill = method, stream.kill
+                assert stream.wait(_PATIENCE) == -signal.SIGKILL
+                killed.method = "None"
+            is_archived = any((tmp_path / "archive").rglob("*.avro"))
+            assert is_archived == (method == "Acknowledge"), "archived, and then acknowledged"
+        with streaming(topic, tmp_path):
+            wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
 
 
 def test_a_second_stream_is_refused_until_the_first_one_is_gone(
