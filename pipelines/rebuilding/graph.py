@@ -109,8 +109,10 @@ class _ReadFiles(beam.DoFn):
             plays, passed_over = columns.possible(columns.read_plays(path, data), now)
         except StorageError as error:
             return FileRead(path, trouble=str(error)), nothing
-        plays = columns.with_local_time(plays, self.calendar)
-        return FileRead(path, columns.months_of(plays), passed_over=passed_over), plays
+        # Read after the plan's instant: who was forgotten before it is known here.
+        left = columns.remembered(plays, self.archive.marks.lately())
+        forgotten, plays = plays.height - left.height, columns.with_local_time(left, self.calendar)
+        return FileRead(path, columns.months_of(plays), passed_over=passed_over, forgotten=forgotten), plays
 
 
 @dataclass
