@@ -2,7 +2,8 @@
 
 import argparse
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -75,3 +76,15 @@ def calendar(name: str) -> Calendar:
         return Calendar(name)
     except UnknownTimeZoneError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """The type of an option that is a whole number from ``least`` on."""
+
+    def number(text: str) -> int:
+        with suppress(ValueError):
+            if (found := int(text)) >= least:
+                return found
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+
+    return number

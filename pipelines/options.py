@@ -21,7 +21,7 @@ from apache_beam.options.pipeline_options import (
     StandardOptions,
 )
 
-from pipelines.arguments import Parser, calendar
+from pipelines.arguments import Parser, calendar, whole_number
 from pipelines.domain.month import DEFAULT_TIME_ZONE, parse_month
 from pipelines.rebuilding.settings import LATENESS, SELECTIONS, RebuildOptions, Selection
 from pipelines.streaming.settings import WRITE_METHODS, StreamOptions
@@ -54,7 +54,7 @@ def stream_parser() -> Parser:
     _add_places(parser)
     parser.add_argument(
         "--refresh-seconds",
-        type=_count,
+        type=whole_number(1),
         default=60,
         help="how long after a new play the top tens of its month are computed again (default: 60)",
     )
@@ -65,13 +65,13 @@ def stream_parser() -> Parser:
     )
     parser.add_argument(
         "--archive-batch-plays",
-        type=_count,
+        type=whole_number(1),
         default=10_000,
         help="write a file to the archive for that many plays of a month (default: 10000)",
     )
     parser.add_argument(
         "--archive-batch-seconds",
-        type=_count,
+        type=whole_number(1),
         default=30,
         help="or that long after the first of them; tables follow the archive (default: 30)",
     )
@@ -261,10 +261,3 @@ def _days(text: str) -> timedelta:
         if 0 <= (days := float(text)) <= _MOST_DAYS:
             return timedelta(days=days)
     raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 0 to {_MOST_DAYS}")
-
-
-def _count(text: str) -> int:
-    with suppress(ValueError):
-        if (number := int(text)) >= 1:
-            return number
-    raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")

@@ -6,10 +6,9 @@ time and memory are limited. Exit code 0, 1 where the query or the warehouse fai
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 
-from pipelines.arguments import Parser
+from pipelines.arguments import Parser, whole_number
 from pipelines.command import run_command
 from pipelines.querying import FORMATS
 from pipelines.querying.limits import DEFAULT_SECONDS, LEAST_MEGABYTES, default_megabytes, run_apart
@@ -77,14 +76,14 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--max-seconds",
-        type=_from(1),
+        type=whole_number(1),
         default=DEFAULT_SECONDS,
         metavar="SECONDS",
         help=f"how long a query of a folder may take (default: {DEFAULT_SECONDS})",
     )
     parser.add_argument(
         "--max-memory",
-        type=_from(LEAST_MEGABYTES),
+        type=whole_number(LEAST_MEGABYTES),
         default=default_megabytes(),
         metavar="MB",
         help="how much memory a query of a folder may take (default: a quarter of this machine's, 2048 at most)",
@@ -99,16 +98,6 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         options.sql = sys.stdin.read()
     options.sql = options.sql.strip()
     return options
-
-
-def _from(least: int) -> Callable[[str], int]:
-    def number(text: str) -> int:
-        with suppress(ValueError):
-            if (found := int(text)) >= least:
-                return found
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
-
-    return number
 
 
 if __name__ == "__main__":

@@ -43,8 +43,10 @@ def top_tens(plays: Iterable[Play], zone: str = "Europe/Paris") -> dict[tuple[st
 def ranked(kind: str, plays: Sequence[Play]) -> list[tuple[Any, ...]]:
     """All lines of one user's distinct plays, whatever time they span."""
     groups: dict[str, list[Play]] = {}
+    # It is the track's, not the play's: asked for each play, a month of hundreds would take minutes.
+    keys = {p.track_id: _key(kind, p, plays) for p in _one_a_track(plays)}
     for p in sorted(plays, key=lambda p: p.played_at):
-        key = _key(kind, p, plays)
+        key = keys[p.track_id]
         if key is not None:
             groups.setdefault(key, []).append(p)
     lines = [_line(kind, key, group, plays) for key, group in groups.items()]
@@ -52,6 +54,10 @@ def ranked(kind: str, plays: Sequence[Play]) -> list[tuple[Any, ...]]:
     lines.sort(key=lambda line: line[6], reverse=True)
     lines.sort(key=lambda line: line[5], reverse=True)
     return lines
+
+
+def _one_a_track(plays: Sequence[Play]) -> Iterable[Play]:
+    return {p.track_id: p for p in plays}.values()
 
 
 def of_rows(rows: Iterable[dict[str, Any]]) -> dict[tuple[str, str, str], Any]:
@@ -80,7 +86,8 @@ LINE = "id", "name", "artist_name", "album_name", "image_url", "plays", "last_pl
 def _line(kind: str, key: str, group: list[Play], plays: Sequence[Play]) -> tuple[Any, ...]:
     """``group`` is what counts, in the order of time."""
     last = group[-1]
-    with_id = [p for p in group if not _shown_id(kind, p, plays).startswith("names:")]
+    shown = {p.track_id: _shown_id(kind, p, plays) for p in _one_a_track(group)}
+    with_id = [p for p in group if not shown[p.track_id].startswith("names:")]
     if with_id:
         last = with_id[-1]
     of = _copy(last, plays)

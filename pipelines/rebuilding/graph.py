@@ -3,40 +3,58 @@
 Work goes by columns: a file is read whole, split by month and by user, and each part is finished at once. What
 crosses a shuffle is a part in Arrow's format, not a play. Files are listed by the first step, not by who makes the
 graph.
+
+All goes through shuffles, and nothing through side inputs, tags or the ends of bundles: Beam's runner on Dask computes
+the first anew for each element, and loses the others.
 """
 
-import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import polars as pl
 from apache_beam.metrics.metric import Metrics
-from apache_beam.pvalue import AsList, AsSingleton, PCollection, TaggedOutput
-from apache_beam.transforms.window import GlobalWindow
-from apache_beam.utils.timestamp import MIN_TIMESTAMP
-from apache_beam.utils.windowed_value import WindowedValue
+from apache_beam.pvalue import PCollection
 
+from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar, month_text
 from pipelines.rebuilding import columns
+from pipelines.rebuilding.finishing import NAMESPACE, FinishParts, Part, to_bytes
 from pipelines.rebuilding.planning import Plan, Work, make_plan
 from pipelines.rebuilding.reading import GoneError, in_groups, read_bytes, side_by_side
-from pipelines.rebuilding.replacing import FileRead, Month, Ready, finish, prepare, remove_staged, replace_months
-from pipelines.rebuilding.target import Staged, Staging
+from pipelines.rebuilding.replacing import (
+    FileRead,
+    Month,
+    Ready,
+    Result,
+    finish,
+    prepare,
+    remove_staged,
+    replace_months,
+)
+from pipelines.rebuilding.target import Staging
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
 
-NAMESPACE = "heavy_rotation"
 # A month of many users is too much for one worker's memory; all plays of one user have to meet in one part.
 _PARTS = 16
-# Plays that are finished at once, if not one part has more: some hundred megabytes.
-_TOGETHER = 200_000
+# In so many groups, at most, and one for so many files.
+_GROUPS = 16
+_FILES_A_GROUP = 200
+_READ = Metrics.counter(NAMESPACE, "plays_read")
+_UNREADABLE = Metrics.string_set(NAMESPACE, "unreadable")
 
-Part = tuple[str, int]
-_FILES = "files"
+
+class Paths(NamedTuple):
+    """Files to read, with what a reader needs of the plan."""
+
+    paths: list[str]
+    months: tuple[date, ...] | None
+    now: datetime
+    groups: int
 
 
 def build(pipeline: beam.Pipeline, work: Work, staging: Staging, *, fails: bool) -> None:
@@ -47,126 +65,54 @@ def build(pipeline: beam.Pipeline, work: Work, staging: Staging, *, fails: bool)
     """
     plan = (
         pipeline
-        | "Begin" >> beam.Impulse()
-        | "Plan" >> beam.Map(_plan, work).with_output_types(Plan)
+        | "Begin" >> beam.Create([work])
+        | "Plan" >> beam.Map(make_plan).with_output_types(Plan)
         # Behind a shuffle the plan is the same for all steps, and for each of their tries.
         | "Keep the plan" >> beam.Reshuffle()
     )
-    read = (
+    parts, files = (
         plan
-        | "List files" >> beam.FlatMap(_groups_of_files).with_output_types(list[str])
+        | "List files" >> beam.FlatMap(_files_to_read).with_output_types(Paths)
         | "Spread files" >> beam.Reshuffle()
-        | "Read parts" >> ReadParts(work.archive, work.options.calendar, plan)
+        | "Read parts" >> ReadParts(work.archive, work.options.calendar)
     )
-    made = read.parts | "Finish parts" >> FinishParts(staging, work.options.calendar, plan)
-    ready = plan | "Prepare" >> beam.Map(prepare, AsList(made), AsList(read[_FILES]), work).with_output_types(Ready)
-    plan | "Replace" >> Replace(work, staging, ready, fails)
+    made = parts | "Finish parts" >> FinishParts(staging, work.options.calendar)
+    ready = (plan, files, made) | "Bring together" >> Together() | "Prepare" >> beam.Map(prepare, work)
+    ready | "Replace" >> Replace(work, staging, fails)
+
+
+@dataclass
+class Together(beam.PTransform[Any, Any]):
+    """Bounded collections to one element: the list of all of theirs, in no order."""
+
+    def expand(self, collections: tuple[PCollection[Any], ...]) -> PCollection[list[Any]]:
+        """One element even then when all but one of them are empty."""
+        return (
+            collections
+            | "All" >> beam.Flatten()
+            | "Under one key" >> beam.Map(_under_one_key).with_output_types(tuple[int, Any])
+            | "Collect" >> beam.GroupByKey()
+            | "List" >> beam.Map(_values).with_output_types(list[Any])
+        )
 
 
 @dataclass
 class ReadParts(beam.PTransform[Any, Any]):
-    """Groups of paths to ``parts``, ``((month, part), plays)`` with plays as an Arrow stream, and to ``files``.
+    """Paths to a pair: ``(Part, plays)``, plays as an Arrow stream, and a ``FileRead`` of each file.
 
-    Those are a ``FileRead`` of each file. What cannot be read is told there, and the others go on.
+    What cannot be read is told there, and the others go on.
     """
 
     archive: Archive
     calendar: Calendar
-    plan: PCollection[Plan]
 
-    def expand(self, paths: PCollection[list[str]]) -> Any:
-        """Plays of other months than the plan's are passed over."""
-        reading = beam.ParDo(_ReadFiles(self.archive, self.calendar), AsSingleton(self.plan))
-        return paths | "Read files" >> reading.with_outputs(_FILES, main="parts")
-
-
-class _ReadFiles(beam.DoFn):
-    def __init__(self, archive: Archive, calendar: Calendar) -> None:
-        self.archive = archive
-        self.calendar = calendar
-        self.read = Metrics.counter(NAMESPACE, "plays_read")
-        self.unreadable = Metrics.string_set(NAMESPACE, "unreadable")
-
-    def process(self, paths: list[str], plan: Plan) -> Iterator[Any]:
-        for file, plays in side_by_side(partial(self._read, now=plan.now), paths):
-            if file.trouble:
-                self.unreadable.add(file.trouble)
-            if plan.months is not None:
-                plays = plays.filter(pl.col("month").is_in(plan.months))
-            self.read.inc(plays.height)
-            yield TaggedOutput(_FILES, file.with_plays(plays.height))
-            plays = plays.with_columns(part=pl.col("user_id").hash() % _PARTS)
-            for (month, part), rows in plays.partition_by("month", "part", as_dict=True, include_key=True).items():
-                yield (month_text(month), int(part)), _to_bytes(rows.drop("part"))
-
-    def _read(self, path: str, now: datetime) -> tuple[FileRead, pl.DataFrame]:
-        nothing = columns.with_local_time(columns.no_plays(), self.calendar)
-        try:
-            data = read_bytes(self.archive, path)
-        except GoneError:
-            return FileRead(path, is_gone=True), nothing
-        try:
-            plays, passed_over = columns.possible(columns.read_plays(path, data), now)
-        except StorageError as error:
-            return FileRead(path, trouble=str(error)), nothing
-        # Read after the plan's instant: who was forgotten before it is known here.
-        left = columns.remembered(plays, self.archive.marks.lately())
-        forgotten, plays = plays.height - left.height, columns.with_local_time(left, self.calendar)
-        return FileRead(path, columns.months_of(plays), passed_over=passed_over, forgotten=forgotten), plays
-
-
-@dataclass
-class FinishParts(beam.PTransform[Any, Any]):
-    """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging place."""
-
-    staging: Staging
-    calendar: Calendar
-    plan: PCollection[Plan]
-
-    def expand(self, parts: PCollection[tuple[Part, bytes]]) -> PCollection[Staged]:
-        """In the global window of a bounded pipeline."""
+    def expand(self, paths: PCollection[Paths]) -> Any:
+        """Plays of other months than those asked for are passed over."""
+        both = paths | "Read files" >> beam.FlatMap(_read_files, self.archive, self.calendar)
         return (
-            parts
-            | "Collect parts" >> beam.GroupByKey()
-            | "Finish parts"
-            >> beam.ParDo(_FinishParts(self.staging, self.calendar), AsSingleton(self.plan)).with_output_types(Staged)
+            both | "Parts" >> beam.Filter(_is_part).with_output_types(tuple[Part, bytes]),
+            both | "Files" >> beam.Filter(_is_file).with_output_types(FileRead),
         )
-
-
-class _FinishParts(beam.DoFn):
-    """Takes parts together, since a hundred small ones would cost a hundred times what one costs."""
-
-    def __init__(self, staging: Staging, calendar: Calendar) -> None:
-        self.staging = staging
-        self.calendar = calendar
-        self.distinct = Metrics.counter(NAMESPACE, "plays_distinct")
-        self.waiting: list[pl.DataFrame] = []
-        self.plan: Plan | None = None
-
-    def start_bundle(self) -> None:
-        self.waiting = []
-
-    def process(self, element: tuple[Part, Iterable[bytes]], plan: Plan) -> Iterator[Staged]:
-        _, batches = element
-        self.plan = plan
-        self.waiting += map(_from_bytes, batches)
-        if sum(plays.height for plays in self.waiting) >= _TOGETHER:
-            yield from self._finish(plan)
-
-    def finish_bundle(self) -> Iterator[WindowedValue]:
-        if self.waiting and self.plan:
-            for staged in self._finish(self.plan):
-                yield WindowedValue(staged, MIN_TIMESTAMP, (GlobalWindow(),))
-
-    def _finish(self, plan: Plan) -> Iterator[Staged]:
-        plays = columns.with_keys(columns.each_once(pl.concat(self.waiting)))
-        self.waiting = []
-        self.distinct.inc(plays.height)
-        snapshots = columns.snapshots(plays, self.calendar, plan.now)
-        for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
-            for (month,), of_month in rows.partition_by("month", as_dict=True).items():
-                path = self.staging.write(table, month, of_month.to_arrow())
-                yield Staged(table, month, str(path), of_month.height)
 
 
 @dataclass
@@ -179,34 +125,59 @@ class Replace(beam.PTransform[Any, Any]):
 
     work: Work
     staging: Staging
-    ready: PCollection[Ready]
     fails: bool
 
-    def expand(self, plan: PCollection[Plan]) -> PCollection[None]:
-        """A plan, with what is ready beside it."""
+    def expand(self, ready: PCollection[Ready]) -> PCollection[None]:
+        """Ends when all is replaced, noted and cleared up."""
         target = self.work.target
         replaced = (
-            self.ready
+            ready
             | "Months" >> beam.FlatMap(_groups_of_months, target.at_once)
             | "Spread months" >> beam.Reshuffle()
             | "Replace months" >> beam.FlatMap(replace_months, target)
         )
         return (
-            plan
-            | "When all are replaced"
-            >> beam.Map(finish, AsSingleton(self.ready), AsList(replaced), self.work, self.staging)
+            (ready, replaced)
+            | "When all are replaced" >> Together()
+            | "Finish" >> beam.Map(finish, self.work, self.staging).with_output_types(Result)
             # Behind a shuffle: once the files are removed, nothing that needs them is tried again.
             | "Finish once" >> beam.Reshuffle()
             | "Remove staged files" >> beam.Map(remove_staged, self.staging, self.fails)
         )
 
 
-def _plan(_: bytes, work: Work) -> Plan:
-    return make_plan(work)
+def _files_to_read(plan: Plan) -> Iterator[Paths]:
+    groups = min(_GROUPS, 1 + len(plan.paths) // _FILES_A_GROUP)
+    return (Paths(paths, plan.months, plan.now, groups) for paths in in_groups(plan.paths))
 
 
-def _groups_of_files(plan: Plan) -> Iterator[list[str]]:
-    return in_groups(plan.paths)
+def _read_files(some: Paths, archive: Archive, calendar: Calendar) -> Iterator[FileRead | tuple[Part, bytes]]:
+    for file, plays in side_by_side(partial(_read, archive=archive, calendar=calendar, now=some.now), some.paths):
+        if file.trouble:
+            _UNREADABLE.add(file.trouble)
+        wanted = plays if some.months is None else plays.filter(pl.col("month").is_in(some.months))
+        _READ.inc(wanted.height)
+        yield file.with_plays(wanted.height)
+        numbered = wanted.with_columns(part=pl.col("user_id").hash() % _PARTS)
+        for (month, number), rows in numbered.partition_by("month", "part", as_dict=True, include_key=True).items():
+            group = (month.year * 12 + month.month + int(number)) % some.groups
+            yield Part(month_text(month), int(number), group, to_millis(some.now)), to_bytes(rows.drop("part"))
+
+
+def _read(path: str, archive: Archive, calendar: Calendar, now: datetime) -> tuple[FileRead, pl.DataFrame]:
+    nothing = columns.with_local_time(columns.no_plays(), calendar)
+    try:
+        data = read_bytes(archive, path)
+    except GoneError:
+        return FileRead(path, is_gone=True), nothing
+    try:
+        plays, passed_over = columns.possible(columns.read_plays(path, data), now)
+    except StorageError as error:
+        return FileRead(path, trouble=str(error)), nothing
+    # Read after the plan's instant: who was forgotten before it is known here.
+    left = columns.remembered(plays, archive.marks.lately())
+    forgotten, plays = plays.height - left.height, columns.with_local_time(left, calendar)
+    return FileRead(path, columns.months_of(plays), passed_over=passed_over, forgotten=forgotten), plays
 
 
 def _groups_of_months(ready: Ready, at_once: int) -> Iterator[list[Month]]:
@@ -215,11 +186,17 @@ def _groups_of_months(ready: Ready, at_once: int) -> Iterator[list[Month]]:
         yield list(months[n : n + at_once])
 
 
-def _to_bytes(plays: pl.DataFrame) -> bytes:
-    stream = io.BytesIO()
-    plays.write_ipc_stream(stream, compression="lz4")
-    return stream.getvalue()
+def _is_part(read: FileRead | tuple[Part, bytes]) -> bool:
+    return not isinstance(read, FileRead)
 
 
-def _from_bytes(data: bytes) -> pl.DataFrame:
-    return pl.read_ipc_stream(io.BytesIO(data))
+def _is_file(read: FileRead | tuple[Part, bytes]) -> bool:
+    return isinstance(read, FileRead)
+
+
+def _under_one_key(value: Any) -> tuple[int, Any]:
+    return 0, value
+
+
+def _values(keyed: tuple[int, Iterable[Any]]) -> list[Any]:
+    return list(keyed[1])

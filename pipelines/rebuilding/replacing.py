@@ -98,29 +98,41 @@ class Month:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """A month that was replaced, and what is there now."""
+
+    month: date
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """What is to be replaced, what is known of the files that were read, and what can be told already."""
 
+    plan: Plan
     months: tuple[Month, ...]
     contents: Contents
     result: Result
 
 
-def prepare(plan: Plan, made: Iterable[Staged], files: Iterable[FileRead], work: Work) -> Ready:
-    """What is to be replaced once all was read and made.
+def prepare(all_of_it: Iterable[Plan | FileRead | Staged], work: Work) -> Ready:
+    """The plan, what came of each file, and what was made of them, to what is to be replaced.
 
     Nothing, where files went meanwhile or what was asked for is not there.
     """
-    files, staged = list(files), _by_month(made)
+    all_of_it = list(all_of_it)
+    (plan,) = (one for one in all_of_it if isinstance(one, Plan))
+    files = [one for one in all_of_it if isinstance(one, FileRead)]
+    staged = _by_month(one for one in all_of_it if isinstance(one, Staged))
     troubles = {file.path: file.trouble for file in files if file.trouble}
     contents = {**plan.contents, **{file.path: file.months for file in files if not file.trouble}}
     gone = {file.path for file in files if file.is_gone}.union(plan.listed).difference(work.archive.files())
     gone |= {file.path for file in files if file.is_gone}
     if gone:
-        return Ready((), {}, Result(gone=len(gone)))
+        return Ready(plan, (), {}, Result(gone=len(gone)))
     unsure = {month for path in troubles for month in may_hold(path, plan.contents)}
     if refused := _refusal(plan, work, staged.keys() | unsure):
-        return Ready((), {}, Result(refused=refused))
+        return Ready(plan, (), {}, Result(refused=refused))
     wanted = set(plan.months) if plan.months is not None else staged.keys() | plan.old.keys()
     months = sorted(wanted - unsure)
     if work.options.months not in ("changed", "late"):  # those are not noted as made from what is there anyway
@@ -136,22 +148,25 @@ def prepare(plan: Plan, made: Iterable[Staged], files: Iterable[FileRead], work:
         plays=sum(one.rows for month in months for one in staged.get(month, ()) if one.table == "play_events"),
     )
     ready = (Month(m, tuple(staged.get(m, ())), plan.old.get(m, {}), plan.now) for m in months)
-    return Ready(tuple(ready), contents, result)
+    return Ready(plan, tuple(ready), contents, result)
 
 
-def replace_months(months: list[Month], target: Target) -> list[tuple[date, Stamp]]:
+def replace_months(months: list[Month], target: Target) -> list[Replaced]:
     """Replace some months side by side; what is there of each now. The first error is raised once all have ended."""
 
-    def replace_month(one: Month) -> tuple[date, Stamp]:
-        return one.month, target.replace(one.month, one.staged, one.old, one.computed_at)
+    def replace_month(one: Month) -> Replaced:
+        return Replaced(one.month, target.replace(one.month, one.staged, one.old, one.computed_at))
 
     with ThreadPoolExecutor(len(months)) as threads:
         return list(threads.map(replace_month, months))
 
 
-def finish(plan: Plan, ready: Ready, replaced: Iterable[tuple[date, Stamp]], work: Work, staging: Staging) -> Result:
+def finish(all_of_it: Iterable[Ready | Replaced], work: Work, staging: Staging) -> Result:
     """Once all are replaced: what came meanwhile, the manifest, and what could not be read when polling."""
-    result, stamps = ready.result, dict(replaced)
+    all_of_it = list(all_of_it)
+    (ready,) = (one for one in all_of_it if isinstance(one, Ready))
+    stamps = {one.month: one.stamp for one in all_of_it if isinstance(one, Replaced)}
+    plan, result = ready.plan, ready.result
     if result.refused or result.gone:
         return result
     added, gone = _since(work.archive, plan.listed)

@@ -14,8 +14,10 @@ from producer.identity.rows import ACCOUNT, EXTENDED, NO_TRACK, POLLED, Copies, 
 # The API stamps a play when it learns that it ended. A stamp that is nearer than one play to the next has one row
 # only that it can belong to, or its neighbour's is taken by the neighbour: pairs are one to one.
 _POLLED_TOLERANCE_MS = APART_MS - 1
-# The end is the usual stamp: another instant of a row counts only where it is that much nearer.
-_HANDICAP_MS = 10_000
+# The end is the usual stamp: a start counts only where it is that much nearer. When an offline play was reported is the
+# last choice, behind all that is near its end or its start: others were reported then, and ended then.
+_START_HANDICAP_MS = 10_000
+_REPORTED_HANDICAP_MS = _START_HANDICAP_MS + APART_MS
 # The two kinds of export tell of one instant, cut to the second and to the minute.
 _EXPORTED_TOLERANCE_MS = 10_000
 _MINUTE_MS = 60_000
@@ -53,8 +55,8 @@ class Candidates:
         reported = array("q", map(rows.reported.__getitem__, chosen))
         late = [number for number in everyone if reported[number] != ends[number]]
         self._ends = _sorted(ends, everyone, 0)
-        self._starts = _sorted(starts, everyone, _HANDICAP_MS)
-        self._reported = _sorted(reported, late, _HANDICAP_MS)
+        self._starts = _sorted(starts, everyone, _START_HANDICAP_MS)
+        self._reported = _sorted(reported, late, _REPORTED_HANDICAP_MS)
         self.paired_before: set[int] = set()
 
     def find(self) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:

@@ -18,7 +18,8 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.domain.spotify import LeftOut, LeftOutError, reported_at
 from pipelines.storage.archive import Archive
-from producer.identity.reconciling import DUPLICATE, Identities, identities, newest
+from producer.identity.newest import newest
+from producer.identity.reconciling import DUPLICATE, Identities, identities
 from producer.identity.rows import Copies, Rows
 from producer.importing.containers import ExportError
 from producer.importing.coverage import Coverage

@@ -387,7 +387,7 @@ def test_a_rebuild_in_another_time_zone_is_refused(cloud: Cloud, rebuild: Rebuil
     archived(cloud, *plays("ab", start="2019-01-05T00:00:00Z"))
     code, said = rebuild("--time_zone=America/New_York")
     assert code == 1
-    assert "are counted in another time zone, europe-paris, not in America/New_York; name it with --time_zone" in said
+    assert "are counted in another time zone, europe-paris, not in America/New_York; name it with --time-zone" in said
     assert cloud.rows("play_events") == []
 
 

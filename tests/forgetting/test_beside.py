@@ -89,7 +89,11 @@ def seen(folder: Path, condition: Callable[[Outcome], bool]) -> Callable[[], boo
 @pytest.fixture
 def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
     monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    made = Topic(retained=True)
+    made = Topic()
+    made.subscription += "-kept"
+    request = {"name": made.subscription, "topic": made.topic, "retain_acked_messages": True}
+    with SubscriberClient() as client:
+        client.create_subscription(request=request)
     yield made
     made.publisher.stop()
     made.publisher.transport.close()

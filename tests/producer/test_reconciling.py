@@ -219,6 +219,13 @@ def test_heard_offline_imported_and_polled(history: History, polled: str) -> Non
     assert history.clock() == [("08:03:00.000", "a")]
 
 
+def test_heard_offline_and_reported_when_another_ended(history: History) -> None:
+    history.poll_elsewhere(*at("11:56:00.510", "12:00:00.500"))
+    history.load(offline("12:00:00", "11:56:00"))
+    history.load(row("12:00:00"))
+    assert history.clock() == [("11:56:00.510", "a"), ("12:00:00.500", "a")]
+
+
 @pytest.mark.parametrize("told", ["08:03", "12:00"])
 @pytest.mark.parametrize("order", [0, 1, 2])
 def test_heard_offline_and_in_both_kinds(history: History, told: str, order: int) -> None:

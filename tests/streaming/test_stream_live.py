@@ -174,7 +174,7 @@ def test_a_second_stream_is_refused_until_the_first_one_is_gone(
             assert second.wait(_PATIENCE) == 1
             assert second.stderr is not None
             said = second.stderr.read()
-        assert said.startswith(f"pipelines.stream: process {first.pid} on ")
+        assert said.startswith(f"error: process {first.pid} on ")
         assert said.count("\n") == 1
         first.kill()
         first.wait()
