@@ -8,7 +8,7 @@ locals {
   poll_log = "resource.type=\"cloud_run_job\" AND resource.labels.job_name=\"poll\" AND jsonPayload.event=\"poll\""
 
   # The first four are found in the line that the producer logs of each poll of an account; docs/producer.md lists its
-  # fields. The last one is what pipelines/streaming/bigquery_sink.py says in a Cloud Run job and on a worker of Dataflow.
+  # fields. The last two are lines of the pipelines, of a Cloud Run job or of a worker of Dataflow.
   log_alerts = {
     producer_fails = {
       title    = "The producer fails"
@@ -42,6 +42,14 @@ locals {
       filter   = "${local.poll_log} AND jsonPayload.plays_rejected>0"
       repeat   = "86400s"
     }
+    passed_over = {
+      title    = "A file of the archive cannot be read"
+      what     = "The stream passed it over and went on; the tables may lack its plays, and a rebuild leaves its months as they are."
+      section  = "restore-a-month"
+      severity = "ERROR"
+      filter   = "${local.our_jobs} AND jsonPayload.message:\"${local.passed_over_line}\""
+      repeat   = "86400s"
+    }
     rejects = {
       title    = "Rejects"
       what     = "Rows came into the table rejected, with the reason beside each."
@@ -52,8 +60,9 @@ locals {
     }
   }
 
-  our_jobs     = "(resource.type=\"cloud_run_job\" OR resource.type=\"dataflow_step\")"
-  rejects_line = "went to the table rejected"
+  our_jobs         = "(resource.type=\"cloud_run_job\" OR resource.type=\"dataflow_step\")"
+  rejects_line     = "went to the table rejected"
+  passed_over_line = "was passed over, and the tables may lack its plays"
 
   subscription_name = local.is_stream ? google_pubsub_subscription.stream[0].name : ""
 

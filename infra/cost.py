@@ -24,7 +24,7 @@ LOG_LINE = 700  # bytes of a poll's line
 REQUEST = 1200  # bytes that go to Spotify for a poll
 
 # --- What alerts are made of; a test counts them in infra/ ---
-LOG_CONDITIONS = 5
+LOG_CONDITIONS = 6
 METRIC_CONDITIONS = {"small": 2, "stream": 6}
 
 

@@ -1,5 +1,14 @@
-"""A bucket for every test that asks for one."""
+"""No waiting between a mark and its instant in this process."""
 
-from tests.standins.cloud_storage import bucket
+from datetime import timedelta
 
-__all__ = ["bucket"]
+import pytest
+
+from pipelines.storage import forgotten
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mark is at once in force: nobody else is at work in these places."""
+    monkeypatch.setattr(forgotten, "SETTLED", timedelta(milliseconds=100))
+    monkeypatch.setattr(forgotten, "LATELY", timedelta())

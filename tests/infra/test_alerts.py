@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipelines.streaming import bigquery_sink
+from pipelines.streaming.replaying import PASSED_OVER_LINE
+from pipelines.warehouse.bigquery import REJECTED_LINE
 from tests.infra.conftest import EVERYTHING, ROOT, Plan
 
 pytestmark = pytest.mark.xdist_group("infra")
@@ -22,6 +23,8 @@ LOGS = {
     "A token near its end": "token_days_left<30",
     "Spotify lists what cannot be read": "plays_rejected>0",
 }
+# What the pipelines log.
+LINES = {"Rejects": REJECTED_LINE, "A file of the archive cannot be read": PASSED_OVER_LINE}
 POLL = 'resource.type="cloud_run_job" AND resource.labels.job_name="poll" AND jsonPayload.event="poll" AND jsonPayload.'
 OLDEST = "pubsub.googleapis.com/subscription/oldest_unacked_message_age"
 RUNS = "run.googleapis.com/job/completed_execution_count"
@@ -58,7 +61,7 @@ def test_what_is_found_in_the_log(plan: Plan) -> None:
     for address, alert in made.all("google_monitoring_alert_policy").items():
         if ".log[" in address:
             found[_title(alert)] = _condition(alert, "condition_matched_log")
-    assert {title: log["filter"] for title, log in found.items() if title != "Rejects"} == {
+    assert {title: log["filter"] for title, log in found.items() if title not in LINES} == {
         title: POLL + text for title, text in LOGS.items()
     }
     for title in LOGS:
@@ -66,15 +69,17 @@ def test_what_is_found_in_the_log(plan: Plan) -> None:
     assert made.resources["google_logging_metric.polls"]["filter"] == f"{POLL}ok=true"
 
 
-def test_rejects_are_found_where_the_stream_tells_of_them(plan: Plan) -> None:
+@pytest.mark.parametrize("title", LINES)
+def test_what_the_pipelines_tell_is_found(plan: Plan, title: str) -> None:
     """In the JSON line of a run on Cloud Run, and as Dataflow takes up what a worker logs."""
-    alert = plan(**EVERYTHING).resources['google_monitoring_alert_policy.log["rejects"]']
+    alerts = plan(**EVERYTHING).all("google_monitoring_alert_policy").values()
+    (alert,) = [alert for alert in alerts if _title(alert) == title]
     found = re.fullmatch(
         r'\(resource\.type="cloud_run_job" OR resource\.type="dataflow_step"\) AND jsonPayload\.message:"(.+)"',
         _condition(alert, "condition_matched_log")["filter"],
     )
     assert found
-    assert found[1] in bigquery_sink.REJECTED_LINE
+    assert found[1] in LINES[title]
     assert "account" not in str(alert)
 
 

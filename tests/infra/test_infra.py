@@ -145,7 +145,8 @@ def test_the_bucket_deletes_what_was_deleted_and_what_was_left_behind(plan: Plan
 
 
 def test_a_rebuild_waits_to_be_loaded_where_the_bucket_cleans_up() -> None:
-    assert 'LineStaging(f"{root}/rebuild-{' in (ROOT / "pipelines" / "rebuild.py").read_text(encoding="utf-8")
+    source = ROOT / "pipelines" / "rebuilding" / "bigquery.py"
+    assert 'LineStaging(f"{root}/rebuild-{' in source.read_text(encoding="utf-8")
 
 
 # The API that a type of resource is made through, by the beginning of its name, without google_.

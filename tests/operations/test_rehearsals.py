@@ -20,11 +20,11 @@ from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
 from tests import oracle
 from tests.builders import play, plays
+from tests.commands import Run
 from tests.operations.runbook import told
 from tests.operations.runs import (
     MONTH_BEGAN,
     PATIENCE,
-    Person,
     arguments,
     drained,
     keep_login,
@@ -33,9 +33,9 @@ from tests.operations.runs import (
     wait_for,
     waiting,
 )
-from tests.producer.conftest import Run
+from tests.standins.pubsub import Topic
+from tests.standins.spotify import Person
 from tests.streaming.running import outcome
-from tests.streaming.test_stream_live import Topic
 
 SOME = plays("abcabcabddefghij", start=MONTH_BEGAN)
 
@@ -65,18 +65,16 @@ def seek(subscription: str, time: datetime) -> None:
         client.seek(request={"subscription": subscription, "time": time})
 
 
-def take(subscription: str, *, acknowledge: bool) -> list[bytes]:
-    """What the subscription gives within a second, acknowledged or given back."""
+def take(subscription: str) -> list[bytes]:
+    """What the subscription gives within a second, acknowledged."""
     with SubscriberClient() as client:
         try:
             got = client.pull(subscription=subscription, max_messages=1000, timeout=1, retry=None).received_messages
         except DeadlineExceeded:
             return []
         ids = [message.ack_id for message in got]
-        if ids and acknowledge:
+        if ids:
             client.acknowledge(subscription=subscription, ack_ids=ids)
-        elif ids:
-            client.modify_ack_deadline(subscription=subscription, ack_ids=ids, ack_deadline_seconds=0)
         return [message.message.data for message in got]
 
 
@@ -122,7 +120,7 @@ def test_cancel_and_come_back(google_topic: Topic, tmp_path: Path) -> None:
     lost: list[bytes] = []
 
     def take_all() -> bool:
-        lost.extend(take(topic.subscription, acknowledge=True))
+        lost.extend(take(topic.subscription))
         return len(lost) == 3
 
     wait_for(take_all)
@@ -134,34 +132,6 @@ def test_cancel_and_come_back(google_topic: Topic, tmp_path: Path) -> None:
     assert oracle.of_rows(again.snapshots) == oracle.top_tens(SOME)
     assert {row["plays_in_month"] for row in first.snapshots} == {5}
     assert waiting(topic) == 0
-
-
-def test_a_poisoned_message(google_topic: Topic, tmp_path: Path) -> None:
-    topic, before = google_topic, datetime.now(UTC) - timedelta(seconds=1)
-    topic.publish_raw((b"\x00 no play", {}))
-    topic.publish(*SOME)
-    seen = drained(topic, tmp_path)
-    assert [row["payload"] for row in seen.rejected] == [b"\x00 no play"]
-    assert oracle.of_rows(seen.snapshots) == oracle.top_tens(SOME)
-
-    # One that no run survives: each takes it, and ends before it is settled.
-    later = [play(parse(MONTH_BEGAN) + timedelta(hours=5), "z")]
-    topic.publish(*later)
-    given_up: list[bytes] = []
-
-    def try_again() -> bool:
-        take(topic.subscription, acknowledge=False)
-        given_up.extend(take(topic.dead_letters, acknowledge=False))
-        return bool(given_up)
-
-    wait_for(try_again)
-    assert given_up[0] == later[0].to_message()[0]
-    assert oracle.of_rows(drained(topic, tmp_path).snapshots) == oracle.top_tens(SOME)
-    # Whatever it was has been put right.
-    seek(topic.subscription, before)
-    again = drained(topic, tmp_path)
-    assert oracle.of_rows(again.snapshots) == oracle.top_tens([*SOME, *later])
-    seek(topic.dead_letters, datetime.now(UTC) + timedelta(seconds=1))
 
 
 def test_move_between_sizes(

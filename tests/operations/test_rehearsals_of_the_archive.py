@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,20 +12,21 @@ import fastavro
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import forget, query, rebuild
+from pipelines import forget, rebuild
 from pipelines.storage.archive import Archive
 from pipelines.tables import play_schema
 from pipelines.warehouse.folder import FolderWarehouse
 from tests import oracle
-from tests.bigquery.cloud import Cloud
 from tests.builders import plays
+from tests.commands import Run
 from tests.operations.runbook import gcloud, ours, section, told
-from tests.operations.runs import MONTH_BEGAN, Person, drained, keep_login
-from tests.producer.conftest import Run
-from tests.producer.secret_manager import SecretManager
+from tests.operations.runs import MONTH_BEGAN, drained, keep_login
+from tests.standins.cloud import Cloud
 from tests.standins.cloud_storage import Bucket
+from tests.standins.pubsub import Topic
+from tests.standins.secret_manager import SecretManager
+from tests.standins.spotify import Person
 from tests.streaming.running import Outcome, outcome, rows
-from tests.streaming.test_stream_live import Topic
 
 SOME = plays("abcabcabddefghij")
 NOVEMBER, OCTOBER = date(2026, 11, 1), date(2026, 10, 1)
@@ -33,7 +36,7 @@ def places(folder: Path) -> list[str]:
     return [f"--archive={folder / 'archive'}", f"--warehouse={folder / 'warehouse'}"]
 
 
-def test_a_schema_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_schema_change(tmp_path: Path) -> None:
     archive, fields = Archive(str(tmp_path / "archive")), play_schema()["fields"]
     added = {"name": "mood", "type": ["null", "string"], "default": None}
     # reason_end and isrc stand for fields that were added since the first file was written.
@@ -58,10 +61,9 @@ def test_a_schema_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     (path,) = warehouse.files("play_events", NOVEMBER)
     table = pq.read_table(path, partitioning=None)
     pq.write_table(table.drop_columns(["isrc", "reason_end"]), path.with_name("older.parquet"))
-    capsys.readouterr()
     asked = "SELECT COUNT(*) AS plays, COUNT(isrc) AS known FROM heavy_rotation.plays"
-    assert query.main([places(tmp_path)[1], asked, "--format=csv"]) == 0
-    assert capsys.readouterr().out == "plays,known\r\n15,0\r\n"
+    command = [sys.executable, "-m", "pipelines.query", places(tmp_path)[1], asked, "--format=csv"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "plays,known\n15,0\n"
     assert forget.main(["--user=me", *places(tmp_path)]) == 0
     assert outcome(tmp_path).play_events == []
 

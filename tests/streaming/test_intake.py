@@ -18,15 +18,17 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
+from pipelines.storage.forgotten import Marks
 from pipelines.streaming import subscription as subscription_module
 from pipelines.streaming.intake import Intake
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import FolderSink, sink_of
 from pipelines.streaming.subscription import PubSubError, Subscription
+from pipelines.warehouse.folder import FolderWarehouse
 from tests.builders import play, plays
 from tests.operations.runs import wait_for, waiting
+from tests.standins.pubsub import Topic, a_topic
 from tests.streaming.running import outcome
-from tests.streaming.test_stream_live import Topic
 
 YESTERDAY = rfc3339(datetime.now(UTC) - timedelta(days=1))
 LONG_AGO = "2019-05-05T08:00:00Z"
@@ -45,24 +47,12 @@ def options(topic: Topic, folder: Path) -> StreamOptions:
     )
 
 
-@pytest.fixture
-def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    yield from closing(Topic())
-
-
-def closing(made: Topic) -> Iterator[Topic]:
-    yield made
-    made.publisher.stop()
-    made.publisher.transport.close()
-
-
 class Taking:
     """An intake at work in a thread of its own."""
 
     def __init__(self, topic: Topic, folder: Path, sink: FolderSink | None = None) -> None:
         self.options = options(topic, folder)
-        self.sink = sink or sink_of(self.options.warehouse, "Europe/Paris")
+        self.sink = sink or sink_of(self.options.warehouse, "Europe/Paris", Marks(self.options.archive))
         self.stopping = Event()
         self.counted: list[str] = []
         self.error: BaseException | None = None
@@ -112,7 +102,8 @@ def test_what_was_acknowledged_is_brought_in_although_its_month_closed_since(top
     # In October a stream was killed with plays of September on their way; nobody launched it until late November.
     october, november = parse("2026-10-15T12:00:00Z"), parse("2026-11-28T12:00:00Z")
     calendar, some = Calendar(), options(topic, tmp_path)
-    archive, sink = Archive(some.archive), sink_of(some.warehouse, "Europe/Paris")
+    archive = Archive(some.archive)
+    sink = sink_of(some.warehouse, "Europe/Paris", archive.marks)
     august, september, new = (plays("ab", start=f"2026-{month}-20T08:00:00Z") for month in ("08", "09", "11"))
     for group in (august, september, new):
         archive.write(calendar.month_of(group[0].played_at), group)
@@ -138,7 +129,7 @@ def test_what_its_table_did_not_get_is_not_acknowledged(
     topic: Topic, tmp_path: Path, messages: list[tuple[bytes, dict[str, str]]]
 ) -> None:
     topic.publish_raw(*messages)
-    full = FullSink(sink_of(str(tmp_path / "warehouse"), "Europe/Paris").warehouse)  # type: ignore[attr-defined]
+    full = FullSink(FolderWarehouse(tmp_path / "warehouse", "Europe/Paris"), Marks(str(tmp_path / "archive")))
     with taking(topic, tmp_path, full) as at_work:
         at_work.thread.join()
     assert isinstance(at_work.error, StorageError)
@@ -158,7 +149,7 @@ class RefusingSink(FolderSink):
 
 def test_a_row_that_rejected_refuses_is_left_to_pubsub(topic: Topic, tmp_path: Path) -> None:
     topic.publish_raw((b"first", {}), (b"second", {}))
-    refusing = RefusingSink(sink_of(str(tmp_path / "warehouse"), "Europe/Paris").warehouse)  # type: ignore[attr-defined]
+    refusing = RefusingSink(FolderWarehouse(tmp_path / "warehouse", "Europe/Paris"), Marks(str(tmp_path / "archive")))
     with taking(topic, tmp_path, refusing) as at_work:
         wait_for(lambda: bool(outcome(tmp_path).rejected))
     assert at_work.error is None
@@ -175,20 +166,18 @@ def test_pubsub_may_be_away_for_a_while(
         return [record.message for record in caplog.records if record.message.startswith("Pub/Sub is")]
 
     with PubSubServer() as server:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
-        for topic in closing(Topic()):
-            with taking(topic, tmp_path) as at_work:
-                topic.publish(*plays("ab", start=YESTERDAY))
-                wait_for(lambda: len(archived(tmp_path)) == 2)
-                server.stop()
-                wait_for(lambda: len(said()) == 1)
-                at_work.thread.join(1.5)  # several more tries
-                assert at_work.thread.is_alive()
-                server.start()
-                topic.publish(*plays("c", start=YESTERDAY, user_id="another"))
-                wait_for(lambda: len(archived(tmp_path)) == 3)
-            assert at_work.error is None
-            assert waiting(topic) == 0
+        with a_topic(server.address, monkeypatch) as topic, taking(topic, tmp_path) as at_work:
+            topic.publish(*plays("ab", start=YESTERDAY))
+            wait_for(lambda: len(archived(tmp_path)) == 2)
+            server.stop()
+            wait_for(lambda: len(said()) == 1)
+            at_work.thread.join(1.5)  # several more tries
+            assert at_work.thread.is_alive()
+            server.start()
+            topic.publish(*plays("c", start=YESTERDAY, user_id="another"))
+            wait_for(lambda: len(archived(tmp_path)) == 3)
+        assert at_work.error is None
+        assert waiting(topic) == 0
     first, second = said()
     assert first.endswith("asking again until it is back")
     assert second == "Pub/Sub is back"

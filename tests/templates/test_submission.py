@@ -27,10 +27,10 @@ from pipelines.failure import Failure
 from pipelines.storage.archive import encode
 from pipelines.submission import run_or_submit
 from tests.builders import play
-from tests.pubsub_hosts import free_port
-from tests.templates.dataflow import JOB_ID, Dataflow, Pipeline, credentials, job_of, steps
+from tests.ports import free_port
+from tests.standins.dataflow import JOB_ID, Dataflow, Pipeline, credentials, job_of, steps
 from tests.templates.image import Image, stages
-from tests.templates.launcher import BUCKET, IMAGE, JOB, OPTIONS, PARAMETERS
+from tests.templates.launcher import BUCKET, ENVIRONMENT, IMAGE, JOB, OPTIONS, PARAMETERS
 
 pytestmark = pytest.mark.xdist_group("image")
 
@@ -155,11 +155,11 @@ def test_the_job_runs_on_streaming_engine_and_runner_v2(stream: Launched) -> Non
 
 def test_the_workers(stream: Launched) -> None:
     workers = stream.workers
-    assert workers["machineType"] == JOB["machine_type"]
-    assert workers["numWorkers"] == JOB["num_workers"]
-    scaling = {"algorithm": "AUTOSCALING_ALGORITHM_BASIC", "maxNumWorkers": JOB["max_workers"]}
+    assert workers["machineType"] == ENVIRONMENT["machineType"]
+    assert workers["numWorkers"] == ENVIRONMENT["numWorkers"]
+    scaling = {"algorithm": "AUTOSCALING_ALGORITHM_BASIC", "maxNumWorkers": ENVIRONMENT["maxWorkers"]}
     assert workers["autoscalingSettings"] == scaling  # BASIC is what the API calls THROUGHPUT_BASED
-    assert workers["subnetwork"] == JOB["subnetwork"]
+    assert workers["subnetwork"] == ENVIRONMENT["subnetwork"]
     assert workers["ipConfiguration"] == JOB["ip_configuration"] == "WORKER_IP_PRIVATE"
     assert stream.environment["serviceAccountEmail"] == JOB["service_account_email"]
 
@@ -213,8 +213,8 @@ def test_the_rebuild_is_a_job_that_ends(rebuild: Launched) -> None:
     assert rebuild.job["type"] == "JOB_TYPE_BATCH"
     assert "use_runner_v2" in rebuild.environment["experiments"]
     assert rebuild.workers["workerHarnessContainerImage"] == IMAGE
-    assert rebuild.workers["machineType"] == JOB["machine_type"]
-    assert rebuild.workers["autoscalingSettings"]["maxNumWorkers"] == JOB["max_workers"]
+    assert rebuild.workers["machineType"] == ENVIRONMENT["machineType"]
+    assert rebuild.workers["autoscalingSettings"]["maxNumWorkers"] == ENVIRONMENT["maxWorkers"]
 
 
 def test_the_rebuild_replaces_months_by_itself(rebuild: Launched) -> None:
