@@ -3,7 +3,6 @@
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import apache_beam as beam
 import polars as pl
@@ -25,17 +24,13 @@ Group = tuple[int, int]
 Packed = tuple[int, bytes]
 
 
-class Part(NamedTuple):
-    """What is finished at once: a month of a sixteenth of its users. ``group`` is for when it is small."""
-
-    month: str
-    number: int
-    group: int
-    computed_at: int
+# What is finished at once, a month of a sixteenth of its users: the month as 2026-11, the sixteenth, the group that it is
+# finished in when it is small, and the instant of the plan in milliseconds. A plain tuple, for which Beam has a coder.
+Part = tuple[str, int, int, int]
 
 
 @dataclass
-class FinishParts(beam.PTransform[Any, Any]):
+class FinishParts(beam.PTransform):
     """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging place."""
 
     staging: Staging

@@ -82,11 +82,11 @@ def build(pipeline: beam.Pipeline, work: Work, staging: Staging, *, fails: bool)
 
 
 @dataclass
-class Together(beam.PTransform[Any, Any]):
+class Together(beam.PTransform):
     """Bounded collections to one element: the list of all of theirs, in no order."""
 
-    def expand(self, collections: tuple[PCollection[Any], ...]) -> PCollection[list[Any]]:
-        """One element even then when all but one of them are empty."""
+    def expand(self, collections: Any) -> PCollection[list[Any]]:
+        """A tuple of PCollections; one element even then when all but one of them are empty."""
         return (
             collections
             | "All" >> beam.Flatten()
@@ -97,7 +97,7 @@ class Together(beam.PTransform[Any, Any]):
 
 
 @dataclass
-class ReadParts(beam.PTransform[Any, Any]):
+class ReadParts(beam.PTransform):
     """Paths to a pair: ``(Part, plays)``, plays as ``packed`` makes them, and a ``FileRead`` of each file.
 
     What cannot be read is told there, and the others go on.
@@ -116,7 +116,7 @@ class ReadParts(beam.PTransform[Any, Any]):
 
 
 @dataclass
-class Replace(beam.PTransform[Any, Any]):
+class Replace(beam.PTransform):
     """What is ready takes the place of what was there, month by month, some of them side by side.
 
     A try that is repeated begins with the months it failed in, not with the first. At the end it is noted what was
@@ -165,7 +165,7 @@ def _read_files(some: Paths, archive: Archive, calendar: Calendar) -> Iterator[F
         numbered = wanted.with_columns(part=pl.col("user_id").hash() % _PARTS)
         for (month, number), rows in numbered.partition_by("month", "part", as_dict=True, include_key=True).items():
             group = (month.year * 12 + month.month + int(number)) % some.groups
-            yield Part(month_text(month), int(number), group, to_millis(some.now)), packed(rows.drop("part"))
+            yield (month_text(month), int(number), group, to_millis(some.now)), packed(rows.drop("part"))
 
 
 def _read(path: str, archive: Archive, calendar: Calendar, now: datetime) -> tuple[FileRead, pl.DataFrame]:
