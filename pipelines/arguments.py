@@ -4,10 +4,11 @@ import argparse
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import date
 from difflib import get_close_matches
 from typing import NoReturn
 
-from pipelines.domain.month import Calendar, UnknownTimeZoneError
+from pipelines.domain.month import Calendar, UnknownTimeZoneError, parse_month
 from pipelines.terminal import printable
 
 _LONG_OPTION = re.compile(r"--[A-Za-z][\w-]*")
@@ -76,6 +77,21 @@ def calendar(name: str) -> Calendar:
         return Calendar(name)
     except UnknownTimeZoneError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def month(text: str) -> date:
+    """The type of an option that is a month: its first day."""
+    try:
+        return parse_month(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def year(text: str) -> int:
+    """The type of an option that is a year."""
+    with suppress(ValueError):
+        return parse_month(f"{text}-01").year
+    raise argparse.ArgumentTypeError(f"{text!r} is not a year; write it as 2026")
 
 
 def whole_number(least: int) -> Callable[[str], int]:

@@ -15,7 +15,7 @@ ORDER = (
     {"pipelines.querying", "pipelines.forgetting", "pipelines.streaming", "pipelines.rebuilding"},
     {"pipelines.arguments", "pipelines.command"},
     {"pipelines.options", "pipelines.submission"},
-    {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.forget"},
+    {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )
 PRODUCER = (
     {"identity", "private_files", "spotify"},

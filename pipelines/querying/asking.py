@@ -1,7 +1,9 @@
 """A question's way: to DuckDB or to BigQuery, and back as text, or as a sentence that says what is wrong with it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -19,6 +21,8 @@ from pipelines.tables import DATASET
 from pipelines.warehouse.bigquery import SCHEME, bigquery_explained, briefly, parse_address
 from pipelines.warehouse.folder import FolderWarehouse
 
+Parameters = Mapping[str, str | date]
+
 
 class QueryError(Failure):
     """The query failed; the text is for the one who wrote it."""
@@ -31,17 +35,11 @@ def answer(warehouse: str, sql: str, *, form: str, native: bool, max_megabytes: 
     Raises QueryError and StorageError.
     """
 
-    def ask(question: str, *, is_native: bool = False) -> pa.Table:
-        if warehouse.startswith(SCHEME):
-            return _ask_bigquery(warehouse, question)
-        return _ask_folder(warehouse, question, native=is_native, max_megabytes=max_megabytes)
-
     try:
         if not sql:
-            dataset = parse_address(warehouse)[1] if warehouse.startswith(SCHEME) else DATASET
-            yield from overview(warehouse, dataset, ask)
+            yield from overview(warehouse, dataset_of(warehouse), partial(ask, warehouse, max_megabytes=max_megabytes))
             return
-        table = ask(sql, is_native=native)
+        table = ask(warehouse, sql, native=native, max_megabytes=max_megabytes)
         yield from show(table, form)
     except MemoryError:
         raise too_much(max_megabytes or 0) from None
@@ -49,10 +47,34 @@ def answer(warehouse: str, sql: str, *, form: str, native: bool, max_megabytes: 
         print(f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}", file=sys.stderr)  # noqa: T201
 
 
-def _ask_folder(folder: str, sql: str, *, native: bool, max_megabytes: int | None) -> pa.Table:
+def ask(
+    warehouse: str,
+    sql: str,
+    *,
+    parameters: Parameters | None = None,
+    native: bool = False,
+    max_megabytes: int | None = None,
+) -> pa.Table:
+    """The rows that a query of a folder or of BigQuery gives. ``parameters`` are values for its ``@names``.
+
+    With ``max_megabytes`` as ``answer``. Raises QueryError and StorageError.
+    """
+    if warehouse.startswith(SCHEME):
+        return _ask_bigquery(warehouse, sql, parameters or {})
+    return _ask_folder(warehouse, sql, parameters, native=native, max_megabytes=max_megabytes)
+
+
+def dataset_of(warehouse: str) -> str:
+    """What stands before a table's name in a query."""
+    return parse_address(warehouse)[1] if warehouse.startswith(SCHEME) else DATASET
+
+
+def _ask_folder(
+    folder: str, sql: str, parameters: Parameters | None, *, native: bool, max_megabytes: int | None
+) -> pa.Table:
     warehouse = FolderWarehouse.open(folder)
     try:
-        return duck.query(warehouse, sql, native=native, max_megabytes=max_megabytes)
+        return duck.query(warehouse, sql, native=native, parameters=parameters, max_megabytes=max_megabytes)
     except StorageError:
         raise
     except duckdb.OutOfMemoryException:
@@ -65,14 +87,20 @@ def _ask_folder(folder: str, sql: str, *, native: bool, max_megabytes: int | Non
         raise QueryError(explain(error, sql, names, list(there))) from None
 
 
-def _ask_bigquery(address: str, sql: str) -> pa.Table:
+def _ask_bigquery(address: str, sql: str, parameters: Parameters) -> pa.Table:
     try:
         from google.api_core.exceptions import BadRequest, NotFound
         from google.cloud import bigquery
     except ImportError:
         raise QueryError("BigQuery's client is missing: pip install 'heavy-rotation[pipelines]'.") from None
     project, dataset = parse_address(address)
-    config = bigquery.QueryJobConfig(default_dataset=f"{project}.{dataset}")
+    config = bigquery.QueryJobConfig(
+        default_dataset=f"{project}.{dataset}",
+        query_parameters=[
+            bigquery.ScalarQueryParameter(name, "DATE" if isinstance(value, date) else "STRING", value)
+            for name, value in parameters.items()
+        ],
+    )
     with bigquery_explained(f"{project}.{dataset}"), bigquery.Client(project=project) as client:
         try:
             table: pa.Table = client.query(sql, config, **briefly()).result().to_arrow(create_bqstorage_client=False)

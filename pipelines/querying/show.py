@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import math
-import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -16,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.terminal import printable
+from pipelines.querying.cells import one_line, width_of
 
 
 def show(table: pa.Table, form: str) -> Iterator[str]:
@@ -74,14 +73,14 @@ def _csv(names: list[str], rows: list[list[Any]]) -> Iterator[str]:
 
 
 def _table(table: pa.Table, rows: list[list[Any]]) -> Iterator[str]:
-    cells = [["NULL" if value is None else _one_line(_text(value)) for value in row] for row in rows]
-    lines = [[_one_line(name) for name in table.column_names], *cells]
-    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
+    cells = [["NULL" if value is None else one_line(_text(value)) for value in row] for row in rows]
+    lines = [[one_line(name) for name in table.column_names], *cells]
+    widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
     lines.insert(1, ["─" * width for width in widths])
     right = [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in table.schema.types]
     for line in lines:
         padded = [
-            " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
+            " " * (width - width_of(cell)) + cell if to_right else cell + " " * (width - width_of(cell))
             for cell, width, to_right in zip(line, widths, right, strict=True)
         ]
         yield "  ".join(padded).rstrip() + "\n"
@@ -91,19 +90,3 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _one_line(text: str) -> str:
-    """A track's name must neither break the table nor steer the terminal."""
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def _width(text: str) -> int:
-    """The columns a terminal gives it: two for wide characters, none for those that join the one before."""
-    return sum(map(_char_width, text)) if not text.isascii() else len(text)
-
-
-def _char_width(char: str) -> int:
-    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
