@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import NoReturn
 
 from pipelines.domain.month import Calendar, UnknownTimeZoneError, parse_month
+from pipelines.home import VARIABLE, home_of
 from pipelines.terminal import printable
 
 _LONG_OPTION = re.compile(r"--[A-Za-z][\w-]*")
@@ -51,6 +52,15 @@ class Parser(argparse.ArgumentParser):
                     self.error(_unknown(name, own, others))
             words.append(word)
         return self.parse_known_args(words)
+
+    def add_home(self) -> None:
+        """The option ``--home``; what is found is its text, for ``home_of``."""
+        self.add_argument(
+            "--home",
+            metavar="FOLDER",
+            help=f"the folder of archive, tables and state that are not named (default: ${VARIABLE}, or "
+            f"{home_of(None).folder})",
+        )
 
     def option_names(self) -> list[str]:
         """The long options, as ``--help`` lists them."""

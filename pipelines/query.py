@@ -1,4 +1,4 @@
-"""Ask the warehouse in BigQuery SQL: ``heavy-rotation query --warehouse W "SELECT …"``.
+"""Ask the warehouse in BigQuery SQL: ``heavy-rotation query "SELECT …"``.
 
 Rows go to standard output, everything else to standard error. A query of a folder runs in a process of its own, whose
 time and memory are limited. Exit code 0, 1 where the query or the warehouse fails, 2 for a wrong command line.
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pipelines.arguments import Parser, whole_number
 from pipelines.command import run_command
+from pipelines.home import home_of
 from pipelines.querying import FORMATS
 from pipelines.querying.limits import DEFAULT_SECONDS, LEAST_MEGABYTES, default_megabytes, run_apart
 from pipelines.terminal import printable
@@ -56,17 +57,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options; ``sql`` is empty where what there is to ask is asked for. Exits with 2 and a message."""
     parser = Parser(
         "heavy-rotation query",
-        '--warehouse W [OPTIONS] ["SELECT …"]',
+        '[--warehouse W] [OPTIONS] ["SELECT …"]',
         "Asks the warehouse in BigQuery SQL. Without a query: what there is to ask.",
         "A query only reads. One of a folder is stopped after --max-seconds, or where it needs more than --max-memory.",
     )
     parser.add_argument(
         "--warehouse",
-        required=True,
         type=warehouse_argument,
         metavar="W",
-        help="a folder, or bigquery://PROJECT.DATASET",
+        help="a folder, or bigquery://PROJECT.DATASET (default: the tables at home)",
     )
+    parser.add_home()
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
     parser.add_argument(
         "--dialect",
@@ -92,6 +93,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "sql", nargs="?", default="", metavar="SQL", help='"SELECT …", or - to read it from standard input'
     )
     options = parser.read(argv)
+    options.warehouse = options.warehouse or home_of(options.home).warehouse
     if options.warehouse.startswith(SCHEME) and options.dialect == "duckdb":
         parser.error("BigQuery speaks BigQuery SQL: leave --dialect out")
     if options.sql == "-":

@@ -12,6 +12,7 @@ from datetime import date
 
 from pipelines.arguments import Parser, month, year
 from pipelines.command import run_command, typed
+from pipelines.home import home_of
 from pipelines.querying import FORMATS
 from pipelines.warehouse.identity import warehouse_argument
 
@@ -48,6 +49,21 @@ def run(options: argparse.Namespace) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
+def first_look(warehouse: str, user: str) -> None:
+    """Print what a person sees after an import: the newest month's tens, each year in a line, and what to type next.
+
+    ``warehouse`` is the one at home. Raises Failure.
+    """
+    from pipelines.querying.chart import draw, draw_years, screen_of
+    from pipelines.querying.tops import KINDS, Listener, years
+
+    listener, screen = Listener(warehouse, user), screen_of(sys.stdout)
+    top, named = listener.newest(), "" if listener.is_alone else f" --user {shlex.quote(user)}"
+    lines = ["", *draw(top, KINDS, screen), "", *draw_years(list(years(listener)), screen), ""]
+    lines += [f"next: {typed()} top --year {top.first.year}{named}", f"      {typed()} query", f"      {typed()} login"]
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options; ``first`` and ``last`` are the first days of months, None where the tables have to say."""
     parser = Parser(
@@ -58,11 +74,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument(
         "--warehouse",
-        required=True,
         type=warehouse_argument,
         metavar="W",
-        help="a folder, or bigquery://PROJECT.DATASET",
+        help="a folder, or bigquery://PROJECT.DATASET (default: the tables at home)",
     )
+    parser.add_home()
     parser.add_argument("--month", type=month, metavar="YYYY-MM", help="a month (default: the newest)")
     parser.add_argument("--year", type=year, metavar="YYYY", help="a calendar year")
     parser.add_argument("--from", dest="first", type=month, metavar="YYYY-MM", help="from this month on")
@@ -72,6 +88,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--user", metavar="NAME", help="whose, where there are several listeners")
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
     options = parser.read(argv)
+    named = {name: getattr(options, name) for name in ("warehouse", "home", "user")}
+    options.warehouse = options.warehouse or home_of(options.home).warehouse
     spans = [options.month is not None, options.year is not None, bool(options.first or options.last)]
     if sum(spans) > 1:
         parser.error("one of --month, --year, and --from with --to says which months")
@@ -82,9 +100,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if options.year:
         options.first, options.last = date(options.year, 1, 1), date(options.year, 12, 1)
     options.is_newest = not any(spans)
-    options.named = "".join(
-        f" --{name} {shlex.quote(value)}" for name in ("warehouse", "user") if (value := getattr(options, name))
-    )
+    options.named = "".join(f" --{name} {shlex.quote(value)}" for name, value in named.items() if value)
     return options
 
 

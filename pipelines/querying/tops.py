@@ -123,6 +123,7 @@ class Listener:
         if self.user_id not in there:
             raise Failure(f"there are no plays of {self.user_id} in {warehouse}; there are those of {_named(there)}")
         self.months = there[self.user_id]
+        self.is_alone = len(there) == 1
 
     def top(self, first: date | None, last: date | None) -> Top:
         """The tens from a month to a month, both in it; None is the first or the newest month that there is.

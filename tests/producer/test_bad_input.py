@@ -136,8 +136,7 @@ def test_an_unknown_time_zone_is_wrong_usage(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["import", "x.zip", "--user", "me"], "--archive A"),
-        (["poll", "--once"], "say where plays go: --archive A or --topic T"),
+        (["poll", "--every", "10m", "--warehouse", "w"], "say where plays go: --archive A or --topic T"),
         (
             ["poll", "--once", "--topic", "plays"],
             "'plays' is not a topic; write it as projects/PROJECT/topics/TOPIC",

@@ -242,7 +242,7 @@ def test_of_an_empty_warehouse_it_says_so(tmp_path: Path, capsys: pytest.Capture
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--warehouse", "gs://bucket", "SELECT 1"], ["--warehouse", "w", "--format", "xml", "SELECT 1"],
+    [["--warehouse", "gs://bucket", "SELECT 1"], ["--warehouse", "w", "--format", "xml", "SELECT 1"],
      ["--warehouse", "bigquery://p.d", "--dialect", "duckdb", "SELECT 1"]],
 )  # fmt: skip
 def test_a_wrong_command_line_exits_with_2(arguments: list[str]) -> None:
