@@ -13,7 +13,7 @@ from pipelines.failure import Failure
 from pipelines.querying import duck
 from pipelines.querying.bigquery_sql import NotASelectError, UnknownPartError
 from pipelines.querying.limits import too_much
-from pipelines.querying.messages import explain
+from pipelines.querying.messages import explain, hint_about_months
 from pipelines.querying.overview import overview
 from pipelines.querying.show import show
 from pipelines.storage.files import StorageError
@@ -45,6 +45,18 @@ def answer(warehouse: str, sql: str, *, form: str, native: bool, max_megabytes: 
         raise too_much(max_megabytes or 0) from None
     if form == "table":
         print(f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}", file=sys.stderr)  # noqa: T201
+    if not table.num_rows:
+        for hint in filter(None, (hint_about_months(sql), _months(warehouse))):
+            print(hint, file=sys.stderr)  # noqa: T201
+
+
+def _months(warehouse: str) -> str:
+    """Of which months a warehouse has plays."""
+    sql = f"SELECT MIN(month) AS first, MAX(month) AS last FROM {dataset_of(warehouse)}.top_ten_snapshots"  # noqa: S608
+    [there] = ask(warehouse, sql).to_pylist()
+    return (
+        f"months here: {there['first']:%Y-%m} to {there['last']:%Y-%m}" if there["first"] else "there are no plays yet"
+    )
 
 
 def ask(
@@ -69,6 +81,11 @@ def dataset_of(warehouse: str) -> str:
     return parse_address(warehouse)[1] if warehouse.startswith(SCHEME) else DATASET
 
 
+def _hinted(message: str, sql: str) -> str:
+    hint = hint_about_months(sql)
+    return f"{message}; {hint}" if hint else message
+
+
 def _ask_folder(
     folder: str, sql: str, parameters: Parameters | None, *, native: bool, max_megabytes: int | None
 ) -> pa.Table:
@@ -84,7 +101,7 @@ def _ask_folder(
     except (duckdb.Error, SqlglotError, NotASelectError, UnknownPartError) as error:
         there = duck.columns()
         names = sorted({column for columns in there.values() for column, _ in columns})
-        raise QueryError(explain(error, sql, names, list(there))) from None
+        raise QueryError(_hinted(explain(error, sql, names, list(there)), sql)) from None
 
 
 def _ask_bigquery(address: str, sql: str, parameters: Parameters) -> pa.Table:
@@ -106,4 +123,4 @@ def _ask_bigquery(address: str, sql: str, parameters: Parameters) -> pa.Table:
             table: pa.Table = client.query(sql, config, **briefly()).result().to_arrow(create_bqstorage_client=False)
             return table
         except (BadRequest, NotFound) as error:  # it is the query's fault, or nearly always
-            raise QueryError(error.message) from None
+            raise QueryError(_hinted(str(error.message), sql)) from None

@@ -224,6 +224,26 @@ def test_without_a_query_it_shows_what_there_is(folder: str, capsys: pytest.Capt
     assert out.index(f"heavy-rotation query --warehouse {folder}") < out.index("heavy_rotation.fullest_snapshots")
 
 
+@pytest.mark.parametrize(
+    ("where", "hint"),
+    [
+        ("month = '2019-05-01'", ""),
+        ("month = '2026-05-02'", "a month is its first day: '2026-05-01'\n"),
+        ("month = '2026-11-02' AND rank = 1", "a month is its first day: '2026-11-01'\n"),
+    ],
+)
+def test_an_empty_answer_says_which_months_there_are(
+    where: str, hint: str, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("--warehouse", folder, f"SELECT rank FROM heavy_rotation.monthly_top_tracks WHERE {where}") == 0
+    assert capsys.readouterr().err == f"0 rows\n{hint}months here: 2026-10 to 2026-11\n"
+
+
+def test_a_month_without_quotes_is_told(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("--warehouse", folder, "SELECT rank FROM heavy_rotation.monthly_top_tracks WHERE month = 2026-11") == 1
+    assert capsys.readouterr().err.endswith("; a month wants quotes, and its first day: '2026-11-01'\n")
+
+
 def test_the_examples_it_shows_give_rows(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     ask("--warehouse", folder)
     example = r'^heavy-rotation query --warehouse \S+ "\n(.*?)"$'
