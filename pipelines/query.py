@@ -5,11 +5,13 @@ time and memory are limited. Exit code 0, 1 where the query or the warehouse fai
 """
 
 import argparse
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 
 from pipelines.arguments import Parser, whole_number
-from pipelines.command import run_command
+from pipelines.command import run_command, typed
 from pipelines.home import home_of
 from pipelines.querying import FORMATS
 from pipelines.querying.limits import DEFAULT_SECONDS, LEAST_MEGABYTES, default_megabytes, run_apart
@@ -46,6 +48,8 @@ def run(options: argparse.Namespace, *, is_apart: bool = False) -> int:
             form=options.format,
             native=options.dialect == "duckdb",
             max_megabytes=options.max_memory if is_apart else None,
+            command=f"{typed()} query{options.named}",
+            width=shutil.get_terminal_size().columns if to_terminal and not options.wide else None,
         ):
             sys.stdout.write(printable(text) if to_terminal else text)
         sys.stdout.flush()
@@ -69,6 +73,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_home()
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    parser.add_argument("--wide", action="store_true", help="all of a table, also where a terminal has no room for it")
     parser.add_argument(
         "--dialect",
         choices=("bigquery", "duckdb"),
@@ -93,6 +98,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "sql", nargs="?", default="", metavar="SQL", help='"SELECT …", or - to read it from standard input'
     )
     options = parser.read(argv)
+    options.named = "".join(
+        f" --{name} {shlex.quote(value)}" for name in ("warehouse", "home") if (value := getattr(options, name))
+    )
     options.warehouse = options.warehouse or home_of(options.home).warehouse
     if options.warehouse.startswith(SCHEME) and options.dialect == "duckdb":
         parser.error("BigQuery speaks BigQuery SQL: leave --dialect out")

@@ -21,6 +21,7 @@ from pipelines.tables import DATASET
 from pipelines.warehouse.bigquery import SCHEME, bigquery_explained, briefly, parse_address
 from pipelines.warehouse.folder import FolderWarehouse
 
+MOST_ROWS = 100  # that a table in a terminal has, unless all are asked for
 Parameters = Mapping[str, str | date]
 
 
@@ -28,23 +29,39 @@ class QueryError(Failure):
     """The query failed; the text is for the one who wrote it."""
 
 
-def answer(warehouse: str, sql: str, *, form: str, native: bool, max_megabytes: int | None) -> Iterator[str]:
+def answer(
+    warehouse: str,
+    sql: str,
+    *,
+    form: str,
+    native: bool,
+    max_megabytes: int | None,
+    width: int | None = None,
+    command: str = "",
+) -> Iterator[str]:
     """The answer as text, in one of FORMATS; without ``sql``, what there is to ask.
 
-    With ``max_megabytes`` a query of a folder takes no more memory, nor does anything else in this process after it.
+    With ``width`` a table is cut to so many columns of a terminal, and to its first rows. ``command`` is what asks this
+    warehouse, to be shown with examples. With ``max_megabytes`` a query of a folder takes no more memory, nor does
+    anything else in this process after it.
     Raises QueryError and StorageError.
     """
 
     try:
         if not sql:
-            yield from overview(warehouse, dataset_of(warehouse), partial(ask, warehouse, max_megabytes=max_megabytes))
+            yield from overview(
+                warehouse, command, dataset_of(warehouse), partial(ask, warehouse, max_megabytes=max_megabytes)
+            )
             return
         table = ask(warehouse, sql, native=native, max_megabytes=max_megabytes)
-        yield from show(table, form)
+        shown = table.slice(0, MOST_ROWS) if width and form == "table" else table
+        yield from show(shown, form, width)
     except MemoryError:
         raise too_much(max_megabytes or 0) from None
     if form == "table":
-        print(f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}", file=sys.stderr)  # noqa: T201
+        rows = f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}"
+        more = shown.num_rows < table.num_rows
+        print(f"{shown.num_rows:,} of {rows}; --wide shows all" if more else rows, file=sys.stderr)  # noqa: T201
     if not table.num_rows:
         for hint in filter(None, (hint_about_months(sql), _months(warehouse))):
             print(hint, file=sys.stderr)  # noqa: T201

@@ -15,17 +15,23 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.querying.cells import one_line, width_of
+from pipelines.querying.cells import one_line, padded, width_of
+
+# No text is cut to less, and so much is between columns.
+_LEAST, _GAP = 8, 2
 
 
-def show(table: pa.Table, form: str) -> Iterator[str]:
-    """The lines, each with its end, in one of FORMATS. ``table`` holds what a query gave."""
+def show(table: pa.Table, form: str, width: int | None = None) -> Iterator[str]:
+    """The lines, each with its end, in one of FORMATS. ``table`` holds what a query gave.
+
+    With ``width`` an aligned table has so many columns of a terminal: texts are cut, and what is left over is named.
+    """
     rows = [[_plain(value) for value in row] for row in zip(*map(_values, table.columns), strict=True)]
     if form == "json":
         return _json(table.column_names, rows)
     if form == "csv":
         return _csv(table.column_names, rows)
-    return _table(table, rows)
+    return _table(table, rows, width)
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
@@ -72,18 +78,37 @@ def _csv(names: list[str], rows: list[list[Any]]) -> Iterator[str]:
         yield line.getvalue()
 
 
-def _table(table: pa.Table, rows: list[list[Any]]) -> Iterator[str]:
+def _table(table: pa.Table, rows: list[list[Any]], room: int | None) -> Iterator[str]:
     cells = [["NULL" if value is None else one_line(_text(value)) for value in row] for row in rows]
     lines = [[one_line(name) for name in table.column_names], *cells]
     widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["─" * width for width in widths])
     right = [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in table.schema.types]
+    if room:
+        least = [width if to_right else min(width, _LEAST) for width, to_right in zip(widths, right, strict=True)]
+        widths = _fitting(widths, least, room)
+    lines.insert(1, ["─" * width for width in widths])
     for line in lines:
-        padded = [
-            " " * (width - width_of(cell)) + cell if to_right else cell + " " * (width - width_of(cell))
-            for cell, width, to_right in zip(line, widths, right, strict=True)
-        ]
-        yield "  ".join(padded).rstrip() + "\n"
+        # Of columns that found no room there is no width.
+        cells_of_line = zip(line, widths, right, strict=False)
+        yield (
+            "  ".join(padded(cell, width, to_right=to_right) for cell, width, to_right in cells_of_line).rstrip() + "\n"
+        )
+    if left_over := [one_line(name) for name in table.column_names[len(widths) :]]:
+        yield f"and {len(left_over)} more columns, with --wide: {', '.join(left_over)}\n"
+
+
+def _fitting(widths: list[int], least: list[int], room: int) -> list[int]:
+    """The columns' widths in so much room: the widest give way, and the last go where all are as small as they can be."""
+    fit = len(widths)
+    while fit > 1 and sum(least[:fit]) + _GAP * (fit - 1) > room:
+        fit -= 1
+    kept = [min(width, max(room, smallest)) for width, smallest in zip(widths[:fit], least[:fit], strict=True)]
+    while sum(kept) + _GAP * (fit - 1) > room:
+        widest = max(range(fit), key=lambda n: kept[n] - least[n])
+        if kept[widest] <= least[widest]:
+            break
+        kept[widest] -= 1
+    return kept
 
 
 def _text(value: Any) -> str:

@@ -13,10 +13,14 @@ import time
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from pipelines.query import main, parse, run
 from pipelines.querying import duck
+from pipelines.querying.asking import answer
+from pipelines.querying.cells import width_of
+from pipelines.querying.show import show
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.warehouse.listening import rows
 
@@ -72,6 +76,33 @@ def test_wide_characters_nulls_and_control_characters(folder: str, capsys: pytes
         "────────  ──────  ────  ───  ─  ─",
         "a\\x1b[1m  日本🎵  NULL  1.5  e\u0301  x",
     ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+def test_a_table_fits_the_terminal(width: int) -> None:
+    table = pa.table(
+        {"name": ["x" * 300, "東雲レコード" * 20], "plays": [123_456, 7], "more": ["y" * 50, "z"], "last": [1, 2]}
+    )
+    header, line, first, second, *named = "".join(show(table, "table", width)).splitlines()
+    assert max(map(width_of, (header, line, first, second))) <= width
+    assert "…" in first
+    assert ("123456" in first, header.split()[:1]) == (True, ["name"])
+    left_over = [name for name in ("more", "last") if name not in header]
+    assert named == ([f"and {len(left_over)} more columns, with --wide: {', '.join(left_over)}"] if left_over else [])
+
+
+def test_a_table_that_has_room_is_as_it_is_without_a_width() -> None:
+    table = pa.table({"name": ["a", "bb"], "plays": [1, 2]})
+    assert list(show(table, "table", 80)) == list(show(table, "table"))
+
+
+def test_a_terminal_gets_a_hundred_rows_unless_it_asks_for_all(folder: str, capfd: pytest.CaptureFixture[str]) -> None:
+    sql = "SELECT n FROM UNNEST(GENERATE_ARRAY(1, 250)) AS n"
+    asked = {"form": "table", "native": False, "max_megabytes": None}
+    assert len(list(answer(folder, sql, **asked, width=80))) == 102
+    assert capfd.readouterr().err == "100 of 250 rows; --wide shows all\n"
+    assert len(list(answer(folder, sql, **asked))) == 252
+    assert capfd.readouterr().err == "250 rows\n"
 
 
 def test_json_is_one_array(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
