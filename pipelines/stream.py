@@ -30,8 +30,9 @@ from pipelines.submission import run_or_submit
 def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
     """Run until stopped, or submit to Dataflow. Raises Failure."""
     local = runner_of(beam_options) == LOCAL_STREAM_RUNNER
-    sink = sink_of(options.warehouse, options.calendar.time_zone, options.bigquery_write_method, clock, local=local)
-    Archive(options.archive).check_writable()
+    archive, method = Archive(options.archive), options.bigquery_write_method
+    sink = sink_of(options.warehouse, options.calendar.time_zone, archive.marks, method, clock, local=local)
+    archive.check_writable()
     if local:
         run_here(options, beam_options, sink, clock, report)
         return

@@ -30,7 +30,10 @@ _EXAMPLES = (
 
 
 def overview(warehouse: str, command: str, dataset: str, ask: Callable[[str], pa.Table]) -> Iterator[str]:
-    """The text, line by line. ``command`` is what asks this warehouse, as it is typed; ``ask`` answers a query of the warehouse, whose tables are in ``dataset``."""
+    """The text, line by line. ``command`` is what asks this warehouse, as it is typed.
+
+    ``ask`` answers a query of the warehouse, whose tables are in ``dataset``.
+    """
     users = ask(_USERS.format(dataset=dataset))
     counts = ask(" UNION ALL ".join(_ROWS.format(dataset=dataset, table=table) for table in TABLES))
     rows = {row["name"]: row["number"] for row in counts.to_pylist()}

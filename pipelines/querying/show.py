@@ -84,7 +84,11 @@ def _table(table: pa.Table, rows: list[list[Any]], room: int | None) -> Iterator
     widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
     right = [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in table.schema.types]
     if room:
-        least = [width if to_right else min(width, _LEAST) for width, to_right in zip(widths, right, strict=True)]
+        # Half a number or half a date says nothing.
+        is_text = [
+            not (number or pa.types.is_temporal(kind)) for number, kind in zip(right, table.schema.types, strict=True)
+        ]
+        least = [min(width, _LEAST) if text else width for width, text in zip(widths, is_text, strict=True)]
         widths = _fitting(widths, least, room)
     lines.insert(1, ["─" * width for width in widths])
     for line in lines:
@@ -94,11 +98,11 @@ def _table(table: pa.Table, rows: list[list[Any]], room: int | None) -> Iterator
             "  ".join(padded(cell, width, to_right=to_right) for cell, width, to_right in cells_of_line).rstrip() + "\n"
         )
     if left_over := [one_line(name) for name in table.column_names[len(widths) :]]:
-        yield f"and {len(left_over)} more columns, with --wide: {', '.join(left_over)}\n"
+        yield f"not shown without --wide: {', '.join(left_over)}\n"
 
 
 def _fitting(widths: list[int], least: list[int], room: int) -> list[int]:
-    """The columns' widths in so much room: the widest give way, and the last go where all are as small as they can be."""
+    """The columns' widths in so much room: the widest give way, and the last go where all are at their least."""
     fit = len(widths)
     while fit > 1 and sum(least[:fit]) + _GAP * (fit - 1) > room:
         fit -= 1

@@ -88,7 +88,7 @@ def test_a_table_fits_the_terminal(width: int) -> None:
     assert "…" in first
     assert ("123456" in first, header.split()[:1]) == (True, ["name"])
     left_over = [name for name in ("more", "last") if name not in header]
-    assert named == ([f"and {len(left_over)} more columns, with --wide: {', '.join(left_over)}"] if left_over else [])
+    assert named == ([f"not shown without --wide: {', '.join(left_over)}"] if left_over else [])
 
 
 def test_a_table_that_has_room_is_as_it_is_without_a_width() -> None:
@@ -252,7 +252,7 @@ def test_without_a_query_it_shows_what_there_is(folder: str, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert re.search(r"^\w+ +8 +2  2026-10-01   2026-11-01$", out, re.MULTILINE)
     assert re.search(r"heavy_rotation.play_events  \d+ rows\n    user_id STRING, played_at TIMESTAMP", out)
-    assert out.index(f"heavy-rotation query --warehouse {folder}") < out.index("heavy_rotation.fullest_snapshots")
+    assert out.index(f"-m heavy_rotation query --warehouse {folder}") < out.index("heavy_rotation.fullest_snapshots")
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_a_month_without_quotes_is_told(folder: str, capsys: pytest.CaptureFixtu
 
 def test_the_examples_it_shows_give_rows(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     ask("--warehouse", folder)
-    example = r'^heavy-rotation query --warehouse \S+ "\n(.*?)"$'
+    example = r'^\S+ -m heavy_rotation query --warehouse \S+ "\n(.*?)"$'
     examples = re.findall(example, capsys.readouterr().out, re.MULTILINE | re.DOTALL)
     assert len(examples) == 2
     for sql in examples:
@@ -288,7 +288,7 @@ def test_the_examples_it_shows_give_rows(folder: str, capsys: pytest.CaptureFixt
 def test_of_an_empty_warehouse_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     FolderWarehouse(tmp_path, "Europe/Paris")
     assert ask("--warehouse", str(tmp_path)) == 0
-    assert "There are no plays in it yet; heavy-rotation rebuild brings them in" in capsys.readouterr().out
+    assert "There are no plays in it yet; heavy-rotation import or rebuild brings them in" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
