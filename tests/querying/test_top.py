@@ -19,8 +19,8 @@ from pipelines.querying.chart import Screen, draw
 from pipelines.querying.tops import Line, Month, Top
 from pipelines.top import main, parse
 from pipelines.warehouse.folder import FolderWarehouse
+from tests.standins.zetasql_judge import the_judge
 from tests.warehouse.listening import listening_in, rows
-from tests.zetasql_judge import the_judge
 
 ROOT = Path(__file__).parents[2]
 NOVEMBER = date(2026, 11, 1)
