@@ -18,6 +18,7 @@ COMMANDS = {
     "logout": ("producer.commandline", "forget an account's login, and what polling remembers of it"),
     "rebuild": ("pipelines.rebuild", "make the tables again from the archive"),
     "stream": ("pipelines.stream", "plays from Pub/Sub into archive and tables, until it is stopped"),
+    "top": ("pipelines.top", "the songs, artists and albums played most"),
     "query": ("pipelines.query", "ask the tables, in BigQuery SQL"),
     "forget": ("pipelines.forget", "remove a person's plays from archive and tables"),
 }

@@ -4,10 +4,12 @@ import argparse
 import re
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import date
 from difflib import get_close_matches
 from typing import NoReturn
 
-from pipelines.domain.month import Calendar, UnknownTimeZoneError
+from pipelines.domain.month import Calendar, UnknownTimeZoneError, parse_month
+from pipelines.home import VARIABLE, home_of
 from pipelines.terminal import printable
 
 _LONG_OPTION = re.compile(r"--[A-Za-z][\w-]*")
@@ -51,6 +53,15 @@ class Parser(argparse.ArgumentParser):
             words.append(word)
         return self.parse_known_args(words)
 
+    def add_home(self) -> None:
+        """The option ``--home``; what is found is its text, for ``home_of``."""
+        self.add_argument(
+            "--home",
+            metavar="FOLDER",
+            help=f"the folder of archive, tables and state that are not named (default: ${VARIABLE}, or "
+            f"{home_of(None).folder})",
+        )
+
     def option_names(self) -> list[str]:
         """The long options, as ``--help`` lists them."""
         return re.findall(r"^  (?:-\w, )?(--[\w-]+)", self.format_help(), re.MULTILINE)
@@ -76,6 +87,21 @@ def calendar(name: str) -> Calendar:
         return Calendar(name)
     except UnknownTimeZoneError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def month(text: str) -> date:
+    """The type of an option that is a month: its first day."""
+    try:
+        return parse_month(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def year(text: str) -> int:
+    """The type of an option that is a year."""
+    with suppress(ValueError):
+        return parse_month(f"{text}-01").year
+    raise argparse.ArgumentTypeError(f"{text!r} is not a year; write it as 2026")
 
 
 def whole_number(least: int) -> Callable[[str], int]:

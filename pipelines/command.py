@@ -2,10 +2,13 @@
 
 import logging
 import os
+import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pipelines.failure import Failure
 from pipelines.logs import JsonLines, is_json_wanted, json_line
@@ -21,6 +24,18 @@ def report(line: str, level: int = logging.INFO, logger: str = "pipelines") -> N
     else:
         text = printable(f"error: {line}" if level >= logging.ERROR else line)
     print(text, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def typed() -> str:
+    """How this command was called, so that what is said to type next can be pasted where the person is."""
+    called = Path(sys.argv[0])
+    if called.name != "heavy-rotation":
+        return f"{shlex.quote(sys.executable)} -m heavy_rotation"
+    found = shutil.which("heavy-rotation")
+    if found and called.exists() and Path(found).samefile(called):
+        return "heavy-rotation"
+    here = Path.cwd()
+    return shlex.quote(str(called.relative_to(here) if called.is_relative_to(here) else called))
 
 
 def _without_stack_trace(record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""Forgetting a person: ``heavy-rotation forget --user U --archive A --warehouse W``.
+"""Forgetting a person: ``heavy-rotation forget --user U``.
 
 Marks the user as forgotten, then removes every play from the archive and every row from the tables. It can be
 interrupted and run again at any time, beside whatever else is at work. The report goes to standard output; the exit
@@ -17,6 +17,7 @@ from pipelines.command import report, run_command
 from pipelines.domain.instants import rfc3339
 from pipelines.failure import Failure
 from pipelines.forgetting.archive import Found, forget_in_archive
+from pipelines.home import home_of
 from pipelines.storage.archive import Archive
 from pipelines.tables import TABLES
 from pipelines.warehouse.bigquery import SCHEME
@@ -107,21 +108,21 @@ def parser() -> Parser:
     """What the command understands."""
     made = Parser(
         "heavy-rotation forget",
-        "--user U --archive A --warehouse W [--dry-run]",
+        "--user U [--archive A --warehouse W] [--dry-run]",
         "Removes every play of a user from the archive and every row from the tables, for good. So that nothing comes "
         "back, a keyed hash of the user's id stays in ARCHIVE/forgotten with the instant of the forgetting: what was "
         "ingested up to then stays out, what is polled or imported later counts.",
-        "First: heavy-rotation forget --user U --archive archive --warehouse warehouse --dry-run",
+        "First: heavy-rotation forget --user U --dry-run",
     )
     made.add_argument("--user", required=True, type=_user, help="whose plays: the user_id that the tables show")
-    made.add_argument("--archive", required=True, metavar="FOLDER|gs://BUCKET/FOLDER", help="the raw Avro archive")
+    made.add_argument("--archive", metavar="FOLDER|gs://BUCKET/FOLDER", help="the raw Avro archive (default: at home)")
     made.add_argument(
         "--warehouse",
-        required=True,
         type=warehouse_argument,
         metavar="FOLDER|bigquery://PROJECT.DATASET",
-        help="the tables",
+        help="the tables (default: at home)",
     )
+    made.add_home()
     made.add_argument("--dry-run", action="store_true", help="say what would be removed, and change nothing")
     return made
 
@@ -134,7 +135,13 @@ def _user(text: str) -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    options = parser().read(sys.argv[1:] if argv is None else argv)
+    made = parser()
+    options = made.read(sys.argv[1:] if argv is None else argv)
+    if not options.archive and not options.warehouse:
+        home = home_of(options.home)
+        options.archive, options.warehouse = home.archive, home.warehouse
+    elif not options.archive or not options.warehouse:
+        made.error("name --archive and --warehouse both, or neither: then it is those at home")
     return run_command(lambda: _run(options))
 
 

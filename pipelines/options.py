@@ -23,6 +23,7 @@ from apache_beam.options.pipeline_options import (
 
 from pipelines.arguments import Parser, calendar, whole_number
 from pipelines.domain.month import DEFAULT_TIME_ZONE, parse_month
+from pipelines.home import VARIABLE, home_of
 from pipelines.rebuilding.settings import LATENESS, SELECTIONS, RebuildOptions, Selection
 from pipelines.streaming.settings import WRITE_METHODS, StreamOptions
 from pipelines.warehouse.bigquery import SCHEME
@@ -33,6 +34,7 @@ from pipelines.warehouse.identity import warehouse_argument
 LOCAL_STREAM_RUNNER = "BundleBasedDirectRunner"
 LOCAL_BATCH_RUNNER = "FnApiRunner"
 _MOST_DAYS = 36_500
+_HOME = f"Without --archive and --warehouse: those at home, the folder that --home or {VARIABLE} names."
 
 
 def stream_parser() -> Parser:
@@ -42,7 +44,8 @@ def stream_parser() -> Parser:
         "--subscription S --archive A --warehouse W [OPTIONS] [BEAM'S OPTIONS]",
         "Plays from Pub/Sub into the raw Avro archive, play_events and monthly top tens, until it is stopped.",
         "Here: heavy-rotation stream --subscription projects/P/subscriptions/S --archive archive "
-        "--warehouse warehouse\nOn Dataflow: the same with --runner=DataflowRunner and Beam's options for it.",
+        "--warehouse warehouse\nOn Dataflow: the same with --runner=DataflowRunner and Beam's options for it.\n"
+        f"{_HOME}",
     )
     parser.add_argument(
         "--subscription",
@@ -105,7 +108,8 @@ def rebuild_parser() -> Parser:
         "--archive A --warehouse W [OPTIONS] [BEAM'S OPTIONS]",
         "Makes the tables again from the raw Avro archive, replacing the months it rebuilds whole.",
         "Everything: heavy-rotation rebuild --archive archive --warehouse warehouse\n"
-        "Two months: the same with --months 2026-10,2026-11",
+        "Two months: the same with --months 2026-10,2026-11\n"
+        f"{_HOME}",
     )
     _add_places(parser)
     parser.add_argument(
@@ -209,8 +213,9 @@ def _read(
 ) -> tuple[dict[str, Any], PipelineOptions]:
     """The fields of our options, and Beam's options."""
     beams = _beam_parser()
+    argv = _at_home(sys.argv[1:] if argv is None else argv)
     names = re.findall(r"--[A-Za-z]\w*", beams.format_help())
-    arguments, rest = parser.read_known(sys.argv[1:] if argv is None else argv, others=names)
+    arguments, rest = parser.read_known(argv, others=names)
     try:
         beam_arguments, unknown = beams.parse_known_args(rest)
     except argparse.ArgumentError as error:
@@ -226,6 +231,21 @@ def _read(
     values = vars(arguments)
     values |= {"calendar": values.pop("time_zone"), "lateness": values.pop("allowed_lateness_days")}
     return values, PipelineOptions(rest, runner=runner, streaming=streaming)
+
+
+def _at_home(argv: Sequence[str]) -> list[str]:
+    """The command line with the places at home, where it names neither archive nor warehouse.
+
+    ``--home`` is taken out: to the parsers both places are required, as they are of a job on Dataflow.
+    """
+    homes = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    homes.add_argument("--home")
+    known, words = homes.parse_known_args(argv)
+    names = {word.partition("=")[0] for word in words}
+    if names & {"--archive", "--warehouse", "--help", "-h"}:
+        return words
+    home = home_of(known.home)
+    return [*words, f"--archive={home.archive}", f"--warehouse={home.warehouse}"]
 
 
 def _beam_parser() -> argparse.ArgumentParser:

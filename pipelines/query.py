@@ -1,15 +1,18 @@
-"""Ask the warehouse in BigQuery SQL: ``heavy-rotation query --warehouse W "SELECT …"``.
+"""Ask the warehouse in BigQuery SQL: ``heavy-rotation query "SELECT …"``.
 
 Rows go to standard output, everything else to standard error. A query of a folder runs in a process of its own, whose
 time and memory are limited. Exit code 0, 1 where the query or the warehouse fails, 2 for a wrong command line.
 """
 
 import argparse
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 
 from pipelines.arguments import Parser, whole_number
-from pipelines.command import run_command
+from pipelines.command import run_command, typed
+from pipelines.home import home_of
 from pipelines.querying import FORMATS
 from pipelines.querying.limits import DEFAULT_SECONDS, LEAST_MEGABYTES, default_megabytes, run_apart
 from pipelines.terminal import printable
@@ -45,6 +48,8 @@ def run(options: argparse.Namespace, *, is_apart: bool = False) -> int:
             form=options.format,
             native=options.dialect == "duckdb",
             max_megabytes=options.max_memory if is_apart else None,
+            command=f"{typed()} query{options.named}",
+            width=shutil.get_terminal_size().columns if to_terminal and not options.wide else None,
         ):
             sys.stdout.write(printable(text) if to_terminal else text)
         sys.stdout.flush()
@@ -56,18 +61,19 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options; ``sql`` is empty where what there is to ask is asked for. Exits with 2 and a message."""
     parser = Parser(
         "heavy-rotation query",
-        '--warehouse W [OPTIONS] ["SELECT …"]',
+        '[--warehouse W] [OPTIONS] ["SELECT …"]',
         "Asks the warehouse in BigQuery SQL. Without a query: what there is to ask.",
         "A query only reads. One of a folder is stopped after --max-seconds, or where it needs more than --max-memory.",
     )
     parser.add_argument(
         "--warehouse",
-        required=True,
         type=warehouse_argument,
         metavar="W",
-        help="a folder, or bigquery://PROJECT.DATASET",
+        help="a folder, or bigquery://PROJECT.DATASET (default: the tables at home)",
     )
+    parser.add_home()
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    parser.add_argument("--wide", action="store_true", help="all of a table, also where a terminal has no room for it")
     parser.add_argument(
         "--dialect",
         choices=("bigquery", "duckdb"),
@@ -92,6 +98,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "sql", nargs="?", default="", metavar="SQL", help='"SELECT …", or - to read it from standard input'
     )
     options = parser.read(argv)
+    options.named = "".join(
+        f" --{name} {shlex.quote(value)}" for name in ("warehouse", "home") if (value := getattr(options, name))
+    )
+    options.warehouse = options.warehouse or home_of(options.home).warehouse
     if options.warehouse.startswith(SCHEME) and options.dialect == "duckdb":
         parser.error("BigQuery speaks BigQuery SQL: leave --dialect out")
     if options.sql == "-":

@@ -11,6 +11,7 @@ from pipelines.arguments import Parser, calendar
 from pipelines.command import run_command
 from pipelines.domain.durations import parse_duration
 from pipelines.domain.month import DEFAULT_TIME_ZONE, Calendar
+from pipelines.home import home_of
 from pipelines.logs import set_up_logging
 from producer import commands, examples
 from producer.accounts.stores import default_store
@@ -21,14 +22,17 @@ def main(argv: Sequence[str]) -> int:
     options = parse(argv)
     set_up_logging(os.environ, is_service=getattr(options, "every", None) is not None)
     # It gives back the text for stdout, or whether all is well where everything has been told.
-    run: Callable[[argparse.Namespace], str | bool] = options.run
+    run: Callable[[argparse.Namespace], str | bool | None] = options.run
     return run_command(lambda: run(options), logger="producer")
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options of the command that ``argv`` begins with, and with them ``run``. Raises SystemExit."""
     command, *arguments = argv
-    return _PARSERS[command]().read(arguments)
+    options = _PARSERS[command]().read(arguments)
+    if "state" in options:
+        options.state = options.state or home_of(options.home).state
+    return options
 
 
 def _parser(command: str, usage: str, purpose: str, epilog: str) -> Parser:
@@ -59,14 +63,18 @@ def _login() -> Parser:
 
 def _import() -> Parser:
     parser = _parser(
-        "import", "PATH ... --archive A [OPTIONS]", "Imports exports of listening history.", examples.IMPORT
+        "import", "PATH ... [--archive A] [OPTIONS]", "Imports exports of listening history.", examples.IMPORT
     )
     parser.add_argument(
         "paths", metavar="PATH", nargs="+", type=Path, help="a zip, a folder or a JSON file of an export"
     )
-    parser.add_argument("--user", help="whose plays they are (default: the account that has logged in, if it is one)")
     parser.add_argument(
-        "--archive", metavar="A", help="a folder or gs://bucket/folder to write to, and to compare with"
+        "--user", help="whose plays they are (default: the account that has logged in, if it is one, or me)"
+    )
+    parser.add_argument(
+        "--archive",
+        metavar="A",
+        help="a folder or gs://bucket/folder to write to, and to compare with (default: at home, and tables follow)",
     )
     parser.add_argument("--dry-run", action="store_true", help="report what an import would do, write nothing")
     parser.add_argument("--skip-unreadable", action="store_true", help="go on without the files that cannot be read")
@@ -74,13 +82,13 @@ def _import() -> Parser:
     _add_logins(parser)
     _add_state(parser)
 
-    def run(options: argparse.Namespace) -> str:
-        if not options.archive and not options.dry_run:
-            parser.error("say where to write: --archive A (or --dry-run, to see what is in the export)")
+    def run(options: argparse.Namespace) -> str | None:
+        home = None if options.archive else home_of(options.home)
         return commands.import_exports(
             options.paths,
             user=options.user,
             archive=options.archive,
+            home=home,
             dry_run=options.dry_run,
             calendar=options.time_zone or Calendar(),
             state=options.state,
@@ -93,7 +101,7 @@ def _import() -> Parser:
 
 
 def _poll() -> Parser:
-    usage = "(--once | --every DURATION) (--archive A | --topic T) [OPTIONS]"
+    usage = "(--once | --every DURATION) [--archive A | --topic T] [OPTIONS]"
     parser = _parser("poll", usage, "Gets the plays that Spotify lists.", examples.POLL)
     when = parser.add_mutually_exclusive_group(required=True)
     when.add_argument("--once", action="store_true", help="poll once, and end; for a scheduler")
@@ -112,7 +120,10 @@ def _poll() -> Parser:
 
     def run(options: argparse.Namespace) -> bool:
         if not options.topic and not options.archive:
-            parser.error("say where plays go: --archive A or --topic T")
+            if options.warehouse:
+                parser.error("say where plays go: --archive A or --topic T; without --warehouse they go home")
+            options.archive = home_of(options.home).archive
+            options.warehouse = home_of(options.home).warehouse if options.every else None
         if options.topic and options.time_zone:
             parser.error("--time-zone is for --archive; with --topic the pipeline decides on months")
         if options.warehouse and (options.topic or not (options.every and options.archive)):
@@ -140,7 +151,9 @@ def _doctor() -> Parser:
     _add_state(parser)
 
     def run(options: argparse.Namespace) -> bool:
-        return commands.doctor(topic=options.topic, archive=options.archive, state=options.state, logins=options.logins)
+        at_home = home_of(options.home).archive
+        archive = options.archive or (at_home if not options.topic and Path(at_home).is_dir() else None)
+        return commands.doctor(topic=options.topic, archive=archive, state=options.state, logins=options.logins)
 
     parser.set_defaults(run=run)
     return parser
@@ -180,9 +193,9 @@ def _add_state(parser: Parser) -> None:
     parser.add_argument(
         "--state",
         metavar="FOLDER",
-        default=commands.default_state(),
-        help="what polling remembers: a folder or gs://bucket/folder (default: %(default)s)",
+        help=f"what polling remembers: a folder or gs://bucket/folder (default: at home, or {home_of(None).state})",
     )
+    parser.add_home()
 
 
 def _add_logins(parser: Parser) -> None:

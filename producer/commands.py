@@ -6,15 +6,18 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from platformdirs import user_state_path
-
 from pipelines.clock import utc_now
 from pipelines.command import stopped_like_ctrl_c
 from pipelines.domain.instants import to_the_second
 from pipelines.domain.month import Calendar
+from pipelines.home import Home, home_of
+from pipelines.terminal import printable
 from producer.accounts.stores import store_of
 from producer.private_files import StateError
 from producer.state.cursor import Cursors
+
+# Whose plays are those that were imported before anybody logged in.
+NOBODY = "me"
 
 if TYPE_CHECKING:
     from producer.importing.importer import Report
@@ -25,14 +28,16 @@ def import_exports(
     *,
     user: str | None,
     archive: str | None,
+    home: Home | None,
     dry_run: bool,
     calendar: Calendar,
     state: str,
     logins: str,
     skip_unreadable: bool,
-) -> str:
-    """Import exports into the archive; in a dry run, say what an import would do, with or without an archive.
+) -> str | None:
+    """Import exports into the archive; in a dry run, say what an import would do.
 
+    Without an archive, it is the one at ``home``: then its tables follow, all is printed here, and nothing given back.
     Raises Failure, and KeyboardInterrupt where the process is asked to end.
     """
     # Each command loads what it needs, and its help none of it.
@@ -46,6 +51,7 @@ def import_exports(
     cursors = Cursors(state)
     accounts = store_of(logins).accounts()
     user = user or only(accounts or cursors.accounts())
+    archive = archive or (home.archive if home else None)
     is_account = user in accounts or cursors.load(user).polled_at is not None
     progress = ProgressBar(sys.stderr)
     importer = Importer(user, calendar, utc_now(), cursors, progress, skip_unreadable)
@@ -58,13 +64,35 @@ def import_exports(
         progress.clear()
     seconds = time.perf_counter() - started
     written_to = None if dry_run else archive
-    text = text_of(report, time_zone=calendar.time_zone, seconds=seconds, written_to=written_to)
+    text = text_of(
+        report, time_zone=calendar.time_zone, seconds=seconds, written_to=written_to, tables_follow=home is not None
+    )
     lines = [text]
     if report.other_archive is not None:
         lines += ["", _other_archive_note(state, report.other_archive)]
     elif not dry_run:
         lines += _close_gaps(cursors, user, report)
-    return "\n".join(lines if is_account else [*lines, "", _name_note(user)])
+    if not is_account and (home is None or accounts):
+        lines += ["", _name_note(user)]
+    if home is None or dry_run or not report.plays:
+        return "\n".join(lines)
+    print(printable("\n".join(lines)), flush=True)  # noqa: T201  the tables take some seconds more
+    _make_tables(home, calendar)
+    # Loaded here: a poller has no DuckDB.
+    from pipelines.top import first_look
+
+    first_look(home.warehouse, user)
+    return None
+
+
+def _make_tables(home: Home, calendar: Calendar) -> None:
+    """Those of the months that changed. Raises Failure."""
+    from producer.polling.tables import Tables
+
+    if sys.stderr.isatty():
+        print("making the tables …", file=sys.stderr, flush=True)  # noqa: T201
+    with stopped_like_ctrl_c():
+        Tables(home.archive, home.warehouse, calendar).update()
 
 
 def _close_gaps(cursors: Cursors, user: str, report: "Report") -> list[str]:
@@ -101,7 +129,7 @@ def doctor(*, topic: str | None, archive: str | None, state: str, logins: str) -
     from producer.doctor.checks import DoctorSettings, examine
     from producer.doctor.findings import Level
 
-    findings = examine(DoctorSettings(topic, archive, state, logins, default_state(), local_folder(state)))
+    findings = examine(DoctorSettings(topic, archive, state, logins, home_of(None).state, local_folder(state)))
     for finding in findings:
         print(finding)  # noqa: T201
     return all(finding.level is not Level.PROBLEM for finding in findings)
@@ -114,25 +142,21 @@ def logout(account: str, *, state: str, logins: str, dry_run: bool) -> str:
     return module.run(account, logins=logins, state=state, environment_state=local_folder(state), dry_run=dry_run)
 
 
-def default_state() -> str:
-    """The folder in the platform's place for state."""
-    return str(user_state_path("heavy-rotation", appauthor=False))
-
-
 def local_folder(state: str) -> Path:
     """Where what belongs to this machine is kept: beside the state, if that is on this machine."""
-    return Path(default_state() if state.startswith("gs://") else state)
+    return Path(home_of(None).state if state.startswith("gs://") else state)
 
 
 def only(accounts: list[str]) -> str:
-    """The account that has logged in, or was polled, if it is one. Raises StateError, which says to name the user."""
-    if len(accounts) == 1:
-        return accounts[0]
-    known = f"{len(accounts)} accounts are known here ({', '.join(accounts)})" if accounts else "nobody has logged in"
-    raise StateError(
-        f"whose plays are they? {known}: say --user NAME. To poll the account too, log in first: "
-        "polled plays have the account's id, and imported ones belong to them under that id only"
-    )
+    """The account that has logged in, or was polled, if it is one; ``me`` where there is none.
+
+    Raises StateError, which says to name the user.
+    """
+    if len(accounts) > 1:
+        raise StateError(
+            f"whose plays are they? {len(accounts)} accounts are known here ({', '.join(accounts)}): say --user NAME"
+        )
+    return accounts[0] if accounts else NOBODY
 
 
 def _other_archive_note(state: str, archive: str) -> str:

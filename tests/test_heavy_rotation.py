@@ -60,7 +60,7 @@ def test_every_command_is_there_and_says_its_name(command: str) -> None:
     assert ended.stdout.startswith(f"usage: heavy-rotation {command} ")
 
 
-@pytest.mark.parametrize("command", ["import", "poll", "doctor", "logout", "query", "forget"])
+@pytest.mark.parametrize("command", ["import", "poll", "doctor", "logout", "top", "query", "forget"])
 def test_a_command_line_is_read_before_anything_heavy_is_loaded(command: str) -> None:
     assert run(command, "--help").stdout.splitlines()[-1] == ""
 
@@ -79,7 +79,8 @@ def test_a_command_line_is_read_before_anything_heavy_is_loaded(command: str) ->
         (["doctor", "now"], "'now' is one argument too many"),
         (["rebuild", "--archve=a"], "there is no option --archve; did you mean --archive? It takes --help, "),
         (["rebuild", "--temp-location=gs://b"], "there is no option --temp-location; did you mean --temp_location? It"),
-        (["query"], "the following arguments are required: --warehouse"),
+        (["rebuild", "--archive=a"], "the following arguments are required: --warehouse"),
+        (["forget", "--user=me", "--warehouse=w"], "name --archive and --warehouse both, or neither"),
     ],
 )
 def test_a_mistyped_command_line_ends_with_2_and_two_lines(argv: list[str], told: str) -> None:

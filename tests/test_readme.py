@@ -33,9 +33,14 @@ def test_what_make_is_asked_for_is_asked_by_ci_too() -> None:
 
 def test_every_other_command_works_in_order(topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, listener = datetime.now(UTC), Listener(7)
-    write_export(tmp_path / "my_spotify_data.zip", listener.listens(now - timedelta(days=40), now - timedelta(days=2)))
+    (tmp_path / "Downloads").mkdir()
+    write_export(
+        tmp_path / "Downloads" / "my_spotify_data.zip",
+        listener.listens(now - timedelta(days=40), now - timedelta(days=2)),
+    )
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("HEAVY_ROTATION_HOME", str(tmp_path / "music"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     with SpotifyServer(listener.listens) as spotify:
         monkeypatch.setenv("SPOTIFY_CLIENT_ID", spotify.accounts.client_id)

@@ -8,14 +8,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 # Each room may use those of the lines above it, and itself. A room is a package or a module, named by its path.
 ORDER = (
-    {"pipelines.domain", "pipelines.failure", "pipelines.terminal"},
+    {"pipelines.domain", "pipelines.failure", "pipelines.home", "pipelines.terminal"},
     {"pipelines.tables", "pipelines.clock", "pipelines.logs"},
     {"pipelines.storage"},
     {"pipelines.warehouse"},
     {"pipelines.querying", "pipelines.forgetting", "pipelines.streaming", "pipelines.rebuilding"},
     {"pipelines.arguments", "pipelines.command"},
     {"pipelines.options", "pipelines.submission"},
-    {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.forget"},
+    {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )
 PRODUCER = (
     {"identity", "private_files", "spotify"},

@@ -1,7 +1,9 @@
 """A question's way: to DuckDB or to BigQuery, and back as text, or as a sentence that says what is wrong with it."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import date
+from functools import partial
 
 import duckdb
 import pyarrow as pa
@@ -11,7 +13,7 @@ from pipelines.failure import Failure
 from pipelines.querying import duck
 from pipelines.querying.bigquery_sql import NotASelectError, UnknownPartError
 from pipelines.querying.limits import too_much
-from pipelines.querying.messages import explain
+from pipelines.querying.messages import explain, hint_about_months
 from pipelines.querying.overview import overview
 from pipelines.querying.show import show
 from pipelines.storage.files import StorageError
@@ -19,40 +21,94 @@ from pipelines.tables import DATASET
 from pipelines.warehouse.bigquery import SCHEME, bigquery_explained, briefly, parse_address
 from pipelines.warehouse.folder import FolderWarehouse
 
+MOST_ROWS = 100  # that a table in a terminal has, unless all are asked for
+Parameters = Mapping[str, str | date]
+
 
 class QueryError(Failure):
     """The query failed; the text is for the one who wrote it."""
 
 
-def answer(warehouse: str, sql: str, *, form: str, native: bool, max_megabytes: int | None) -> Iterator[str]:
+def answer(
+    warehouse: str,
+    sql: str,
+    *,
+    form: str,
+    native: bool,
+    max_megabytes: int | None,
+    width: int | None = None,
+    command: str = "",
+) -> Iterator[str]:
     """The answer as text, in one of FORMATS; without ``sql``, what there is to ask.
 
-    With ``max_megabytes`` a query of a folder takes no more memory, nor does anything else in this process after it.
+    With ``width`` a table is cut to so many columns of a terminal, and to its first rows. ``command`` is what asks this
+    warehouse, to be shown with examples. With ``max_megabytes`` a query of a folder takes no more memory, nor does
+    anything else in this process after it.
     Raises QueryError and StorageError.
     """
 
-    def ask(question: str, *, is_native: bool = False) -> pa.Table:
-        if warehouse.startswith(SCHEME):
-            return _ask_bigquery(warehouse, question)
-        return _ask_folder(warehouse, question, native=is_native, max_megabytes=max_megabytes)
-
     try:
         if not sql:
-            dataset = parse_address(warehouse)[1] if warehouse.startswith(SCHEME) else DATASET
-            yield from overview(warehouse, dataset, ask)
+            yield from overview(
+                warehouse, command, dataset_of(warehouse), partial(ask, warehouse, max_megabytes=max_megabytes)
+            )
             return
-        table = ask(sql, is_native=native)
-        yield from show(table, form)
+        table = ask(warehouse, sql, native=native, max_megabytes=max_megabytes)
+        shown = table.slice(0, MOST_ROWS) if width and form == "table" else table
+        yield from show(shown, form, width)
     except MemoryError:
         raise too_much(max_megabytes or 0) from None
     if form == "table":
-        print(f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}", file=sys.stderr)  # noqa: T201
+        rows = f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}"
+        more = shown.num_rows < table.num_rows
+        print(f"{shown.num_rows:,} of {rows}; --wide shows all" if more else rows, file=sys.stderr)  # noqa: T201
+    if not table.num_rows:
+        for hint in filter(None, (hint_about_months(sql), _months(warehouse))):
+            print(hint, file=sys.stderr)  # noqa: T201
 
 
-def _ask_folder(folder: str, sql: str, *, native: bool, max_megabytes: int | None) -> pa.Table:
+def _months(warehouse: str) -> str:
+    """Of which months a warehouse has plays."""
+    sql = f"SELECT MIN(month) AS first, MAX(month) AS last FROM {dataset_of(warehouse)}.top_ten_snapshots"  # noqa: S608
+    [there] = ask(warehouse, sql).to_pylist()
+    return (
+        f"months here: {there['first']:%Y-%m} to {there['last']:%Y-%m}" if there["first"] else "there are no plays yet"
+    )
+
+
+def ask(
+    warehouse: str,
+    sql: str,
+    *,
+    parameters: Parameters | None = None,
+    native: bool = False,
+    max_megabytes: int | None = None,
+) -> pa.Table:
+    """The rows that a query of a folder or of BigQuery gives. ``parameters`` are values for its ``@names``.
+
+    With ``max_megabytes`` as ``answer``. Raises QueryError and StorageError.
+    """
+    if warehouse.startswith(SCHEME):
+        return _ask_bigquery(warehouse, sql, parameters or {})
+    return _ask_folder(warehouse, sql, parameters, native=native, max_megabytes=max_megabytes)
+
+
+def dataset_of(warehouse: str) -> str:
+    """What stands before a table's name in a query."""
+    return parse_address(warehouse)[1] if warehouse.startswith(SCHEME) else DATASET
+
+
+def _hinted(message: str, sql: str) -> str:
+    hint = hint_about_months(sql)
+    return f"{message}; {hint}" if hint else message
+
+
+def _ask_folder(
+    folder: str, sql: str, parameters: Parameters | None, *, native: bool, max_megabytes: int | None
+) -> pa.Table:
     warehouse = FolderWarehouse.open(folder)
     try:
-        return duck.query(warehouse, sql, native=native, max_megabytes=max_megabytes)
+        return duck.query(warehouse, sql, native=native, parameters=parameters, max_megabytes=max_megabytes)
     except StorageError:
         raise
     except duckdb.OutOfMemoryException:
@@ -62,20 +118,26 @@ def _ask_folder(folder: str, sql: str, *, native: bool, max_megabytes: int | Non
     except (duckdb.Error, SqlglotError, NotASelectError, UnknownPartError) as error:
         there = duck.columns()
         names = sorted({column for columns in there.values() for column, _ in columns})
-        raise QueryError(explain(error, sql, names, list(there))) from None
+        raise QueryError(_hinted(explain(error, sql, names, list(there)), sql)) from None
 
 
-def _ask_bigquery(address: str, sql: str) -> pa.Table:
+def _ask_bigquery(address: str, sql: str, parameters: Parameters) -> pa.Table:
     try:
         from google.api_core.exceptions import BadRequest, NotFound
         from google.cloud import bigquery
     except ImportError:
         raise QueryError("BigQuery's client is missing: pip install 'heavy-rotation[pipelines]'.") from None
     project, dataset = parse_address(address)
-    config = bigquery.QueryJobConfig(default_dataset=f"{project}.{dataset}")
+    config = bigquery.QueryJobConfig(
+        default_dataset=f"{project}.{dataset}",
+        query_parameters=[
+            bigquery.ScalarQueryParameter(name, "DATE" if isinstance(value, date) else "STRING", value)
+            for name, value in parameters.items()
+        ],
+    )
     with bigquery_explained(f"{project}.{dataset}"), bigquery.Client(project=project) as client:
         try:
             table: pa.Table = client.query(sql, config, **briefly()).result().to_arrow(create_bqstorage_client=False)
             return table
         except (BadRequest, NotFound) as error:  # it is the query's fault, or nearly always
-            raise QueryError(error.message) from None
+            raise QueryError(_hinted(str(error.message), sql)) from None

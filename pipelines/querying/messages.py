@@ -45,6 +45,15 @@ def explain(error: Exception, sql: str, columns: list[str], tables: list[str]) -
     return text.splitlines()[0].partition(" Error: ")[2] or text.splitlines()[0]
 
 
+def hint_about_months(sql: str) -> str:
+    """What is wrong with how a month is written in the query, or nothing: it is a date, a month's first day."""
+    if match := re.search(r"\bmonth\s*[<>!=]+\s*(\d{4}-\d\d)(-\d\d)?\b", sql, re.IGNORECASE):
+        return f"a month wants quotes, and its first day: '{match[1]}-01'"
+    if match := re.search(r"\bmonth\s*=\s*['\"](\d{4}-\d\d)(-(?!01)\d\d)?['\"]", sql, re.IGNORECASE):
+        return f"a month is its first day: '{match[1]}-01'"
+    return ""
+
+
 def _did_you_mean(name: str, known: list[str]) -> str:
     close = get_close_matches(name.lower(), known, n=1)
     return f"; Did you mean {close[0]}?" if close else ""

@@ -1,6 +1,5 @@
 """What there is to ask of a warehouse: whose plays of which months, examples that give rows, and the columns."""
 
-import shlex
 from collections.abc import Callable, Iterator
 from datetime import date
 
@@ -30,8 +29,11 @@ _EXAMPLES = (
 )
 
 
-def overview(warehouse: str, dataset: str, ask: Callable[[str], pa.Table]) -> Iterator[str]:
-    """The text, line by line. ``ask`` answers a query of the warehouse, whose tables are in ``dataset``."""
+def overview(warehouse: str, command: str, dataset: str, ask: Callable[[str], pa.Table]) -> Iterator[str]:
+    """The text, line by line. ``command`` is what asks this warehouse, as it is typed.
+
+    ``ask`` answers a query of the warehouse, whose tables are in ``dataset``.
+    """
     users = ask(_USERS.format(dataset=dataset))
     counts = ask(" UNION ALL ".join(_ROWS.format(dataset=dataset, table=table) for table in TABLES))
     rows = {row["name"]: row["number"] for row in counts.to_pylist()}
@@ -43,10 +45,10 @@ def overview(warehouse: str, dataset: str, ask: Callable[[str], pa.Table]) -> It
         yield "\nFor example:\n"
         for example in _EXAMPLES:
             sql = example.format(dataset=dataset, month=newest, year=newest.year)
-            yield f'\nheavy-rotation query --warehouse {shlex.quote(warehouse)} "\n{sql}"\n'
+            yield f'\n{command} "\n{sql}"\n'
         yield "\n"
     else:
-        yield "There are no plays in it yet; heavy-rotation rebuild brings them in from an archive.\n\n"
+        yield "There are no plays in it yet; heavy-rotation import or rebuild brings them in.\n\n"
     yield "Tables and views, with their columns:\n"
     for name, there in duck.columns().items():
         columns = ", ".join(f"{column} {kind}" for column, kind in there)

@@ -8,7 +8,6 @@ import csv
 import io
 import json
 import math
-import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -16,17 +15,23 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.terminal import printable
+from pipelines.querying.cells import one_line, padded, width_of
+
+# No text is cut to less, and so much is between columns.
+_LEAST, _GAP = 8, 2
 
 
-def show(table: pa.Table, form: str) -> Iterator[str]:
-    """The lines, each with its end, in one of FORMATS. ``table`` holds what a query gave."""
+def show(table: pa.Table, form: str, width: int | None = None) -> Iterator[str]:
+    """The lines, each with its end, in one of FORMATS. ``table`` holds what a query gave.
+
+    With ``width`` an aligned table has so many columns of a terminal: texts are cut, and what is left over is named.
+    """
     rows = [[_plain(value) for value in row] for row in zip(*map(_values, table.columns), strict=True)]
     if form == "json":
         return _json(table.column_names, rows)
     if form == "csv":
         return _csv(table.column_names, rows)
-    return _table(table, rows)
+    return _table(table, rows, width)
 
 
 def _values(column: pa.ChunkedArray) -> list[Any]:
@@ -73,37 +78,44 @@ def _csv(names: list[str], rows: list[list[Any]]) -> Iterator[str]:
         yield line.getvalue()
 
 
-def _table(table: pa.Table, rows: list[list[Any]]) -> Iterator[str]:
-    cells = [["NULL" if value is None else _one_line(_text(value)) for value in row] for row in rows]
-    lines = [[_one_line(name) for name in table.column_names], *cells]
-    widths = [max(map(_width, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["─" * width for width in widths])
+def _table(table: pa.Table, rows: list[list[Any]], room: int | None) -> Iterator[str]:
+    cells = [["NULL" if value is None else one_line(_text(value)) for value in row] for row in rows]
+    lines = [[one_line(name) for name in table.column_names], *cells]
+    widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
     right = [pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in table.schema.types]
-    for line in lines:
-        padded = [
-            " " * (width - _width(cell)) + cell if to_right else cell + " " * (width - _width(cell))
-            for cell, width, to_right in zip(line, widths, right, strict=True)
+    if room:
+        # Half a number or half a date says nothing.
+        is_text = [
+            not (number or pa.types.is_temporal(kind)) for number, kind in zip(right, table.schema.types, strict=True)
         ]
-        yield "  ".join(padded).rstrip() + "\n"
+        least = [min(width, _LEAST) if text else width for width, text in zip(widths, is_text, strict=True)]
+        widths = _fitting(widths, least, room)
+    lines.insert(1, ["─" * width for width in widths])
+    for line in lines:
+        # Of columns that found no room there is no width.
+        cells_of_line = zip(line, widths, right, strict=False)
+        yield (
+            "  ".join(padded(cell, width, to_right=to_right) for cell, width, to_right in cells_of_line).rstrip() + "\n"
+        )
+    if left_over := [one_line(name) for name in table.column_names[len(widths) :]]:
+        yield f"not shown without --wide: {', '.join(left_over)}\n"
+
+
+def _fitting(widths: list[int], least: list[int], room: int) -> list[int]:
+    """The columns' widths in so much room: the widest give way, and the last go where all are at their least."""
+    fit = len(widths)
+    while fit > 1 and sum(least[:fit]) + _GAP * (fit - 1) > room:
+        fit -= 1
+    kept = [min(width, max(room, smallest)) for width, smallest in zip(widths[:fit], least[:fit], strict=True)]
+    while sum(kept) + _GAP * (fit - 1) > room:
+        widest = max(range(fit), key=lambda n: kept[n] - least[n])
+        if kept[widest] <= least[widest]:
+            break
+        kept[widest] -= 1
+    return kept
 
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False)
-
-
-def _one_line(text: str) -> str:
-    """A track's name must neither break the table nor steer the terminal."""
-    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
-
-
-def _width(text: str) -> int:
-    """The columns a terminal gives it: two for wide characters, none for those that join the one before."""
-    return sum(map(_char_width, text)) if not text.isascii() else len(text)
-
-
-def _char_width(char: str) -> int:
-    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1

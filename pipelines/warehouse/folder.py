@@ -211,7 +211,7 @@ def _read_marker(folder: Path) -> str:
     except (FileNotFoundError, NotADirectoryError):
         if not folder.is_dir():
             raise WarehouseError(
-                f"There is no folder {folder}: check the path, or let heavy-rotation rebuild make it."
+                f"There is no folder {folder}: check the path, or let heavy-rotation import or rebuild make it."
             ) from None
         raise WarehouseError(
             f"{folder} is not a warehouse (it has no {MARKER}): check the path, or let heavy-rotation rebuild make one."

@@ -84,7 +84,7 @@ def text_of(grant: Grant, store: LoginStore) -> str:
         f"logged in   {grant.account_id}\n"
         f"stored in   {store}\n"
         f"lasts until {grant.authorized_at + TOKEN_LIFE:%Y-%m-%d}, six months as Spotify has it; log in again by then"
-        f"\n\nnext: heavy-rotation poll --every 10m --archive ARCHIVE{logins_option(store)}"
+        f"\n\nnext: heavy-rotation poll --every 10m{logins_option(store)}"
     )
 
 

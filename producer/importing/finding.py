@@ -76,7 +76,9 @@ class _Search:
         """A place that a person named. Raises ExportError where there is nothing of use."""
         place, hits = Place(path), self._hits
         if not os.path.lexists(path):
-            raise ExportError(f"there is no {path}")
+            downloaded = Path.home() / "Downloads" / path.name
+            there = f"; did you mean {downloaded}?" if downloaded.exists() else ""
+            raise ExportError(f"there is no {path}{there}")
         if path.is_dir():
             # Not Path.rglob: it passes over folders without permission, and their plays with them.
             for parent, _, names in os.walk(path, onerror=self._add_folder):

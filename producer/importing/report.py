@@ -7,8 +7,11 @@ from pipelines.domain.month import DEFAULT_TIME_ZONE, month_text
 from producer.importing.importer import Report
 
 
-def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str | None) -> str:
-    """The report of an import, several lines; ``written_to`` is None for a dry run."""
+def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str | None, tables_follow: bool) -> str:
+    """The report of an import, several lines; ``written_to`` is None for a dry run.
+
+    Where the ``tables_follow`` at once, it does not say that they are next.
+    """
     lines = [
         f"read        {report.rows:>9,} rows of {_count(report.files, 'file')}",
         f"plays       {report.plays:>9,} {_months(sorted(report.months), time_zone)}".rstrip(),
@@ -32,7 +35,7 @@ def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str |
     lines.append(f"took        {seconds:>9.1f} s, {report.rows / max(seconds, 1e-3):,.0f} rows/s")
     if written_to is None:
         lines += ["", "next: the same command without --dry-run"]
-    elif report.plays:
+    elif report.plays and not tables_follow:
         rebuild = f"heavy-rotation rebuild --archive {shlex.quote(written_to)} --warehouse WAREHOUSE"
         zone = "" if time_zone == DEFAULT_TIME_ZONE else f" --time-zone {time_zone}"
         lines += ["", f"next: {rebuild}{zone}"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from pipelines.domain.month import Calendar
+from pipelines.failure import Failure
 
 _GRACE_SECONDS = 2.0
 _log = logging.getLogger(__name__)
@@ -28,6 +29,19 @@ class Tables:
         places = [f"--archive={self.archive}", f"--warehouse={self.warehouse}"]
         zone = f"--time-zone={self.calendar.time_zone}"
         return [sys.executable, "-m", "pipelines.rebuild", *places, zone, "--months=changed"]
+
+    def update(self) -> None:
+        """Make them follow now. Raises Failure with the last line that the rebuild said."""
+        with _start(self.command) as process:
+            try:
+                _, said = process.communicate()
+            except BaseException:
+                process.terminate()
+                raise
+        if process.returncode:
+            [last] = said.strip().splitlines()[-1:] or ["it said nothing"]
+            why = last.removeprefix("error: ")
+            raise Failure(f"the plays are in the archive, but their tables were not made: {why}")
 
 
 class TablesFollow:

@@ -136,8 +136,7 @@ def test_an_unknown_time_zone_is_wrong_usage(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["import", "x.zip", "--user", "me"], "--archive A"),
-        (["poll", "--once"], "say where plays go: --archive A or --topic T"),
+        (["poll", "--every", "10m", "--warehouse", "w"], "say where plays go: --archive A or --topic T"),
         (
             ["poll", "--once", "--topic", "plays"],
             "'plays' is not a topic; write it as projects/PROJECT/topics/TOPIC",
@@ -234,3 +233,13 @@ def test_the_producer_imports_no_beam() -> None:
         "sys.exit('apache_beam' in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=True)
+
+
+def test_a_download_that_is_elsewhere_is_told(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    downloaded = tmp_path / "Downloads" / "my_spotify_data.zip"
+    assert run("import", "my_spotify_data.zip").err == "error: there is no my_spotify_data.zip\n"
+    downloaded.parent.mkdir()
+    downloaded.touch()
+    told = f"error: there is no my_spotify_data.zip; did you mean {downloaded}?\n"
+    assert run("import", "my_spotify_data.zip").err == told

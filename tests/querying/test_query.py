@@ -13,10 +13,14 @@ import time
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 
 from pipelines.query import main, parse, run
 from pipelines.querying import duck
+from pipelines.querying.asking import answer
+from pipelines.querying.cells import width_of
+from pipelines.querying.show import show
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.warehouse.listening import rows
 
@@ -72,6 +76,33 @@ def test_wide_characters_nulls_and_control_characters(folder: str, capsys: pytes
         "────────  ──────  ────  ───  ─  ─",
         "a\\x1b[1m  日本🎵  NULL  1.5  e\u0301  x",
     ]
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+def test_a_table_fits_the_terminal(width: int) -> None:
+    table = pa.table(
+        {"name": ["x" * 300, "東雲レコード" * 20], "plays": [123_456, 7], "more": ["y" * 50, "z"], "last": [1, 2]}
+    )
+    header, line, first, second, *named = "".join(show(table, "table", width)).splitlines()
+    assert max(map(width_of, (header, line, first, second))) <= width
+    assert "…" in first
+    assert ("123456" in first, header.split()[:1]) == (True, ["name"])
+    left_over = [name for name in ("more", "last") if name not in header]
+    assert named == ([f"not shown without --wide: {', '.join(left_over)}"] if left_over else [])
+
+
+def test_a_table_that_has_room_is_as_it_is_without_a_width() -> None:
+    table = pa.table({"name": ["a", "bb"], "plays": [1, 2]})
+    assert list(show(table, "table", 80)) == list(show(table, "table"))
+
+
+def test_a_terminal_gets_a_hundred_rows_unless_it_asks_for_all(folder: str, capfd: pytest.CaptureFixture[str]) -> None:
+    sql = "SELECT n FROM UNNEST(GENERATE_ARRAY(1, 250)) AS n"
+    asked = {"form": "table", "native": False, "max_megabytes": None}
+    assert len(list(answer(folder, sql, **asked, width=80))) == 102
+    assert capfd.readouterr().err == "100 of 250 rows; --wide shows all\n"
+    assert len(list(answer(folder, sql, **asked))) == 252
+    assert capfd.readouterr().err == "250 rows\n"
 
 
 def test_json_is_one_array(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -221,12 +252,32 @@ def test_without_a_query_it_shows_what_there_is(folder: str, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert re.search(r"^\w+ +8 +2  2026-10-01   2026-11-01$", out, re.MULTILINE)
     assert re.search(r"heavy_rotation.play_events  \d+ rows\n    user_id STRING, played_at TIMESTAMP", out)
-    assert out.index(f"heavy-rotation query --warehouse {folder}") < out.index("heavy_rotation.fullest_snapshots")
+    assert out.index(f"-m heavy_rotation query --warehouse {folder}") < out.index("heavy_rotation.fullest_snapshots")
+
+
+@pytest.mark.parametrize(
+    ("where", "hint"),
+    [
+        ("month = '2019-05-01'", ""),
+        ("month = '2026-05-02'", "a month is its first day: '2026-05-01'\n"),
+        ("month = '2026-11-02' AND rank = 1", "a month is its first day: '2026-11-01'\n"),
+    ],
+)
+def test_an_empty_answer_says_which_months_there_are(
+    where: str, hint: str, folder: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask("--warehouse", folder, f"SELECT rank FROM heavy_rotation.monthly_top_tracks WHERE {where}") == 0
+    assert capsys.readouterr().err == f"0 rows\n{hint}months here: 2026-10 to 2026-11\n"
+
+
+def test_a_month_without_quotes_is_told(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ask("--warehouse", folder, "SELECT rank FROM heavy_rotation.monthly_top_tracks WHERE month = 2026-11") == 1
+    assert capsys.readouterr().err.endswith("; a month wants quotes, and its first day: '2026-11-01'\n")
 
 
 def test_the_examples_it_shows_give_rows(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     ask("--warehouse", folder)
-    example = r'^heavy-rotation query --warehouse \S+ "\n(.*?)"$'
+    example = r'^\S+ -m heavy_rotation query --warehouse \S+ "\n(.*?)"$'
     examples = re.findall(example, capsys.readouterr().out, re.MULTILINE | re.DOTALL)
     assert len(examples) == 2
     for sql in examples:
@@ -237,12 +288,12 @@ def test_the_examples_it_shows_give_rows(folder: str, capsys: pytest.CaptureFixt
 def test_of_an_empty_warehouse_it_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     FolderWarehouse(tmp_path, "Europe/Paris")
     assert ask("--warehouse", str(tmp_path)) == 0
-    assert "There are no plays in it yet; heavy-rotation rebuild brings them in" in capsys.readouterr().out
+    assert "There are no plays in it yet; heavy-rotation import or rebuild brings them in" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--warehouse", "gs://bucket", "SELECT 1"], ["--warehouse", "w", "--format", "xml", "SELECT 1"],
+    [["--warehouse", "gs://bucket", "SELECT 1"], ["--warehouse", "w", "--format", "xml", "SELECT 1"],
      ["--warehouse", "bigquery://p.d", "--dialect", "duckdb", "SELECT 1"]],
 )  # fmt: skip
 def test_a_wrong_command_line_exits_with_2(arguments: list[str]) -> None:

@@ -26,7 +26,7 @@ ANSWERS = {
         ("Track 5", "Artist 1", 1, 1),
         ("Track 4", "Artist 3", 1, 1),
     ],
-    "An artist's months": [(OCTOBER, 2, 0.2), (NOVEMBER, 1, 0.1)],
+    "An artist's months": [(OCTOBER, 2, 0.2), (NOVEMBER, 2, 0.2)],
     "First time heard": [
         ("Track 5", "Artist 1", datetime(2026, 11, 3, 10), 1),  # noqa: DTZ001
         ("Track 4", "Artist 3", datetime(2026, 11, 2, 8, 59, 59), 1),  # noqa: DTZ001
