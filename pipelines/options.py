@@ -93,6 +93,7 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     parser = stream_parser()
     values, beam_options = _read(parser, argv, LOCAL_STREAM_RUNNER, streaming=True)
     options = StreamOptions(**values)
+    _check_subscription(parser, options, beam_options)
     _check_write_method(parser, options, beam_options)
     _check_reachable(parser, options, beam_options)
     return options, beam_options
@@ -165,6 +166,16 @@ def _add_places(parser: Parser) -> None:
 
 def _add_lateness(parser: Parser, text: str) -> None:
     parser.add_argument("--allowed-lateness-days", type=_days, default=LATENESS, help=text)
+
+
+def _check_subscription(parser: Parser, options: StreamOptions, beam_options: PipelineOptions) -> None:
+    """The local runner asks Pub/Sub, or its emulator; on the others Beam has rules of its own for names."""
+    if runner_of(beam_options) == LOCAL_STREAM_RUNNER:
+        return
+    try:
+        parse_subscription(options.subscription)
+    except ValueError as error:
+        parser.error(f"--subscription={options.subscription}: {error}")
 
 
 def _check_write_method(parser: Parser, options: StreamOptions, beam_options: PipelineOptions) -> None:
@@ -247,12 +258,9 @@ def _months(text: str) -> tuple[date, ...] | Selection:
 
 
 def _subscription(text: str) -> str:
-    try:
-        parse_subscription(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not projects/PROJECT/subscriptions/SUBSCRIPTION with valid names"
-        ) from None
+    # Google's emulator takes names that Google Cloud does not: Pub/Sub itself is asked.
+    if not re.fullmatch(r"projects/[^/\s]+/subscriptions/[^/\s]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not projects/PROJECT/subscriptions/SUBSCRIPTION")
     return text
 
 

@@ -24,12 +24,15 @@ from pipelines.streaming.graph import build
 from pipelines.streaming.local import run_here
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import sink_of
+from pipelines.streaming.subscription import check_subscription
 from pipelines.submission import run_or_submit
 
 
 def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
     """Run until stopped, or submit to Dataflow. Raises Failure."""
     local = runner_of(beam_options) == LOCAL_STREAM_RUNNER
+    if local:
+        check_subscription(options.subscription)  # before anything is made on disk
     sink = sink_of(options.warehouse, options.calendar.time_zone, options.bigquery_write_method, clock, local=local)
     Archive(options.archive).check_writable()
     if local:
