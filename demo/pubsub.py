@@ -15,10 +15,8 @@ whole core without them, and a tenth of one with 20.
 """
 
 import argparse
-import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -27,6 +25,7 @@ from typing import Any, Self
 
 import grpc
 
+from demo.processes import wait_until_stopped
 from demo.pubsub_broker import Broker
 from demo.pubsub_services import Services
 
@@ -116,14 +115,6 @@ def require_free_port(port: int) -> None:
             raise OSError(error.errno, message) from error
 
 
-def run_until_stopped() -> None:
-    """Return at Ctrl-C or SIGTERM."""
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Be a Pub/Sub until stopped. Returns the exit code."""
     parser = argparse.ArgumentParser(
@@ -137,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with PubSubServer(options.port) as server:
             print("A small Pub/Sub on this machine, until Ctrl-C. In the shell of whoever uses it:")
             print(f"export PUBSUB_EMULATOR_HOST={server.address}", flush=True)
-            run_until_stopped()
+            wait_until_stopped()
     except OSError as error:
         print(f"error: {error.strerror or error}", file=sys.stderr)
         return 1

@@ -33,6 +33,7 @@ from pipelines.warehouse.identity import warehouse_argument
 LOCAL_STREAM_RUNNER = "BundleBasedDirectRunner"
 LOCAL_BATCH_RUNNER = "FnApiRunner"
 _MOST_DAYS = 36_500
+SHOW_GRAPH = "--show-graph"
 
 
 def stream_parser() -> Parser:
@@ -42,7 +43,8 @@ def stream_parser() -> Parser:
         "--subscription S --archive A --warehouse W [OPTIONS] [BEAM'S OPTIONS]",
         "Plays from Pub/Sub into the raw Avro archive, play_events and monthly top tens, until it is stopped.",
         "Here: heavy-rotation stream --subscription projects/P/subscriptions/S --archive archive "
-        "--warehouse warehouse\nOn Dataflow: the same with --runner=DataflowRunner and Beam's options for it.",
+        "--warehouse warehouse\nOn Dataflow: the same with --runner=DataflowRunner and Beam's options for it."
+        f"\nIts steps, as text or as a picture: heavy-rotation stream {SHOW_GRAPH}, {SHOW_GRAPH}=FILE.svg",
     )
     parser.add_argument(
         "--subscription",
@@ -97,6 +99,21 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     _check_write_method(parser, options, beam_options)
     _check_reachable(parser, options, beam_options)
     return options, beam_options
+
+
+def parse_show_graph(argv: Sequence[str]) -> Path | None:
+    """The file that the stream's graph is to be written to, None for text. Exits with 2 where more is asked for.
+
+    It needs none of the stream's options, and is none of those that a template has.
+    """
+    parser = Parser("heavy-rotation stream", f"{SHOW_GRAPH}[=FILE.svg]", "Shows the steps of the stream.")
+    parser.add_argument(
+        SHOW_GRAPH, dest="path", nargs="?", type=Path, metavar="FILE.svg", help="write a picture, instead of text"
+    )
+    path: Path | None = parser.read(argv).path
+    if path and path.suffix != ".svg":
+        parser.error(f"{path} does not end in .svg")
+    return path
 
 
 def rebuild_parser() -> Parser:
