@@ -11,7 +11,7 @@ from pipelines.failure import Failure
 from pipelines.querying import duck
 from pipelines.querying.bigquery_sql import NotASelectError, UnknownPartError
 from pipelines.querying.limits import too_much
-from pipelines.querying.messages import explain
+from pipelines.querying.messages import explain, tables_in
 from pipelines.querying.overview import overview
 from pipelines.querying.show import show
 from pipelines.storage.files import StorageError
@@ -61,7 +61,7 @@ def _ask_folder(folder: str, sql: str, *, native: bool, max_megabytes: int | Non
         raise QueryError("the query is nested too deeply") from None
     except (duckdb.Error, SqlglotError, NotASelectError, UnknownPartError) as error:
         there = duck.columns()
-        names = sorted({column for columns in there.values() for column, _ in columns})
+        names = sorted({column for table in tables_in(sql, there) for column, _ in there[table]})
         raise QueryError(explain(error, sql, names, list(there))) from None
 
 
