@@ -98,6 +98,7 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     _check_subscription(parser, options, beam_options)
     _check_write_method(parser, options, beam_options)
     _check_reachable(parser, options, beam_options)
+    _check_apart(parser, options)
     return options, beam_options
 
 
@@ -151,7 +152,7 @@ def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineO
     return options, beam_options
 
 
-def _check_apart(parser: Parser, options: RebuildOptions) -> None:
+def _check_apart(parser: Parser, options: StreamOptions | RebuildOptions) -> None:
     if (
         "://" not in options.archive + options.warehouse
         and Path(options.archive).resolve() == Path(options.warehouse).resolve()

@@ -215,6 +215,17 @@ def test_every_write_method_has_a_place(method: str) -> None:
     assert options.bigquery_write_method == method
 
 
+@pytest.mark.parametrize("warehouse", ["all", "./all", "all/../all"])
+def test_archive_and_tables_are_not_in_one_folder(warehouse: str, capsys: pytest.CaptureFixture[str]) -> None:
+    places = ["--archive=all", f"--warehouse={warehouse}"]
+    for parse, arguments in ((parse_rebuild, places), (parse_stream, [SUBSCRIPTION, *places])):
+        with pytest.raises(SystemExit, match="2"):
+            parse(arguments)
+        assert (
+            "--archive and --warehouse are both all: the tables need a folder of their own" in capsys.readouterr().err
+        )
+
+
 def test_a_rebuild_on_dataflow_needs_a_place_for_files(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse_rebuild([*IN_THE_CLOUD[:2], "--runner=DataflowRunner"])

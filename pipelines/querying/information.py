@@ -12,13 +12,10 @@ from pipelines.tables import DATASET, TABLES, VIEWS, table_layout, table_schema
 
 TABLES_VIEW, COLUMNS_VIEW = "INFORMATION_SCHEMA.TABLES", "INFORMATION_SCHEMA.COLUMNS"
 _PROJECT = "local"
-_PLACE: list[tuple[str, pa.DataType]] = [
-    (name, pa.string()) for name in ("table_catalog", "table_schema", "table_name")
-]
-_TABLES = pa.schema(
-    [*_PLACE, ("table_type", pa.string()), ("is_insertable_into", pa.string()), ("is_typed", pa.string())]
-)
-_OF_COLUMN: list[tuple[str, pa.DataType]] = [
+_Fields = list[tuple[str, pa.DataType]]
+_PLACE: _Fields = [("table_catalog", pa.string()), ("table_schema", pa.string()), ("table_name", pa.string())]
+_OF_TABLE: _Fields = [("table_type", pa.string()), ("is_insertable_into", pa.string()), ("is_typed", pa.string())]
+_OF_COLUMN: _Fields = [
     ("column_name", pa.string()),
     ("ordinal_position", pa.int64()),
     ("is_nullable", pa.string()),
@@ -26,6 +23,7 @@ _OF_COLUMN: list[tuple[str, pa.DataType]] = [
     ("is_partitioning_column", pa.string()),
     ("clustering_ordinal_position", pa.int64()),
 ]
+_TABLES = pa.schema([*_PLACE, *_OF_TABLE])
 _COLUMNS = pa.schema([*_PLACE, *_OF_COLUMN])
 Columns = Mapping[str, Sequence[tuple[str, str]]]
 
