@@ -92,9 +92,10 @@ def measure(listening: Listening, calendar: Calendar, seed: int) -> Figures:
         folder = Path(name)
         archive = Archive(str(folder / "archive"))
         paths = [
-            archive.write(month, plays)
+            path
             for month, in_month in _invent(listening, calendar, seed)
             for plays in _batches(in_month)
+            if (path := archive.write(month, plays))
         ]
         _write_parquet(archive, paths, folder / "parquet")
         used = _rebuild(archive, folder / "warehouse", calendar)

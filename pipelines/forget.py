@@ -1,23 +1,23 @@
 """Forgetting a person: ``heavy-rotation forget --user U --archive A --warehouse W``.
 
-Removes every play of a user from the archive, then every row from the tables: in that order, since tables are made
-again from the archive. It can be interrupted and run again at any time. The report goes to standard output; the exit
+Marks the user as forgotten, then removes every play from the archive and every row from the tables. It can be
+interrupted and run again at any time, beside whatever else is at work. The report goes to standard output; the exit
 code is 0, 1 where something of the user is left or the command failed, 2 for a wrong command line.
 """
 
 import argparse
 import sys
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pipelines.arguments import Parser
+from pipelines.clock import Clock, utc_now
 from pipelines.command import report, run_command
+from pipelines.domain.instants import rfc3339
 from pipelines.failure import Failure
-from pipelines.storage.archive import Archive, without_user
-from pipelines.storage.files import StorageError
-from pipelines.storage.rejects import Rejects
+from pipelines.forgetting.archive import Found, forget_in_archive
+from pipelines.storage.archive import Archive
 from pipelines.tables import TABLES
 from pipelines.warehouse.bigquery import SCHEME
 from pipelines.warehouse.folder import FolderWarehouse
@@ -26,92 +26,42 @@ from pipelines.warehouse.identity import warehouse_argument
 _REMAINS = """\
 Not touched, and when it ends (docs/operations.md, "Forget a person"):
   the login and the producer's state: heavy-rotation logout first, or the next poll brings plays again
-  Pub/Sub keeps messages for up to 31 days: run this again after a seek to an earlier time
+  Pub/Sub keeps messages for up to 31 days; what is in them stays out
+  a stream on Dataflow keeps what it had counted, and shows it to nobody, until it is drained or the month has closed
   Cloud Storage and BigQuery keep what was deleted for some days, for their owner's own rescue"""
+_MARK = """\
+  {path} has a keyed hash of this user's id and the instant {until}: what was ingested up to then stays out, what is
+  ingested later counts. To have that gone too, remove the file once nothing older can come: no stream runs, Pub/Sub
+  keeps no messages from before, and no copy of the archive will be restored. Others who were forgotten are in it too"""
 
 
-@dataclass
-class Forgotten:
-    """What was found of a user, and what could not be read. ``plays`` counts by the archive's months."""
+def forget(
+    user_id: str,
+    archive: Archive,
+    warehouse: str,
+    *,
+    dry_run: bool,
+    clock: Clock = utc_now,
+    wait: Callable[[float], object] = time.sleep,
+) -> Found:
+    """Remove what was ingested of a user, plays and rows, and keep it out; with ``dry_run`` only look for it.
 
-    looked_at: int = 0
-    rewritten: int = 0
-    removed: int = 0
-    older_versions: int = 0
-    rejects: int = 0
-    plays: Counter[str] = field(default_factory=Counter)
-    rows: Counter[str] = field(default_factory=Counter)
-    left: list[str] = field(default_factory=list)
-
-    @property
-    def is_nothing(self) -> bool:
-        """Whether nothing of the user was there."""
-        return not (self.rewritten or self.removed or self.older_versions or self.rejects or self.rows.total())
-
-
-def forget(user_id: str, archive: Archive, warehouse: str, *, dry_run: bool) -> Forgotten:
-    """Remove a user's plays and rows; with ``dry_run`` only look for them. Raises StorageError."""
+    First the mark: whoever writes from then on knows of it, or has written by the time when files are listed. Raises
+    StorageError.
+    """
     from pipelines.forgetting.tables import forget_in_bigquery, forget_in_folder
 
-    found = Forgotten()
     local = None if warehouse.startswith(SCHEME) else FolderWarehouse.open(warehouse)
-    _forget_in_archive(found, user_id, archive, dry_run=dry_run)
+    found = Found(clock() if dry_run else archive.marks.add(user_id, clock, wait))
+    forget_in_archive(found, user_id, archive, dry_run=dry_run)
     if local:
-        found.rows = forget_in_folder(local, user_id, dry_run=dry_run)
+        forget_in_folder(found, user_id, local, dry_run=dry_run)
     else:
-        found.rows, tables = forget_in_bigquery(warehouse, user_id, dry_run=dry_run)
-        found.left += [
-            f"{table} has rows of the last ninety minutes, which BigQuery cannot delete yet: "
-            "run the same command again in two hours"
-            for table in tables
-        ]
+        forget_in_bigquery(found, user_id, warehouse, dry_run=dry_run)
     return found
 
 
-def _forget_in_archive(found: Forgotten, user_id: str, archive: Archive, *, dry_run: bool) -> None:
-    instants: dict[str, set[object]] = {}
-    unreadable: dict[str, str] = {}
-    seen: set[str] = set()
-    # Until nothing new has come: the stream may write while this reads.
-    while new := [path for path in archive.everything() if path not in seen]:
-        seen.update(new)
-        for path in new:
-            found.looked_at += 1
-            try:
-                others, gone = without_user(path, archive.read_bytes(path), user_id)
-            except StorageError as error:
-                unreadable[path] = str(error)
-                continue
-            if not gone:
-                continue
-            holding = archive.holds(path)
-            if holding == "older version":
-                found.older_versions += 1
-            elif others is None:
-                found.removed += 1
-            else:
-                found.rewritten += 1
-                if not dry_run:
-                    seen.add(archive.write_beside(path, others))
-            if holding == "plays":
-                instants.setdefault(path.split("/")[-2].removeprefix("month="), set()).update(gone)
-            if not dry_run:
-                archive.remove(path)
-    if not dry_run:
-        for path in archive.checkpoints():
-            archive.remove(path)
-    found.plays = Counter({month: len(plays) for month, plays in instants.items()})
-    rejects = Rejects(archive.root)
-    for path in rejects.of_user(user_id):
-        found.rejects += 1
-        if not dry_run:
-            rejects.remove(path)
-    if unreadable:
-        still_there = set(archive.everything())
-        found.left += [why for path, why in unreadable.items() if path in still_there]
-
-
-def _told(found: Forgotten, user_id: str, options: argparse.Namespace) -> Iterator[str]:
+def _told(found: Found, user_id: str, options: argparse.Namespace, archive: Archive) -> Iterator[str]:
     done = "would be forgotten; nothing was changed" if options.dry_run else "forgotten"
     yield f"{user_id}: {done}{', but not everywhere' if found.left else ''}"
     yield f"{options.archive}"
@@ -121,26 +71,34 @@ def _told(found: Forgotten, user_id: str, options: argparse.Namespace) -> Iterat
     yield f"  {found.older_versions:9,} older versions removed"
     if found.rejects:
         yield f"  {found.rejects:9,} items removed that could not be read when polling"
+    if found.leftovers:
+        yield f"  {found.leftovers:9,} unfinished files removed, which commands left that were killed"
     yield f"  {found.plays.total():9,} plays"
     for month, plays in sorted(found.plays.items()):
         yield f"  {plays:9,}   {month}"
+    if found.newer:
+        yield f"  {found.newer:9,} plays stay, which were ingested after {rfc3339(found.until)}"
     yield f"{options.warehouse}"
     for table in TABLES:
         yield f"  {found.rows[table]:9,} rows of {table}"
     yield _REMAINS
+    if not options.dry_run:
+        yield _MARK.format(path=archive.marks.path, until=rfc3339(found.until))
 
 
 def _run(options: argparse.Namespace) -> None:
     if "://" not in options.archive and not Path(options.archive).is_dir():
         raise Failure(f"there is no archive at {options.archive}; nothing was changed")
-    found = forget(options.user, Archive(options.archive), options.warehouse, dry_run=options.dry_run)
+    archive = Archive(options.archive)
+    found = forget(options.user, archive, options.warehouse, dry_run=options.dry_run)
     if found.is_nothing and not found.left:
+        mark = "" if options.dry_run else f"; what was ingested up to {rfc3339(found.until)} stays out"
         report(
             f"There is nothing of {options.user} in the {found.looked_at:,} files of {options.archive}, "
-            f"nor in {options.warehouse}"
+            f"nor in {options.warehouse}{mark}"
         )
         return
-    sys.stdout.write("".join(f"{line}\n" for line in _told(found, options.user, options)))
+    sys.stdout.write("".join(f"{line}\n" for line in _told(found, options.user, options, archive)))
     if found.left:
         raise Failure("\n".join([*found.left, f"not everything of {options.user} is gone"]))
 
@@ -150,7 +108,9 @@ def parser() -> Parser:
     made = Parser(
         "heavy-rotation forget",
         "--user U --archive A --warehouse W [--dry-run]",
-        "Removes every play of a user from the archive and every row from the tables, for good.",
+        "Removes every play of a user from the archive and every row from the tables, for good. So that nothing comes "
+        "back, a keyed hash of the user's id stays in ARCHIVE/forgotten with the instant of the forgetting: what was "
+        "ingested up to then stays out, what is polled or imported later counts.",
         "First: heavy-rotation forget --user U --archive archive --warehouse warehouse --dry-run",
     )
     made.add_argument("--user", required=True, type=_user, help="whose plays: the user_id that the tables show")

@@ -86,6 +86,8 @@ def _tell(result: Result, options: RebuildOptions, seconds: float) -> None:
         report(f"Removed {', '.join(result.removed)}: the archive has no plays of them any more")
     for reason, count in sorted(result.passed_over.items()):
         report(f"Passed over {count:,} plays of a time that cannot be: {reason}")
+    if result.forgotten:
+        report(f"Passed over {result.forgotten:,} plays of people who were forgotten since")
     if result.rejected:
         report(f"{result.rejected:,} items that could not be read when polling went to the table rejected")
     if not (result.made or result.removed or result.failure) and isinstance(options.months, str):

@@ -35,8 +35,9 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
     local = runner_of(beam_options) == LOCAL_STREAM_RUNNER
     if local:
         check_subscription(options.subscription)  # before anything is made on disk
-    sink = sink_of(options.warehouse, options.calendar.time_zone, options.bigquery_write_method, clock, local=local)
-    Archive(options.archive).check_writable()
+    archive, method = Archive(options.archive), options.bigquery_write_method
+    sink = sink_of(options.warehouse, options.calendar.time_zone, archive.marks, method, clock, local=local)
+    archive.check_writable()
     if local:
         run_here(options, beam_options, sink, clock, report)
         return

@@ -71,10 +71,16 @@ class _Heard(NamedTuple):
 _Plays = list[tuple[_Copy, _Copy]]
 
 
-def entry(play: Play) -> tuple[int, Entry]:
-    """The play's key and value in a tally."""
+def entry(play: Play, forgotten_until: datetime | None = None) -> tuple[int, Entry]:
+    """The play's key and value in a tally.
+
+    Where its user was forgotten up to an instant before its ingestion, it is preferred to every copy from before.
+    """
+    rank, ingested, track_id = play.preference
+    if forgotten_until is not None:
+        rank -= to_millis(forgotten_until)
     return to_millis(play.played_at), (
-        play.preference,
+        (rank, ingested, track_id),
         play.track_id,
         play.track_name,
         (play.artists[0].id or None) if play.artists else None,
@@ -91,6 +97,11 @@ def add(tally: Tally, millis: int, new: Entry) -> None:
     known = tally.get(millis)
     if known is None or new[0] < known[0]:
         tally[millis] = new
+
+
+def ingested_after(millis: int, tally: Tally) -> Tally:
+    """The plays of a tally that were ingested later, in a new one."""
+    return {played: entry for played, entry in tally.items() if entry[0][1] > millis}
 
 
 def merge(tallies: Iterable[Tally]) -> Tally:

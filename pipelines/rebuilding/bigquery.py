@@ -117,6 +117,7 @@ class BigQueryTables(Target):
 
         What a stream wrote of their plays may have gone with the months, and it believes that it is there.
         """
+        now = self.clock()  # before the marks are read: who is forgotten later takes these rows away
         plays = self._plays(added, months)
         if plays.is_empty():
             return
@@ -128,7 +129,7 @@ class BigQueryTables(Target):
 
         of_all = side_by_side(of_listeners, around(touched, [*read, *added]))
         heard = columns.with_keys(columns.each_once(pl.concat(of_all)))
-        snapshots = columns.snapshots(heard, self.calendar, self.clock())
+        snapshots = columns.snapshots(heard, self.calendar, now)
         for table, rows in (("play_events", columns.with_keys(plays)), ("top_ten_snapshots", snapshots)):
             by_month = rows.partition_by("month", as_dict=True).items()
             self.warehouse.load(table, [str(staging.write(table, m, some.to_arrow())) for (m,), some in by_month])
@@ -149,6 +150,6 @@ class BigQueryTables(Target):
         for path in paths:
             data = self.archive.read_bytes(path)
             with suppress(StorageError):  # unreadable: the next rebuild names it
-                read.append(columns.read_plays(path, data))
+                read.append(columns.remembered(columns.read_plays(path, data), self.archive.marks.lately()))
         plays = columns.with_local_time(pl.concat([columns.no_plays(), *read]), self.calendar)
         return plays.filter(pl.col("month").is_in(list(months)))

@@ -20,6 +20,7 @@ from pipelines.domain.ranking import KINDS
 from pipelines.domain.song import album_key, song_of_names
 from pipelines.rebuilding.top_tens import TopTens
 from pipelines.storage.archive import check_count, readable
+from pipelines.storage.forgotten import Forgotten
 from pipelines.tables import play_schema
 
 
@@ -50,6 +51,15 @@ def possible(plays: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, dict[str
     return (plays.filter(fine) if refused.height else plays), Counter(
         _reason(played_at, ingested_at, now) for played_at, ingested_at in refused.rows()
     )
+
+
+def remembered(plays: pl.DataFrame, forgotten: Forgotten) -> pl.DataFrame:
+    """The plays of ``Forgotten.without``."""
+    until = {user: instant for user in plays["user_id"].unique() if (instant := forgotten.until(user)) is not None}
+    if not until:
+        return plays
+    of_user = pl.col("user_id").replace_strict(until, default=None, return_dtype=pl.Datetime("ms", "UTC"))
+    return plays.filter(of_user.is_null() | (pl.col("ingested_at") > of_user))
 
 
 def no_plays() -> pl.DataFrame:

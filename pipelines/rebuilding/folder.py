@@ -3,15 +3,12 @@
 Whoever reads finds at every moment the old rows, the new ones, or both, which the views read as one.
 """
 
-import fcntl
-import logging
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO
 
 import pyarrow as pa
 
@@ -19,9 +16,7 @@ from pipelines.rebuilding.rejected import ORIGIN
 from pipelines.rebuilding.target import Row, Staged, Staging, Stamp, Target, There
 from pipelines.storage.files import storage_explained
 from pipelines.tables import REBUILT
-from pipelines.warehouse.folder import MARKER, STAGING, FolderWarehouse
-
-_log = logging.getLogger("heavy_rotation")
+from pipelines.warehouse.folder import STAGING, FolderWarehouse
 
 
 class FolderStaging(Staging):
@@ -54,9 +49,9 @@ class FolderTables(Target):
     @contextmanager
     def staging(self, temporary: str) -> Iterator[Staging]:  # noqa: ARG002 - a folder has room of its own
         """Alone in the warehouse: another rebuild waits, so that of two no month is made twice, or from less."""
-        with storage_explained(self.warehouse.folder), (self.warehouse.folder / MARKER).open("rb") as marker:
-            if _lock(marker, self.warehouse.folder):
-                for abandoned in self.warehouse.folder.glob(f"{STAGING}*"):
+        with storage_explained(self.warehouse.folder), self.warehouse.alone() as is_alone:
+            if is_alone:
+                for abandoned in self.warehouse.staging_folders():
                     shutil.rmtree(abandoned, ignore_errors=True)
             folder = Path(tempfile.mkdtemp(prefix=STAGING, dir=self.warehouse.folder))
             try:
@@ -100,15 +95,3 @@ class FolderTables(Target):
 
 def _is_ours(row: Row) -> bool:
     return bool(row["origin"] == ORIGIN)
-
-
-def _lock(marker: IO[bytes], folder: Path) -> bool:
-    """Whether the lock was given, after waiting for it. A file system without locks gives none."""
-    try:
-        fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        _log.warning("another rebuild is at work in %s; this one begins when that has ended", folder)
-        fcntl.flock(marker, fcntl.LOCK_EX)
-    except OSError:
-        return False
-    return True

@@ -174,8 +174,10 @@ def _read(path: str, archive: Archive, calendar: Calendar, now: datetime) -> tup
         plays, passed_over = columns.possible(columns.read_plays(path, data), now)
     except StorageError as error:
         return FileRead(path, trouble=str(error)), nothing
-    plays = columns.with_local_time(plays, calendar)
-    return FileRead(path, columns.months_of(plays), passed_over=passed_over), plays
+    # Read after the plan's instant: who was forgotten before it is known here.
+    left = columns.remembered(plays, archive.marks.lately())
+    forgotten, plays = plays.height - left.height, columns.with_local_time(left, calendar)
+    return FileRead(path, columns.months_of(plays), passed_over=passed_over, forgotten=forgotten), plays
 
 
 def _groups_of_months(ready: Ready, at_once: int) -> Iterator[list[Month]]:

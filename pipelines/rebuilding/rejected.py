@@ -10,6 +10,7 @@ from pipelines.domain.play import Source
 from pipelines.rebuilding.target import Row, Target
 from pipelines.storage.archive import Archive
 from pipelines.storage.rejects import Rejects
+from pipelines.warehouse.persons import remembered
 
 ORIGIN = "spotify"
 _log = logging.getLogger("heavy_rotation")
@@ -20,7 +21,7 @@ def bring_rejected(archive: Archive, target: Target) -> int:
     rejects = Rejects(archive.root)
     ids = rejects.ids()
     new = sorted(set(ids) - target.rejected_ids()) if ids else []
-    rows = [row for row in (_row(rejects, name) for name in new) if row]
+    rows = remembered("rejected", [row for row in (_row(rejects, name) for name in new) if row], archive.marks.read())
     if rows:
         target.add_rejected(rows)
     return len(rows)

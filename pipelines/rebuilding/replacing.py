@@ -24,14 +24,15 @@ from pipelines.storage.files import StorageError, storage_of, update
 class FileRead:
     """What came of a file: the ``months`` that it holds plays of, and how many plays of those asked for.
 
-    ``passed_over`` counts its plays of a time that cannot be, by reason. ``trouble`` says why it cannot be read;
-    ``is_gone`` that it went after it was listed.
+    ``passed_over`` counts its plays of a time that cannot be, by reason, ``forgotten`` those of people who were.
+    ``trouble`` says why it cannot be read; ``is_gone`` that it went after it was listed.
     """
 
     path: str
     months: tuple[date, ...] = ()
     plays: int = 0
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    forgotten: int = 0
     trouble: str | None = None
     is_gone: bool = False
 
@@ -45,8 +46,9 @@ class Result:
     """What came of a rebuild, as the command tells it. Months are texts, as 2026-11.
 
     ``made`` have plays now, ``removed`` have none any more, ``left`` stay as they were because of ``troubles`` with
-    files. ``passed_over`` counts plays of a time that cannot be, by reason. ``refused`` says why nothing was done.
-    ``gone`` files went meanwhile, so that all of it has to begin again.
+    files. ``passed_over`` counts plays of a time that cannot be, by reason, ``forgotten`` those of people who were
+    forgotten. ``refused`` says why nothing was done. ``gone`` files went meanwhile, so that all of it has to begin
+    again.
     """
 
     made: tuple[str, ...] = ()
@@ -58,6 +60,7 @@ class Result:
     plays_read: int = 0
     plays: int = 0
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    forgotten: int = 0
     rejected: int = 0
 
     @property
@@ -140,6 +143,7 @@ def prepare(all_of_it: Iterable[Plan | FileRead | Staged], work: Work) -> Ready:
         left=_texts(wanted & unsure & (staged.keys() | plan.old.keys() | months_of(plan.listed))),
         troubles=tuple(sorted(troubles.values())),
         passed_over=dict(sum((Counter(file.passed_over) for file in files), Counter())),
+        forgotten=sum(file.forgotten for file in files),
         plays_read=sum(file.plays for file in files),
         plays=sum(one.rows for month in months for one in staged.get(month, ()) if one.table == "play_events"),
     )

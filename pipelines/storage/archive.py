@@ -6,8 +6,9 @@ is never missing from it. The month is the play's in the writer's time zone.
 """
 
 import io
+import logging
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -18,11 +19,13 @@ import fastavro
 from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
 from pipelines.domain.play import Play, from_record
 from pipelines.storage.files import StorageError, storage_of
+from pipelines.storage.forgotten import Marks
 from pipelines.tables import play_schema
 
 # Avro files do not say how many records they hold: one cut at the end of a block would read as complete.
 _COUNT = "heavy_rotation.plays"
 _SCHEMA = fastavro.parse_schema(play_schema())
+_log = logging.getLogger("heavy_rotation")
 
 Holding = Literal["plays", "older version"]
 
@@ -33,10 +36,24 @@ class Archive:
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/") or "/"
         self._storage = storage_of(root)
+        self.marks = Marks(self.root)
 
-    def write(self, month: date, plays: Sequence[Play]) -> str:
-        """Put plays of one month into one new file and return its path. Raises StorageError."""
-        return self._write_new(self._folder(month), encode(plays))
+    def write(self, month: date, plays: Sequence[Play]) -> str | None:
+        """Put plays of one month into one new file and return its path. Raises StorageError.
+
+        Plays that were forgotten stay out; where no others are left there is no file, and None is returned.
+        """
+        some = self.marks.lately().without(plays)
+        if plays and not some:
+            return None
+        path = self._write_new(self._folder(month), encode(some))
+        # Behind the writing: who forgets a person marks first and lists the files then, so one sees the other.
+        left = self.marks.read().without(some)
+        if len(left) == len(some):
+            return path
+        others = self.write(month, left) if left else None
+        self._withdraw(path)
+        return others
 
     def check_writable(self) -> None:
         """Raises StorageError where nothing can be written, before work begins that would end in it."""
@@ -75,11 +92,28 @@ class Archive:
 
     def write_beside(self, path: str, data: bytes) -> str:
         """Put a file's new contents into a new file of its month and return its path. Raises StorageError."""
-        return self._write_new(path.rpartition("/")[0], data)
+        new = self._write_new(path.rpartition("/")[0], data)
+        forgotten = self.marks.read()  # behind the writing, as above
+        others, gone = without(new, data, lambda play: forgotten.has(play["user_id"], play["ingested_at"]))
+        if not gone:
+            return new
+        path = self.write_beside(new, others) if others else new
+        self._withdraw(new)
+        return path
+
+    def abandoned(self) -> list[str]:
+        """The paths of what writers that were killed left below the root, which nothing reads. Raises StorageError."""
+        return self._storage.abandoned(self.root)
 
     def remove(self, path: str) -> None:
         """Remove a file for good, older versions of it too. Raises StorageError."""
         self._storage.remove(path)
+
+    def _withdraw(self, path: str) -> None:
+        try:
+            self._storage.remove(path)
+        except StorageError as error:  # in a bucket who writes plays may not remove any
+            _log.error("%s has plays of who was forgotten, which no table shows; forget again (%s)", path, error)
 
     def _files(self, folder: str) -> list[str]:
         # Systems and file managers keep what they know of a file in a hidden one with the same ending.
@@ -134,18 +168,22 @@ def _schema_of(names: tuple[str, ...]) -> Any:
     return fastavro.parse_schema(schema | {"fields": [field for field in schema["fields"] if field["name"] in names]})
 
 
-def without_user(path: str, data: bytes, user_id: str) -> tuple[bytes | None, list[datetime]]:
-    """A file's bytes without a user's plays, and when those were played; None for bytes that would hold no play.
+def without(
+    path: str, data: bytes, is_gone: Callable[[dict[str, Any]], bool]
+) -> tuple[bytes | None, list[dict[str, Any]]]:
+    """A file's bytes without the plays whose record ``is_gone``, and the records of those.
 
-    What the file knows of other plays stays as it is, fields that this version does not know among it.
-    Raises StorageError.
+    None for bytes that would hold no play. What the file knows of other plays stays as it is, fields that this version
+    does not know among it. Raises StorageError.
     """
     with readable(path):
         reader = fastavro.reader(io.BytesIO(data))
         records: list[Any] = list(reader)
         _check(path, reader, len(records))
-    others = [record for record in records if record["user_id"] != user_id]
-    gone = [record["played_at"] for record in records if record["user_id"] == user_id]
+    others: list[dict[str, Any]] = []
+    gone: list[dict[str, Any]] = []
+    for record in records:
+        (gone if is_gone(record) else others).append(record)
     if not others or not gone:
         return data if others else None, gone
     file = io.BytesIO()

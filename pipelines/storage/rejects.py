@@ -11,8 +11,9 @@ from typing import Any
 
 import orjson
 
-from pipelines.domain.instants import rfc3339
-from pipelines.storage.files import ChangedError, storage_of
+from pipelines.domain.instants import parse, rfc3339
+from pipelines.storage.files import ChangedError, MissingError, storage_of
+from pipelines.storage.forgotten import Marks
 
 
 class Rejects:
@@ -21,14 +22,17 @@ class Rejects:
     def __init__(self, root: str) -> None:
         self.folder = f"{root.rstrip('/')}/rejected"
         self._storage = storage_of(root)
+        self._marks = Marks(root)
 
     def keep(self, user_id: str, item: Any, reason: str, seen_at: datetime) -> str:
-        """Keep an item, and return the path of its file."""
+        """Keep an item, and return the path of its file; nothing is there of who was forgotten since it was seen."""
         kept = {"user_id": user_id, "seen_at": rfc3339(seen_at), "reason": reason, "item": item}
         same = orjson.dumps({"user_id": user_id, "item": item}, option=orjson.OPT_SORT_KEYS)
         path = self.path(hashlib.sha256(same).hexdigest()[:32])
         with suppress(ChangedError):  # it was kept before
             self._storage.write_new(path, orjson.dumps(kept, option=orjson.OPT_INDENT_2))
+            if self._marks.read().has(user_id, seen_at):  # behind the writing, as in the archive
+                self._storage.remove(path)
         return path
 
     def ids(self) -> list[str]:
@@ -39,20 +43,26 @@ class Rejects:
         """The file of an id."""
         return self._storage.read(self.path(name)).data
 
-    def of_user(self, user_id: str) -> list[str]:
-        """The paths of a user's items, in a bucket of older versions too. A damaged one is nobody's."""
+    def of_user(self, user_id: str, until: datetime) -> list[str]:
+        """The paths of a user's items that were seen by then, in a bucket of older versions too.
+
+        A damaged one is nobody's.
+        """
         every = self._storage.files(self.folder, ".json") + self._storage.older_versions(self.folder, ".json")
-        return [path for path in every if self._user_of(path) == user_id]
+        return [path for path in every if self._is_of(path, user_id, until)]
 
     def remove(self, path: str) -> None:
         """Remove what a path of ``of_user`` is, for good."""
         self._storage.remove(path)
 
-    def _user_of(self, path: str) -> Any:
+    def _is_of(self, path: str, user_id: str, until: datetime) -> bool:
         try:
-            return orjson.loads(self._storage.read(path).data)["user_id"]
+            kept = orjson.loads(self._storage.read(path).data)
+            return bool(kept["user_id"] == user_id and parse(kept["seen_at"]) <= until)
+        except MissingError:  # another one removed it meanwhile
+            return False
         except (ValueError, KeyError, TypeError):
-            return None
+            return False
 
     def path(self, name: str) -> str:
         """Where an id's file is."""

@@ -21,7 +21,8 @@ class ArchivePlays(beam.PTransform):
 
     So whatever a later step has seen is in the archive, and a table made again from it lacks nothing. Plays are
     collected by month, in the global window, where nothing is late: a file is written for ``batch_plays`` of
-    them, or ``batch_seconds`` after the first. A retry writes a second file; nothing is overwritten.
+    them, or ``batch_seconds`` after the first. A retry writes a second file; nothing is overwritten. Plays that were
+    forgotten go no further.
     """
 
     archive: Archive
@@ -48,4 +49,4 @@ def _write(batch: tuple[Any, Iterable[bytes]], archive: Archive, calendar: Calen
     sharded_key, messages = batch
     plays = [from_message(message) for message in messages]
     archive.write(parse_month(sharded_key.key), plays)
-    return by_user_and_month(plays, calendar)
+    return by_user_and_month(archive.marks.lately().without(plays), calendar)

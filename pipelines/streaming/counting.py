@@ -20,6 +20,7 @@ from pipelines.domain import ranking
 from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar, month_text
 from pipelines.domain.ranking import Entry, Tally
+from pipelines.storage.forgotten import Marks
 from pipelines.streaming.batches import UserPlays
 from pipelines.streaming.windows import month_of_window
 
@@ -80,12 +81,15 @@ class DeduplicatePlays(beam.PTransform):
 
     Plays are in month windows by played_at, so all copies of a play meet in one window, and Beam forgets what
     was seen when the window expires. A copy that is preferred to the one seen (``Play.preference``) passes too:
-    what follows keeps the preferred copy of each instant, so the outcome does not depend on the order.
+    what follows keeps the preferred copy of each instant, so the outcome does not depend on the order. A copy that was
+    forgotten neither passes nor hides a later one.
     """
+
+    marks: Marks
 
     def expand(self, plays: PCollection[UserPlays]) -> PCollection[UserPlays]:
         """Plays in windows of CalendarMonths."""
-        return plays | "Drop copies" >> beam.ParDo(_DropCopies()).with_output_types(UserPlays)
+        return plays | "Drop copies" >> beam.ParDo(_DropCopies(self.marks)).with_output_types(UserPlays)
 
 
 class _DropCopies(beam.DoFn):
@@ -93,14 +97,20 @@ class _DropCopies(beam.DoFn):
     # user and month: runners pay for each cell, and a key for each play would cost thirty times more.
     SEEN = ReadModifyWriteStateSpec("seen", FastPrimitivesCoder())
 
-    def __init__(self) -> None:
+    def __init__(self, marks: Marks) -> None:
+        self.marks = marks
         self.repeated = Metrics.counter("heavy_rotation", "plays_repeated")
 
     def process(self, batch: UserPlays, seen: Any = beam.DoFn.StateParam(SEEN)) -> Iterator[UserPlays]:
         user_id, plays = batch
-        best = seen.read() or {}
+        forgotten = self.marks.lately()
+        best, until = seen.read() or {}, forgotten.until(user_id)
+        if until is not None:
+            best = {millis: known for millis, known in best.items() if known[1] > to_millis(until)}
         new = []
         for play in plays:
+            if forgotten.has(user_id, play.ingested_at):
+                continue
             millis, preference = to_millis(play.played_at), play.preference
             if millis not in best or preference < best[millis]:
                 best[millis] = preference
@@ -117,19 +127,22 @@ class CountTopTens(beam.PTransform):
 
     A snapshot counts every play of its pane, and panes accumulate, so a row is never half of one. A snapshot of
     the same plays as the one before is not written again. ``is_final`` is decided by the clock: a job that is
-    drained closes its windows too, and their months are not over.
+    drained closes its windows too, and their months are not over. What was forgotten since it was counted is left out.
     """
 
     calendar: Calendar
     clock: Clock
+    marks: Marks
 
     def expand(self, plays: PCollection[UserPlays]) -> PCollection[dict[str, Any]]:
         """Plays in windows of CalendarMonths. Copies of one play count once."""
         return (
             plays
-            | "Take what counts" >> beam.Map(_entries).with_output_types(tuple[str, list[tuple[int, Entry]]])
+            | "Take what counts"
+            >> beam.Map(_entries, self.marks).with_output_types(tuple[str, list[tuple[int, Entry]]])
             | "Tally" >> beam.CombinePerKey(TallyFn())
-            | "Snapshot" >> beam.ParDo(_Snapshot(self.calendar, self.clock)).with_output_types(dict[str, Any])
+            | "Snapshot"
+            >> beam.ParDo(_Snapshot(self.calendar, self.clock, self.marks)).with_output_types(dict[str, Any])
         )
 
 
@@ -161,9 +174,10 @@ class _Snapshot(beam.DoFn):
     # The digest of the snapshot that was written last.
     LAST = ReadModifyWriteStateSpec("last", BytesCoder())
 
-    def __init__(self, calendar: Calendar, clock: Clock) -> None:
+    def __init__(self, calendar: Calendar, clock: Clock, marks: Marks) -> None:
         self.calendar = calendar
         self.clock = clock
+        self.marks = marks
 
     def process(
         self,
@@ -172,7 +186,11 @@ class _Snapshot(beam.DoFn):
         last: Any = beam.DoFn.StateParam(LAST),
     ) -> Iterator[dict[str, Any]]:
         user_id, tally = element
+        # First the clock: what forgets a person later than this moment takes the row away.
         month, now = month_of_window(self.calendar, window), self.clock()
+        until = self.marks.lately().until(user_id)
+        if until is not None and not (tally := ranking.ingested_after(to_millis(until), tally)):
+            return
         is_final = self.calendar.is_over(month, now)
         digest = _digest(tally, is_final=is_final)
         if digest != last.read():
@@ -185,6 +203,8 @@ def _digest(tally: Tally, *, is_final: bool) -> bytes:
     return blake2b(orjson.dumps([is_final, *sorted(tally.items())]), digest_size=16).digest()
 
 
-def _entries(batch: UserPlays) -> tuple[str, list[tuple[int, Entry]]]:
+def _entries(batch: UserPlays, marks: Marks) -> tuple[str, list[tuple[int, Entry]]]:
     user_id, plays = batch
-    return user_id, [ranking.entry(play) for play in plays]
+    until = marks.lately().until(user_id)
+    # What was forgotten may stand in tallies still, where it must not be preferred to what came later.
+    return user_id, [ranking.entry(play, until) for play in plays]

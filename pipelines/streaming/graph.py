@@ -10,6 +10,7 @@ from apache_beam.pvalue import PCollection
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
+from pipelines.storage.forgotten import Marks
 from pipelines.streaming.archiving import ArchivePlays
 from pipelines.streaming.batches import UserPlays
 from pipelines.streaming.counting import CountTopTens, DeduplicatePlays, SplitTooLate
@@ -23,7 +24,7 @@ from pipelines.streaming.windows import WindowIntoMonths
 def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
     """From Pub/Sub messages with attributes, which the runner acknowledges once it has committed what came of them."""
     archive, calendar = Archive(options.archive), options.calendar
-    received, rejected = messages | "Parse messages" >> ParseMessages(clock)
+    received, rejected = messages | "Parse messages" >> ParseMessages(clock, archive.marks)
     rejected | "Write rejected" >> sink("rejected")
 
     archived = received | "Archive plays" >> ArchivePlays(
@@ -35,39 +36,48 @@ def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock:
         | "Archived and replayed" >> beam.Flatten()
         | "Split too late" >> SplitTooLate(calendar, options.lateness, clock)
     )
-    once = _deduplicate(in_time, options)
-    once | "Plays once" >> _WritePlayEvents(calendar, sink)
-    too_late | "Plays too late" >> _WritePlayEvents(calendar, sink)
-    once | "Count top tens" >> CountTopTens(calendar, clock) | "Write top tens" >> sink("top_ten_snapshots")
+    once = _deduplicate(in_time, options, archive.marks)
+    once | "Plays once" >> _WritePlayEvents(calendar, sink, archive.marks)
+    too_late | "Plays too late" >> _WritePlayEvents(calendar, sink, archive.marks)
+    (
+        once
+        | "Count top tens" >> CountTopTens(calendar, clock, archive.marks)
+        | "Write top tens" >> sink("top_ten_snapshots")
+    )
 
 
 def build_from_archive(paths: PCollection[str], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
     """From paths of the archive's files: those that were there at the launch, and each new one when it is there."""
     archive, calendar = Archive(options.archive), options.calendar
     in_time = paths | "Read open plays" >> ReadOpenPlays(archive, calendar, options.lateness, clock)
-    once = _deduplicate(in_time, options)
-    once | "Plays once" >> _WritePlayEvents(calendar, sink)
-    once | "Count top tens" >> CountTopTens(calendar, clock) | "Write top tens" >> sink("top_ten_snapshots")
+    once = _deduplicate(in_time, options, archive.marks)
+    once | "Plays once" >> _WritePlayEvents(calendar, sink, archive.marks)
+    (
+        once
+        | "Count top tens" >> CountTopTens(calendar, clock, archive.marks)
+        | "Write top tens" >> sink("top_ten_snapshots")
+    )
 
 
-def _deduplicate(in_time: PCollection[UserPlays], options: StreamOptions) -> PCollection[UserPlays]:
+def _deduplicate(in_time: PCollection[UserPlays], options: StreamOptions, marks: Marks) -> PCollection[UserPlays]:
     months = WindowIntoMonths(options.calendar, options.refresh_seconds, options.lateness)
-    return in_time | "Window into months" >> months | "Deduplicate plays" >> DeduplicatePlays()
+    return in_time | "Window into months" >> months | "Deduplicate plays" >> DeduplicatePlays(marks)
 
 
 @dataclass
 class _WritePlayEvents(beam.PTransform):
     calendar: Calendar
     sink: Sink
+    marks: Marks
 
     def expand(self, plays: PCollection[UserPlays]) -> Any:
         return (
             plays
-            | "To rows" >> beam.FlatMap(_rows, self.calendar).with_output_types(dict[str, Any])
+            | "To rows" >> beam.FlatMap(_rows, self.calendar, self.marks).with_output_types(dict[str, Any])
             | "Write play_events" >> self.sink("play_events")
         )
 
 
-def _rows(batch: UserPlays, calendar: Calendar) -> Iterator[dict[str, Any]]:
+def _rows(batch: UserPlays, calendar: Calendar, marks: Marks) -> Iterator[dict[str, Any]]:
     _, plays = batch
-    return (play.to_row(calendar) for play in plays)
+    return (play.to_row(calendar) for play in marks.lately().without(plays))

@@ -19,7 +19,7 @@ from pipelines.domain.month import month_text
 from pipelines.domain.play import Play, UnreadableError
 from pipelines.storage.archive import Archive
 from pipelines.streaming.counting import TOO_LATE_LINE
-from pipelines.streaming.parsing import play_of, reject
+from pipelines.streaming.parsing import is_forgotten, play_of, reject
 from pipelines.streaming.progress import Progress
 from pipelines.streaming.replaying import plays_of_months_closed_between
 from pipelines.streaming.settings import StreamOptions
@@ -102,7 +102,10 @@ class Intake:
             play = play_of(message.data, now)
         except UnreadableError as error:
             row = reject(message.message_id, message.data, message.attributes, str(error), now)
-            batch.rejected.append((received.ack_id, row))
+            if is_forgotten(row, message.publish_time, self.archive.marks):
+                batch.ack_ids.append(received.ack_id)
+            else:
+                batch.rejected.append((received.ack_id, row))
         else:
             batch.plays.setdefault(self.options.calendar.month_of(play.played_at), []).append(play)
             batch.ack_ids.append(received.ack_id)
@@ -129,7 +132,8 @@ class Intake:
                 yield ack_id
 
     def _archived(self, month: date, plays: list[Play]) -> str | None:
-        """Write plays of a month to the archive. The file's path, or None where they came too late to be counted."""
+        """Write plays of a month to the archive. The file's path, or None where they came too late to be counted, or
+        were forgotten."""
         path = self.archive.write(month, plays)
         if not self.options.calendar.is_closed(month, self.options.lateness, self.clock()):
             return path
@@ -137,5 +141,8 @@ class Intake:
         return None
 
     def _keep_too_late(self, month: date, plays: Sequence[Play]) -> None:
+        plays = self.archive.marks.lately().without(plays)
+        if not plays:
+            return
         self.sink.append("play_events", [play.to_row(self.options.calendar) for play in plays])
         _log.warning(TOO_LATE_LINE, len(plays), month_text(month), month_text(month))

@@ -13,8 +13,10 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipelines.clock import Clock
 from pipelines.domain.play import Play, UnreadableError, check_times, from_message
+from pipelines.storage.forgotten import Marks
 from pipelines.streaming import coders  # noqa: F401  registers the play's coder
 from pipelines.warehouse.json_rows import Row
+from pipelines.warehouse.persons import users_of
 
 _REJECTED = "rejected"
 
@@ -39,24 +41,35 @@ def reject(message_id: str, data: bytes, attributes: Mapping[str, str], reason: 
     }
 
 
+def is_forgotten(rejected: Row, published_at: datetime | None, marks: Marks) -> bool:
+    """Whether a message that is no play names somebody who was forgotten since it was published."""
+    forgotten = marks.lately()
+    return published_at is not None and any(
+        forgotten.has(user, published_at) for user in users_of("rejected", rejected)
+    )
+
+
 @dataclass
 class ParseMessages(beam.PTransform):
     """Messages to a pair: plays, and rows of ``rejected`` with the payload as received and the reason.
 
-    Every message goes exactly one of the two ways, and none stops the stream.
+    Every message goes exactly one of the two ways, and none stops the stream; but what is no play of somebody who was
+    forgotten since goes nowhere.
     """
 
     clock: Clock
+    marks: Marks
 
     def expand(self, messages: PCollection[PubsubMessage]) -> Any:
         """Messages with attributes, in the global window."""
-        ways = messages | "Parse" >> beam.ParDo(_Parse(self.clock)).with_outputs(_REJECTED, main="plays")
+        ways = messages | "Parse" >> beam.ParDo(_Parse(self.clock, self.marks)).with_outputs(_REJECTED, main="plays")
         return ways.plays, ways[_REJECTED]
 
 
 class _Parse(beam.DoFn):
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, marks: Marks) -> None:
         self.clock = clock
+        self.marks = marks
         self.parsed = Metrics.counter("heavy_rotation", "plays_received")
         self.unreadable = Metrics.counter("heavy_rotation", "messages_rejected")
 
@@ -67,7 +80,8 @@ class _Parse(beam.DoFn):
         except UnreadableError as error:
             self.unreadable.inc()
             row = reject(message.message_id or "", message.data, message.attributes or {}, str(error), now)
-            yield TaggedOutput(_REJECTED, row)
+            if not is_forgotten(row, message.publish_time, self.marks):
+                yield TaggedOutput(_REJECTED, row)
         else:
             self.parsed.inc()
             yield play

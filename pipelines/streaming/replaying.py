@@ -53,7 +53,8 @@ class ReadOpenPlays(beam.PTransform):
     """Paths of the archive's files to the plays in them of months that still take plays, by user and month.
 
     A file that cannot be read is told in the log, counted in the metric ``files_passed_over``, and passed over: it
-    must not keep back what comes after it. So are plays of a time that cannot be (``plays_passed_over``). Where a
+    must not keep back what comes after it. So are plays of a time that cannot be (``plays_passed_over``), and those
+    that were forgotten. Where a
     file has gone since it was listed, its month is listed again, since what it had may be in another one now.
     """
 
@@ -88,7 +89,7 @@ def plays_of_months_closed_between(
         month = following(month)
     for path in archive.files(sorted({near for month in months for near in with_neighbours(month)})):
         try:
-            plays = list(archive.read(path))
+            plays = archive.marks.lately().without(archive.read(path))
         except StorageError as error:
             _log.error(PASSED_OVER_LINE, error)
             continue
@@ -127,7 +128,7 @@ class _Read(beam.DoFn):
             if (data := self._data(path, waiting)) is None:
                 continue
             try:
-                plays = list(decode(path, data))
+                plays = self.archive.marks.lately().without(decode(path, data))
             except StorageError as error:
                 self._pass_over(error)
             else:

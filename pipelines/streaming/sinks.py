@@ -10,10 +10,12 @@ import apache_beam as beam
 from apache_beam.pvalue import PCollection
 
 from pipelines.clock import Clock, utc_now
+from pipelines.storage.forgotten import Marks
 from pipelines.streaming.bigquery_sink import WriteRejected, WriteToTable, insert_or_reject, insert_rejected
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 from pipelines.warehouse.json_rows import Row
+from pipelines.warehouse.persons import append_remembered
 
 
 class Sink(Protocol):
@@ -28,18 +30,19 @@ class Sink(Protocol):
 
 
 class FolderSink:
-    """The tables in a folder."""
+    """The tables in a folder. Rows of people who were forgotten stay out."""
 
-    def __init__(self, warehouse: FolderWarehouse) -> None:
+    def __init__(self, warehouse: FolderWarehouse, marks: Marks) -> None:
         self.warehouse = warehouse
+        self.marks = marks
 
     def __call__(self, table: str) -> beam.PTransform:
         """Writes files."""
-        return WriteToFolder(self.warehouse, table)
+        return WriteToFolder(self.warehouse, table, self.marks)
 
     def append(self, table: str, rows: Sequence[Row]) -> set[int]:
         """Writes one file for each month; a folder refuses no row."""
-        self.warehouse.append(table, rows)
+        append_remembered(self.warehouse, table, rows, self.marks)
         return set()
 
 
@@ -70,14 +73,22 @@ class BigQuerySink:
 
 
 def sink_of(
-    warehouse: str, time_zone: str, method: str = "STREAMING_INSERTS", clock: Clock = utc_now, *, local: bool = True
+    warehouse: str,
+    time_zone: str,
+    marks: Marks,
+    method: str = "STREAMING_INSERTS",
+    clock: Clock = utc_now,
+    *,
+    local: bool = True,
 ) -> Sink:
     """The sink that a ``--warehouse`` stands for; ``local`` says whether the pipeline runs on this machine.
+
+    ``marks`` are the archive's: of people who were forgotten.
 
     Raises WarehouseError if the warehouse cannot be written to, or is not as it has to be.
     """
     if not warehouse.startswith(SCHEME):
-        return FolderSink(FolderWarehouse(warehouse, time_zone))
+        return FolderSink(FolderWarehouse(warehouse, time_zone), marks)
     if method == "STORAGE_WRITE_API" and shutil.which("java") is None:
         raise WarehouseError("STORAGE_WRITE_API needs Java where the pipeline is launched, and there is none here")
     tables = BigQueryWarehouse(warehouse)
@@ -96,16 +107,18 @@ class WriteToFolder(beam.PTransform):
 
     warehouse: FolderWarehouse
     table: str
+    marks: Marks
 
     def expand(self, rows: PCollection[Row]) -> PCollection[Any]:
         """Rows in any windows, which do not matter here: a row has its own month."""
-        return rows | "Append rows" >> beam.ParDo(_Append(self.warehouse, self.table))
+        return rows | "Append rows" >> beam.ParDo(_Append(self.warehouse, self.table, self.marks))
 
 
 class _Append(beam.DoFn):
-    def __init__(self, warehouse: FolderWarehouse, table: str) -> None:
+    def __init__(self, warehouse: FolderWarehouse, table: str, marks: Marks) -> None:
         self.warehouse = warehouse
         self.table = table
+        self.marks = marks
         self.rows: list[Row] = []
 
     def start_bundle(self) -> None:
@@ -117,4 +130,4 @@ class _Append(beam.DoFn):
 
     def finish_bundle(self) -> None:
         if self.rows:
-            self.warehouse.append(self.table, self.rows)
+            append_remembered(self.warehouse, self.table, self.rows, self.marks)

@@ -5,13 +5,15 @@ used twice, and it is never changed; the marker says which version of this layou
 zone its months are counted.
 """
 
+import fcntl
 import json
+import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, date
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from pipelines.domain.month import Calendar, month_text, parse_month
@@ -28,6 +30,7 @@ MARKER = "warehouse.json"
 STAGING = ".rebuild-"
 
 Row = dict[str, Any]
+_log = logging.getLogger("heavy_rotation")
 
 
 class WarehouseError(StorageError):
@@ -66,18 +69,20 @@ class FolderWarehouse:
             warehouse.time_zone = _read_marker(warehouse.folder)
         return warehouse
 
-    def append(self, table: str, rows: Sequence[Row]) -> None:
+    def append(self, table: str, rows: Sequence[Row]) -> list[Path]:
         """Add rows of native Python values, as ``Play.to_row`` and ``ranking.snapshots`` make them.
 
-        One file for each month among them; each appears whole or not at all. Called again with the same rows
-        it adds them again, which the views over the tables allow for. Raises StorageError.
+        One file for each month among them; each appears whole or not at all. Their paths are returned. Called again
+        with the same rows it adds them again, which the views over the tables allow for. Raises StorageError.
         """
         import pyarrow as pa
 
         from pipelines.warehouse.arrow import arrow_schema
 
-        for month, group in groupby(sorted(rows, key=_month), _month):
+        return [
             self.write(table, month, pa.Table.from_pylist(list(group), arrow_schema(table)))
+            for month, group in groupby(sorted(rows, key=_month), _month)
+        ]
 
     def write(self, table: str, month: date, arrow_table: "pa.Table") -> Path:
         """Add a file of one month's rows and return its path. The columns are cast to the table's schema.
@@ -133,15 +138,23 @@ class FolderWarehouse:
         """Remove files of a month by their names; one that is not there is removed already. Raises StorageError."""
         self.remove(self._month_folder(table, month) / name for name in names)
 
-    def leftovers(self) -> list[Path]:
-        """What writers that were killed left, or that others are at work on. Raises StorageError.
+    @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Of all who want to be alone here, rebuilds and forgettings, let one in and the others wait for its end.
 
-        Staging folders of rebuilds, and files that never got their names: no reader sees them, and they may hold
-        anybody's plays.
+        Whether it is alone is given: on a file system without locks all come in at once. Raises StorageError.
         """
+        with storage_explained(self.folder), (self.folder / MARKER).open("rb") as marker:
+            yield _lock(marker, self.folder)
+
+    def staging_folders(self) -> list[Path]:
+        """The staging folders of rebuilds, at work or killed. To who is alone here they are of killed ones."""
         with storage_explained(self.folder):
-            unnamed = [path for path in self.folder.rglob(".*.part") if path.is_file()]
-            return sorted([*self.folder.glob(f"{STAGING}*"), *unnamed])
+            return sorted(self.folder.glob(f"{STAGING}*"))
+
+    def abandoned(self) -> list[str]:
+        """Files that writers that were killed never gave their names; no reader sees them. Raises StorageError."""
+        return storage_of(str(self.folder)).abandoned(str(self.folder))
 
     def remove(self, paths: Iterable[Path]) -> None:
         """Remove files; one that is not there is removed already. Raises StorageError."""
@@ -169,6 +182,18 @@ def _named_month(name: str) -> date | None:
         return parse_month(name.removeprefix("month=")) if name.startswith("month=") else None
     except ValueError:
         return None
+
+
+def _lock(marker: IO[bytes], folder: Path) -> bool:
+    """Whether the lock was given, after waiting for it. A file system without locks gives none."""
+    try:
+        fcntl.flock(marker, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _log.warning("another rebuild is at work in %s, or a forgetting; this goes on when that has ended", folder)
+        fcntl.flock(marker, fcntl.LOCK_EX)
+    except OSError:
+        return False
+    return True
 
 
 def _names(folder: Path) -> list[str]:

@@ -29,15 +29,17 @@ def touched_months(instants: Iterable[int], calendar: Calendar) -> list[date]:
 def read_copies(archive: Archive, months: list[date], user_id: str, tracks: Tracks, tell: Callable[[], None]) -> Copies:
     """The archive's copies of the user's plays, sorted; of tracks that ``tracks`` does not know, the instants only.
 
+    Those that were forgotten, and are about to go, are not among them.
     ``tell`` is called for every file. Raises StorageError.
     """
     copies = Copies(tracks)
     spans: dict[tuple[int, datetime], list[int]] = {}
     ranks = {source.value: rank for source, rank in SOURCE_RANK.items()}
+    forgotten = archive.marks.read()
     for path, data in _read(archive, archive.files(months)):
         tell()
         for play in fields_of(path, data, _FIELDS):
-            if play["user_id"] == user_id:
+            if play["user_id"] == user_id and not forgotten.has(user_id, play["ingested_at"]):
                 artist = play["artists"][0]["name"] if play["artists"] else ""
                 track = tracks.number_if_known(play["track_id"], artist, play["track_name"])
                 instant, source = to_millis(play["played_at"]), ranks[play["source"]]

@@ -90,13 +90,21 @@ class Writer:
     ) -> Iterator[str]:
         """Write what is missing, so many plays of each month; the paths. Raises ExportError and StorageError."""
         with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
-            under_way: deque[Future[str]] = deque()
+            under_way: deque[Future[str | None]] = deque()
             for month, plays in self._by_month(self._identified(files, found, decided), missing):
                 under_way.append(threads.submit(self.archive.write, month, plays))
                 if len(under_way) > _FILES_AT_ONCE:
-                    yield under_way.popleft().result()
+                    yield self._remembered(under_way.popleft().result())
             while under_way:
-                yield under_way.popleft().result()
+                yield self._remembered(under_way.popleft().result())
+
+    def _remembered(self, path: str | None) -> str:
+        if path is None or self.archive.marks.lately().has(self.user_id, self.ingested_at):
+            raise ExportError(
+                f"{self.user_id} was forgotten while this import was under way, and nothing of it stays; "
+                "to have these plays after all, run the import again"
+            )
+        return path
 
     def _identified(self, files: list[ExportFile], found: Found, decided: Identities) -> Iterator[Play]:
         """Each play that the archive does not have once, with its identity."""

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from pipelines import forget, rebuild
 from pipelines.domain.month import Calendar
+from pipelines.forgetting.archive import Found
 from pipelines.forgetting.tables import forget_in_folder, statements
 from pipelines.storage.archive import Archive, encode
 from pipelines.storage.rejects import Rejects
@@ -99,7 +101,9 @@ def test_all_of_a_user_goes_and_the_report_says_what(
     assert tree(tmp_path) == before
     assert forget.main(["--user=me", *places]) == 0
     did = capsys.readouterr().out
-    assert would == did.replace("me: forgotten", "me: would be forgotten; nothing was changed")
+    assert f"{archive.marks.path} has a keyed hash of this user's id and the instant 20" in did
+    without_mark = did.partition(f"  {archive.marks.path} has ")[0]
+    assert would == without_mark.replace("me: forgotten", "me: would be forgotten; nothing was changed")
     counted = {words[1]: words[0] for line in did.splitlines() if len(words := line.split(maxsplit=1)) == 2}
     assert counted["files looked at"] == "5"
     assert counted["removed, which held nothing else"] == "2"
@@ -195,14 +199,16 @@ def test_a_bucket_keeps_no_version(bucket: Bucket, tmp_path: Path) -> None:
     would = forget.forget("me", archive, str(tmp_path), dry_run=True)
     assert len(bucket.versions) == 7
     did = forget.forget("me", archive, str(tmp_path), dry_run=False)
-    assert (would, did.left) == (did, [])
+    assert (replace(would, until=did.until), did.left) == (did, [])
     assert (did.looked_at, did.rewritten, did.removed, did.older_versions) == (6, 1, 1, 2)
     assert did.plays == {"2026-11": len(MINE)}
     names = {name for name, _ in bucket.versions}
     assert not names & {both, only, october, "archive/checkpoints/c.avro"}
     assert theirs in names
-    for data, _ in bucket.versions.values():
-        assert {record["user_id"] for record in fastavro.reader(io.BytesIO(data))} == {"another"}
+    for (name, _), (data, _) in bucket.versions.items():
+        assert name == "archive/forgotten/marks.json" or {
+            record["user_id"] for record in fastavro.reader(io.BytesIO(data))
+        } == {"another"}
     assert [p.played_at for path in archive.files() for p in archive.read(path)] == [p.played_at for p in OTHERS] * 2
 
 
@@ -247,6 +253,12 @@ def test_what_it_is_told_wrongly(
     assert list(tmp_path.iterdir()) == []
 
 
+def filled(sql: str, user: str) -> str:
+    """A statement as the judge takes it, with its parameters."""
+    until = "TIMESTAMP '2026-11-28 00:00:00+00'"
+    return sql.replace(f"`{DATASET}.", "`").replace("@user_id", f"'{user}'").replace("@until", until)
+
+
 @pytest.mark.xdist_group("zetasql")
 def test_google_s_own_analyser_accepts_the_statements_and_finds_the_same_rows(tmp_path: Path) -> None:
     row = OTHERS[0].to_row(Calendar())
@@ -259,16 +271,16 @@ def test_google_s_own_analyser_accepts_the_statements_and_finds_the_same_rows(tm
     for sql in statements("DELETE", DATASET).values():
         # It analyses what it then does not run.
         with pytest.raises(Refused, match="RESOLVED_DELETE_STMT does not correspond to a query"):
-            judge.query(sql.replace(f"`{DATASET}.", "`").replace("@user_id", "'me'"))
+            judge.query(filled(sql, "me"))
     for user, expected in (("me", [0, 1, 2]), ("another", [1, 0, 1]), ("5", [0, 0, 1])):
         count = statements("SELECT COUNT(*)", DATASET)
-        found = [
-            judge.query(sql.replace(f"`{DATASET}.", "`").replace("@user_id", f"'{user}'")) for sql in count.values()
-        ]
+        found = [judge.query(filled(sql, user)) for sql in count.values()]
         assert [counts[0][0] for counts in found] == expected
         warehouse = FolderWarehouse(tmp_path / user, "Europe/Paris")
         warehouse.append("rejected", [rejected(*r) for r in REJECTED])
-        assert forget_in_folder(warehouse, user, dry_run=False)["rejected"] == expected[2]
+        found = Found(datetime(2026, 11, 28, tzinfo=UTC))
+        forget_in_folder(found, user, warehouse, dry_run=False)
+        assert found.rows["rejected"] == expected[2]
 
 
 def test_rows_in_bigquery(cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -288,7 +300,8 @@ def test_rows_in_bigquery(cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFi
     would = capsys.readouterr().out
     assert (len(cloud.rows("play_events")), len(cloud.rows("rejected"))) == (12, 3)
     assert forget.main(["--user=me", *places]) == 0
-    assert capsys.readouterr().out == would.replace("would be forgotten; nothing was changed", "forgotten")
+    did = capsys.readouterr().out.partition(f"  {archive.marks.path} has ")[0]
+    assert did == would.replace("would be forgotten; nothing was changed", "forgotten")
     assert [cloud.rows(table) for table in REBUILT] == theirs
     assert [(row["payload"], row["attributes"]) for row in cloud.rows("rejected")] == some[2:]
     assert forget.main(["--user=me", *places]) == 0

@@ -106,7 +106,7 @@ def run_stream(
     pipeline = beam.Pipeline(options=PipelineOptions([], runner=LOCAL_STREAM_RUNNER, streaming=True))
     # The runner ends only when no timer is left, and its late panes wait for one.
     messages = pipeline | script.early_pane().stream.advance_watermark_to_infinity()
-    build(messages, options, sink_of(options.warehouse, time_zone), partial(_constant, script.now))
+    build(messages, options, sink_of(options.warehouse, time_zone, archive.marks), partial(_constant, script.now))
     result = pipeline.run()
     result.wait_until_finish()
     counters = {c.key.metric.name: c.committed for c in result.metrics().query()["counters"]}

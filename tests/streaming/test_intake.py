@@ -19,12 +19,14 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
+from pipelines.storage.forgotten import Marks
 from pipelines.streaming import subscription as subscription_module
 from pipelines.streaming.intake import Intake
 from pipelines.streaming.progress import Progress
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import FolderSink, sink_of
 from pipelines.streaming.subscription import PubSubError, Subscription
+from pipelines.warehouse.folder import FolderWarehouse
 from tests.builders import play, plays
 from tests.operations.runs import wait_for, waiting
 from tests.streaming.running import outcome
@@ -66,7 +68,7 @@ class Taking:
         self, topic: Topic, folder: Path, sink: FolderSink | None = None, batch: dict[str, int] | None = None
     ) -> None:
         self.options = replace(options(topic, folder), **(batch or {}))
-        self.sink = sink or sink_of(self.options.warehouse, "Europe/Paris")
+        self.sink = sink or sink_of(self.options.warehouse, "Europe/Paris", Marks(self.options.archive))
         self.stopping = Event()
         self.counted: list[str] = []
         self.told: list[str] = []
@@ -131,7 +133,8 @@ def test_what_was_acknowledged_is_brought_in_although_its_month_closed_since(top
     # In October a stream was killed with plays of September on their way; nobody launched it until late November.
     october, november = parse("2026-10-15T12:00:00Z"), parse("2026-11-28T12:00:00Z")
     calendar, some = Calendar(), options(topic, tmp_path)
-    archive, sink = Archive(some.archive), sink_of(some.warehouse, "Europe/Paris")
+    archive = Archive(some.archive)
+    sink = sink_of(some.warehouse, "Europe/Paris", archive.marks)
     august, september, new = (plays("ab", start=f"2026-{month}-20T08:00:00Z") for month in ("08", "09", "11"))
     for group in (august, september, new):
         archive.write(calendar.month_of(group[0].played_at), group)
@@ -157,7 +160,7 @@ def test_what_its_table_did_not_get_is_not_acknowledged(
     topic: Topic, tmp_path: Path, messages: list[tuple[bytes, dict[str, str]]]
 ) -> None:
     topic.publish_raw(*messages)
-    full = FullSink(sink_of(str(tmp_path / "warehouse"), "Europe/Paris").warehouse)  # type: ignore[attr-defined]
+    full = FullSink(FolderWarehouse(tmp_path / "warehouse", "Europe/Paris"), Marks(str(tmp_path / "archive")))
     with taking(topic, tmp_path, full) as at_work:
         at_work.thread.join()
     assert isinstance(at_work.error, StorageError)
@@ -177,7 +180,7 @@ class RefusingSink(FolderSink):
 
 def test_a_row_that_rejected_refuses_is_left_to_pubsub(topic: Topic, tmp_path: Path) -> None:
     topic.publish_raw((b"first", {}), (b"second", {}))
-    refusing = RefusingSink(sink_of(str(tmp_path / "warehouse"), "Europe/Paris").warehouse)  # type: ignore[attr-defined]
+    refusing = RefusingSink(FolderWarehouse(tmp_path / "warehouse", "Europe/Paris"), Marks(str(tmp_path / "archive")))
     with taking(topic, tmp_path, refusing) as at_work:
         wait_for(lambda: bool(outcome(tmp_path).rejected))
     assert at_work.error is None
