@@ -115,8 +115,10 @@ class Intake:
         files = [path for month, plays in batch.plays.items() if (path := self._archived(month, plays))]
         self.subscription.acknowledge([*acknowledged, *batch.ack_ids])
         if batch:
-            plays = {month: len(some) for month, some in batch.plays.items()}
-            self.progress.settled(plays, [row["reason"] for ack_id, row in batch.rejected if ack_id in acknowledged])
+            forgotten = self.archive.marks.lately()
+            left = {month: len(some) for month, plays in batch.plays.items() if (some := forgotten.without(plays))}
+            reasons = [row["reason"] for ack_id, row in batch.rejected if ack_id in acknowledged]
+            self.progress.settled(len(batch), left, reasons)
         for path in files:
             counted(path)
 

@@ -34,9 +34,9 @@ class Progress:
         """So many messages came, the first of a batch, which will be in the archive within ``seconds``."""
         self._say(f"Read {_number(messages, 'message')}; safe in the archive within {_number(seconds, 'second')}")
 
-    def settled(self, plays: dict[date, int], rejected: list[str]) -> None:
-        """Plays by month are in the archive, and what was rejected, for these reasons, is in its table."""
-        self._messages += sum(plays.values()) + len(rejected)
+    def settled(self, messages: int, plays: dict[date, int], rejected: list[str]) -> None:
+        """Of so many messages, plays by month are in the archive, and what was rejected is in its table, for reasons."""
+        self._messages += messages
         self._plays += sum(plays.values())
         self._rejected += len(rejected)
         if plays:
