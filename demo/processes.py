@@ -4,8 +4,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -22,15 +22,8 @@ class Process:
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         self.log = log
-        with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, *arguments],
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._arguments = arguments
+        self._environment = environment
 
     def is_running(self) -> bool:
         """Whether it has not ended."""
@@ -47,6 +40,18 @@ class Process:
             return self._process.wait()
 
     def __enter__(self) -> Self:
+        with _held_back() as interrupts, self.log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, *self._arguments],
+                env=dict(self._environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        if interrupts:
+            self.stop()
+            raise KeyboardInterrupt
         return self
 
     def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
@@ -60,6 +65,17 @@ def wait_until_stopped() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     stopped.wait()
+
+
+@contextmanager
+def _held_back() -> Iterator[list[int]]:
+    """Collect what Ctrl-C sends: in the middle of a start, it would leave a process that nobody ends."""
+    held: list[int] = []
+    usual = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield held
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:

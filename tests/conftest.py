@@ -5,9 +5,23 @@ import signal
 import sys
 from pathlib import Path
 
-pytest_plugins = ["tests.pubsub_hosts", "tests.bigquery.cloud"]
+import pytest
+
+pytest_plugins = [
+    "tests.commands",
+    *(f"tests.standins.{name}" for name in ("cloud", "cloud_storage", "pubsub", "secret_manager", "spotify")),
+]
 
 # A shell that starts the tests in the background has them ignore Ctrl-C, and so would what they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Programs that come as packages are found in an environment that nobody has activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the logins and the state of whoever runs it, nor the app."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
+    for name in ("CLIENT_ID", "CLIENT_SECRET", "CLIENT_FILE", "CLIENT_SECRET_NAME", "REFRESH_TOKEN"):
+        monkeypatch.delenv(f"SPOTIFY_{name}", raising=False)

@@ -6,7 +6,7 @@ A line is (id, name, artist, album, cover, plays, last played, song).
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -43,13 +43,17 @@ def top_tens(plays: Iterable[Play], zone: str = "Europe/Paris") -> dict[tuple[st
 def ranked(kind: str, plays: Sequence[Play]) -> list[tuple[Any, ...]]:
     """All lines of one user's distinct plays, whatever time they span."""
     groups: dict[str, list[Play]] = {}
-    # It is the track's, not the play's: asked for each play, a month of hundreds would take minutes.
-    keys = {p.track_id: _key(kind, p, plays) for p in _one_a_track(plays)}
+    # They are the track's, not the play's: asked for each play, a month of hundreds would take minutes.
+    of_track: dict[str, list[Play]] = {}
+    for p in plays:
+        of_track.setdefault(p.track_id, []).append(p)
+    copies = {track_id: _best(some) for track_id, some in of_track.items()}
+    keys = {track_id: _key(kind, copy, copies) for track_id, copy in copies.items()}
     for p in sorted(plays, key=lambda p: p.played_at):
         key = keys[p.track_id]
         if key is not None:
             groups.setdefault(key, []).append(p)
-    lines = [_line(kind, key, group, plays) for key, group in groups.items()]
+    lines = [_line(kind, key, group, copies) for key, group in groups.items()]
     lines.sort(key=lambda line: line[0])
     lines.sort(key=lambda line: line[6], reverse=True)
     lines.sort(key=lambda line: line[5], reverse=True)
@@ -83,25 +87,25 @@ def _fullness(row: dict[str, Any]) -> tuple[int, datetime]:
 LINE = "id", "name", "artist_name", "album_name", "image_url", "plays", "last_played_at", "song_id"
 
 
-def _line(kind: str, key: str, group: list[Play], plays: Sequence[Play]) -> tuple[Any, ...]:
-    """``group`` is what counts, in the order of time."""
+def _line(kind: str, key: str, group: list[Play], copies: Mapping[str, Play]) -> tuple[Any, ...]:
+    """``group`` is what counts, in the order of time; ``copies`` are what each track id goes by."""
     last = group[-1]
-    shown = {p.track_id: _shown_id(kind, p, plays) for p in _one_a_track(group)}
+    shown = {p.track_id: _shown_id(kind, p, copies) for p in _one_a_track(group)}
     with_id = [p for p in group if not shown[p.track_id].startswith("names:")]
     if with_id:
         last = with_id[-1]
-    of = _copy(last, plays)
+    of = _copy(last, copies)
     albums = [p.album_name for p in group if p.album_name]
     covers = [p.album_image_url for p in group if p.album_image_url]
     if kind == "album":
-        of = _album_copy(of, plays)
+        of = _album_copy(of, copies)
     names = {
         "track": (of.track_name, _artist(of)),
-        "artist": (_artist(_copy(group[-1], plays)), None),
+        "artist": (_artist(_copy(group[-1], copies)), None),
         "album": (of.album_name, of.album_artist_name or _artist(of)),
     }[kind]
     return (
-        _shown_id(kind, last, plays),
+        _shown_id(kind, last, copies),
         *names,
         albums[-1] if albums and kind == "track" else None,
         covers[-1] if covers and kind != "artist" else None,
@@ -111,37 +115,35 @@ def _line(kind: str, key: str, group: list[Play], plays: Sequence[Play]) -> tupl
     )
 
 
-def _key(kind: str, p: Play, plays: Sequence[Play]) -> str | None:
-    copy = _copy(p, plays)
+def _key(kind: str, p: Play, copies: Mapping[str, Play]) -> str | None:
+    copy = _copy(p, copies)
     if kind == "artist":
-        return _artist_id(copy, plays)
+        return _artist_id(copy, copies)
     if kind == "album":
-        copy = _album_copy(copy, plays)
+        copy = _album_copy(copy, copies)
         of = copy.album_artist_name or _artist(copy) or ""
         return _made("album", _fold(of), _fold(copy.album_name)) if copy.album_name else None
     names = [_fold(_artist(copy) or ""), _fold(copy.track_name)]
     return copy.track_id if {"", "(unknown)"} & set(names) else _made("song", *names)
 
 
-def _shown_id(kind: str, p: Play, plays: Sequence[Play]) -> str:
+def _shown_id(kind: str, p: Play, copies: Mapping[str, Play]) -> str:
     if kind == "track":
         return p.track_id
-    return (
-        (_copy(p, plays).album_id or "") if kind == "album" and _copy(p, plays).album_id else str(_key(kind, p, plays))
-    )
+    album_id = copies[p.track_id].album_id if kind == "album" else None
+    return album_id or str(_key(kind, p, copies))
 
 
-def _copy(p: Play, plays: Sequence[Play]) -> Play:
+def _copy(p: Play, copies: Mapping[str, Play]) -> Play:
     """What the play's track id goes by."""
-    return _best([q for q in plays if q.track_id == p.track_id])
+    return copies[p.track_id]
 
 
-def _album_copy(copy: Play, plays: Sequence[Play]) -> Play:
+def _album_copy(copy: Play, copies: Mapping[str, Play]) -> Play:
     """What the album's id goes by."""
     if not copy.album_id or not copy.album_name:
         return copy
-    copies = [_copy(q, plays) for q in plays]
-    return _best([q for q in copies if q.album_id == copy.album_id and q.album_name])
+    return _best([q for q in copies.values() if q.album_id == copy.album_id and q.album_name])
 
 
 def _best(copies: list[Play]) -> Play:
@@ -153,11 +155,11 @@ def _artist(p: Play) -> str | None:
     return (p.artists[0].name or None) if p.artists else None
 
 
-def _artist_id(copy: Play, plays: Sequence[Play]) -> str | None:
+def _artist_id(copy: Play, copies: Mapping[str, Play]) -> str | None:
     name = _artist(copy)
     if name is None:
         return None
-    ids = {q.artists[0].id for q in (_copy(q, plays) for q in plays) if _artist(q) == name and q.artists[0].id}
+    ids = {q.artists[0].id for q in copies.values() if _artist(q) == name and q.artists[0].id}
     return copy.artists[0].id or (ids.pop() if len(ids) == 1 else _made("artist", name))
 
 

@@ -24,7 +24,7 @@ from demo.faults import Answer, Fault, QuotaExceeded, RateLimited, Unauthorized,
 from demo.listener import Listen, Listener
 from demo.spotify import SpotifyServer
 from demo.spotify_http import Call
-from tests.pubsub_hosts import free_port
+from tests.ports import free_port
 
 REPOSITORY = Path(__file__).parents[1]
 OPENAPI = REPOSITORY / ".." / "shared" / "spotify-web-api" / "openapi.yml"

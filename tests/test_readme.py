@@ -15,7 +15,7 @@ from demo.export import write_export
 from demo.listener import Listener
 from demo.spotify import SpotifyServer
 from pipelines.options import parse_rebuild, parse_stream
-from tests.streaming.test_stream_live import Topic
+from tests.standins.pubsub import Topic
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -31,16 +31,12 @@ def test_what_make_is_asked_for_is_asked_by_ci_too() -> None:
     assert set(asked) <= set(ci)
 
 
-def test_every_other_command_works_in_order(
-    local_pubsub_host: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_every_other_command_works_in_order(topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, listener = datetime.now(UTC), Listener(7)
     write_export(tmp_path / "my_spotify_data.zip", listener.listens(now - timedelta(days=40), now - timedelta(days=2)))
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    topic = Topic()
     with SpotifyServer(listener.listens) as spotify:
         monkeypatch.setenv("SPOTIFY_CLIENT_ID", spotify.accounts.client_id)
         monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", spotify.accounts.client_secret)

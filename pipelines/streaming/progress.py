@@ -35,7 +35,7 @@ class Progress:
         self._say(f"Read {_number(messages, 'message')}; safe in the archive within {_number(seconds, 'second')}")
 
     def settled(self, messages: int, plays: dict[date, int], rejected: list[str]) -> None:
-        """Of so many messages, plays by month are in the archive, and what was rejected is in its table, for reasons."""
+        """Of so many messages, plays by month are in the archive, and what was rejected is in its table."""
         self._messages += messages
         self._plays += sum(plays.values())
         self._rejected += len(rejected)

@@ -119,7 +119,10 @@ class Opener:
 
     def members(self, place: Place) -> list[Place]:
         """The files in a zip, in its order, no more than MOST_MEMBERS. Raises ExportError."""
-        return [place.inside(member) for member in self._opened(place).infolist() if not member.is_dir()]
+        named = [
+            member for member in self._opened(place).infolist() if member.filename
+        ]  # is_dir asks for a last letter
+        return [place.inside(member) for member in named if not member.is_dir()]
 
     def _open(self, place: Place) -> IO[bytes]:
         if place.members:

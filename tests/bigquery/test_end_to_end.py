@@ -27,9 +27,9 @@ from pipelines.tables import TABLES, VIEWS, table_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.json_rows import to_json
 from tests import oracle
-from tests.bigquery.cloud import ROOT, Cloud
 from tests.builders import play, plays
-from tests.streaming.test_stream_live import Topic
+from tests.standins.cloud import ROOT, Cloud
+from tests.standins.pubsub import Topic, a_topic
 
 _PATIENCE = 60
 THIS_MONTH = datetime.now(UTC).strftime("%Y-%m")
@@ -40,21 +40,8 @@ LONG_AGO = "2019-05-03T08:00:00Z"
 def best_topic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
     """A topic of Google's emulator where it is installed, otherwise of our local Pub/Sub."""
     kind = "emulator" if shutil.which("gcloud") else "local"
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", request.getfixturevalue(f"{kind}_pubsub_host"))
-    yield from a_topic()
-
-
-@pytest.fixture
-def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    yield from a_topic()
-
-
-def a_topic() -> Iterator[Topic]:
-    made = Topic()
-    yield made
-    made.publisher.stop()
-    made.publisher.transport.close()
+    with a_topic(request.getfixturevalue(f"{kind}_pubsub_host"), monkeypatch) as made:
+        yield made
 
 
 def places(cloud: Cloud) -> list[str]:

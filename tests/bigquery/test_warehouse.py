@@ -21,9 +21,9 @@ from pipelines.streaming.settings import WRITE_METHODS
 from pipelines.tables import TABLES, table_layout, table_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.folder import WarehouseError
-from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play
-from tests.pubsub_hosts import free_port
+from tests.ports import free_port
+from tests.standins.cloud import PROJECT, Cloud
 
 
 def test_tables_as_they_have_to_be(cloud: Cloud) -> None:

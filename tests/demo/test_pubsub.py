@@ -21,7 +21,7 @@ from google.pubsub_v1.types import ReceivedMessage
 from demo.pubsub import PubSubServer
 from demo.pubsub_broker import Broker, InvalidArgumentError
 from demo.pubsub_subscription import NANOS, Subscription
-from tests.pubsub_hosts import free_port
+from tests.ports import free_port
 
 PROJECT = "local-project"
 

@@ -1,13 +1,10 @@
-"""A bucket for every test that asks for one, and no waiting between a mark and its instant in this process."""
+"""No waiting between a mark and its instant in this process."""
 
 from datetime import timedelta
 
 import pytest
 
 from pipelines.storage import forgotten
-from tests.standins.cloud_storage import bucket
-
-__all__ = ["bucket"]
 
 
 @pytest.fixture(autouse=True)

@@ -26,11 +26,11 @@ from pipelines.tables import DATASET, REBUILT, play_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse
 from pipelines.warehouse.json_rows import to_json
-from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play, plays
+from tests.standins.cloud import PROJECT, Cloud
 from tests.standins.cloud_storage import Bucket
+from tests.standins.zetasql_judge import Refused, the_judge
 from tests.streaming.running import rows
-from tests.zetasql_judge import Refused, the_judge
 
 NOVEMBER, OCTOBER = date(2026, 11, 1), date(2026, 10, 1)
 MINE, OTHERS = plays("abcabd"), plays("xyzxyz", user_id="another")

@@ -8,33 +8,17 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.operations.runbook import commands
-from tests.operations.runs import Person
-from tests.producer import browser
-from tests.producer.conftest import own_settings, run, secret_manager
-from tests.producer.secret_manager import SecretManager
-from tests.standins.cloud_storage import bucket
-from tests.streaming.test_stream_live import Topic
-
-__all__ = ["bucket", "own_settings", "run", "secret_manager"]
-
-
-def closing(made: Topic) -> Iterator[Topic]:
-    yield made
-    made.publisher.stop()
-    made.publisher.transport.close()
-
-
-@pytest.fixture
-def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    yield from closing(Topic())
+from tests.standins import browser
+from tests.standins.pubsub import Topic, a_topic
+from tests.standins.secret_manager import SecretManager
+from tests.standins.spotify import Person
 
 
 @pytest.fixture
 def google_topic(emulator_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
     """In Google's emulator, with what infra/pubsub.tf gives topic and subscription."""
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", emulator_pubsub_host)
-    yield from closing(Topic(retained=True))
+    with a_topic(emulator_pubsub_host, monkeypatch, retained=True) as made:
+        yield made
 
 
 @pytest.fixture

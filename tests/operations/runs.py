@@ -8,48 +8,27 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 from google.pubsub_v1.types import ReceivedMessage
 
-from demo.listener import Listener
-from demo.spotify import SpotifyServer
-from demo.spotify_feed import last_plays
 from pipelines import stream
 from pipelines.clock import utc_now
 from pipelines.streaming.subscription import Subscription
 from producer.accounts.grant import Grant
 from producer.accounts.stores import store_of
-from tests.pubsub_hosts import free_port
+from tests.ports import free_port
+from tests.standins.pubsub import Topic
+from tests.standins.spotify import Person
 from tests.streaming.running import Outcome, outcome
-from tests.streaming.test_stream_live import Topic
 
 PATIENCE = 90
 # Plays of this month: the stream's clock is the real one, and it counts no others for ever.
 MONTH_BEGAN = datetime.now(ZoneInfo("Europe/Paris")).strftime("%Y-%m-01T00:00:00Z")
 ROOT = Path(__file__).parents[2]
-
-
-class Person(SpotifyServer):
-    """A listener with an account at Spotify, at one moment: when the test began.
-
-    ``ahead`` of that is what has been heard; ``tokens_ahead`` of the real clock is the one that tokens live by.
-    """
-
-    def __init__(self) -> None:
-        self._began = datetime.now(UTC)
-        self.ahead = self.tokens_ahead = timedelta()
-        super().__init__(Listener(1).listens, clock=self.now, token_clock=lambda: datetime.now(UTC) + self.tokens_ahead)
-
-    def now(self) -> datetime:
-        return self._began + self.ahead
-
-    def listed(self) -> list[datetime]:
-        """When the plays ended that Spotify lists now, newest first."""
-        return [listen.ended_at for listen in last_plays(self.history, self.now())]
 
 
 def keep_login(spotify: Person, logins: str, age: timedelta = timedelta()) -> None:

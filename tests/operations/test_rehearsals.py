@@ -20,11 +20,11 @@ from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
 from tests import oracle
 from tests.builders import play, plays
+from tests.commands import Run
 from tests.operations.runbook import told
 from tests.operations.runs import (
     MONTH_BEGAN,
     PATIENCE,
-    Person,
     arguments,
     drained,
     keep_login,
@@ -33,9 +33,9 @@ from tests.operations.runs import (
     wait_for,
     waiting,
 )
-from tests.producer.conftest import Run
+from tests.standins.pubsub import Topic
+from tests.standins.spotify import Person
 from tests.streaming.running import outcome
-from tests.streaming.test_stream_live import Topic
 
 SOME = plays("abcabcabddefghij", start=MONTH_BEGAN)
 

@@ -25,16 +25,17 @@ from pipelines.storage.archive import Archive
 from pipelines.tables import table_schema
 from producer.state.cursor import Cursors
 from tests import oracle
-from tests.bigquery.cloud import PROJECT, Cloud
 from tests.builders import play
+from tests.commands import Run
 from tests.operations.runbook import gcloud, ours, section, told
-from tests.operations.runs import PATIENCE, ROOT, Person, keep_login, log_in, process, run_and_drain, wait_for
-from tests.producer.conftest import Run
+from tests.operations.runs import PATIENCE, ROOT, keep_login, log_in, process, run_and_drain, wait_for
 from tests.producer.exports import plays_in
-from tests.producer.secret_manager import SecretManager
+from tests.standins.cloud import PROJECT, Cloud
 from tests.standins.cloud_storage import Bucket, connected
+from tests.standins.pubsub import Topic
+from tests.standins.secret_manager import SecretManager
+from tests.standins.spotify import Person
 from tests.streaming.running import outcome
-from tests.streaming.test_stream_live import Topic
 
 Add = Callable[[str], None]
 

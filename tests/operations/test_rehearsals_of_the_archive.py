@@ -17,15 +17,16 @@ from pipelines.storage.archive import Archive
 from pipelines.tables import play_schema
 from pipelines.warehouse.folder import FolderWarehouse
 from tests import oracle
-from tests.bigquery.cloud import Cloud
 from tests.builders import plays
+from tests.commands import Run
 from tests.operations.runbook import gcloud, ours, section, told
-from tests.operations.runs import MONTH_BEGAN, Person, drained, keep_login
-from tests.producer.conftest import Run
-from tests.producer.secret_manager import SecretManager
+from tests.operations.runs import MONTH_BEGAN, drained, keep_login
+from tests.standins.cloud import Cloud
 from tests.standins.cloud_storage import Bucket
+from tests.standins.pubsub import Topic
+from tests.standins.secret_manager import SecretManager
+from tests.standins.spotify import Person
 from tests.streaming.running import Outcome, outcome, rows
-from tests.streaming.test_stream_live import Topic
 
 SOME = plays("abcabcabddefghij")
 NOVEMBER, OCTOBER = date(2026, 11, 1), date(2026, 10, 1)

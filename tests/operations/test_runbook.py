@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import forget, query
-from pipelines.options import parse_rebuild, parse_stream
+from pipelines.options import parse_rebuild
 from producer import commandline
 from tests.gcloud import refused_by_gcloud
 from tests.operations.runbook import NOT_REHEARSED, SECTIONS, TEXT, VARIABLES, commands, ours
@@ -37,7 +37,7 @@ def test_the_variables_are_those_that_it_sets() -> None:
     assert set(shown.splitlines()) >= {f"{name[1:]}={value}" for name, value in VARIABLES.items()}
 
 
-def test_our_commands_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_our_commands_are_understood() -> None:
     for arguments in ours("pipelines.rebuild"):
         parse_rebuild(arguments)
     for arguments in ours("pipelines.forget"):
@@ -46,8 +46,7 @@ def test_our_commands_are_understood(monkeypatch: pytest.MonkeyPatch) -> None:
         assert query.parse(arguments).sql
     for arguments in ours("producer"):
         commandline.parse(arguments)
-    assert not [line for line in commands() if line.startswith("python -m pipelines.stream ")], "then parse them too"
-    assert parse_stream
+    assert not [line for line in commands() if "pipelines.stream " in line], "then parse them too"
 
 
 def test_google_s_commands_are_understood_by_gcloud(tmp_path: Path) -> None:

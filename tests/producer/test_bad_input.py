@@ -11,7 +11,7 @@ from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 
-from tests.producer.conftest import Run
+from tests.commands import Run
 from tests.producer.exports import extended, plays_in, write_json, write_zip
 
 GOOD = [extended(f"2026-05-{day:02}T10:00:00Z") for day in range(1, 29)]

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,16 +25,10 @@ from producer.state.documents import Documents
 from producer.state.gaps import Gap
 from tests.producer.exports import extended, plays_in
 from tests.producer.history import History
-from tests.producer.look_alike import NOW, items
-from tests.standins.cloud_storage import Bucket, connected, nothing
+from tests.standins.cloud_storage import Bucket, nothing
+from tests.standins.spotify import NOW, items
 
 REPOSITORY = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
-    with Bucket() as bucket, connected(bucket, monkeypatch):
-        yield bucket
 
 
 @pytest.fixture(params=["folder", "bucket"])

@@ -10,7 +10,7 @@ from typing import Any
 from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from producer.importing import decoding
@@ -122,6 +122,10 @@ _nested = st.builds(
 )
 
 
+_one = _zip([("a.json", b"[]")], ZIP_STORED)
+
+
+@example(_one, [(_one.rindex(b"a.json"), 0)])  # its member has an empty name then
 @settings(deadline=None, max_examples=200)
 @given(_nested, st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=4))
 def test_no_zip_whatever_raises_another_error_or_leaves_a_file(data: bytes, changes: list[tuple[int, int]]) -> None:

@@ -3,7 +3,6 @@
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,18 +17,14 @@ from producer.accounts.stores import FileStore
 from producer.doctor.findings import Finding, Level, run_all
 from producer.state.cursor import Cursor, Cursors
 from producer.state.gaps import Gap
-from tests.producer.conftest import Ran, Run
-from tests.producer.many_spotify import ManySpotify, log_in
+from tests.commands import Ran, Run
 from tests.standins.cloud_storage import Bucket, connected
+from tests.standins.spotify import ManySpotify, log_in
 
 
 @pytest.fixture
-def spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManySpotify]:
-    with ManySpotify() as server:
-        monkeypatch.setenv("SPOTIFY_API_URL", server.url)
-        monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", server.url)
-        monkeypatch.setenv("SPOTIFY_CLIENT_ID", "client")
-        yield server
+def spotify(many_spotify: ManySpotify) -> ManySpotify:
+    return many_spotify
 
 
 @pytest.fixture
@@ -176,11 +171,14 @@ def test_a_check_that_hangs_is_told() -> None:
     def fine() -> list[Finding]:
         return [Finding(Level.OK, "fine", "yes")]
 
+    is_over = threading.Event()
+
     def hangs() -> list[Finding]:
-        time.sleep(5)
+        is_over.wait()
         return []
 
     found = run_all([("slow", hangs), ("fine", fine)], time.monotonic() + 0.2)
+    is_over.set()
     assert [str(finding) for each in found for finding in each] == [
         "problem  slow: no answer in time; check the network, and run the command again",
         "ok       fine: yes",

@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.domain.instants import parse
 from producer.state.cursor import Cursors, Gap
-from tests.producer.conftest import Run
+from tests.commands import Run
 from tests.producer.exports import account, episode, extended, plays_in, write_json, write_zip
 
 ROW, OTHER, THIRD = (extended(f"2026-05-0{day}T10:00:00Z") for day in (1, 2, 3))

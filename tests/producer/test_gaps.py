@@ -15,9 +15,9 @@ from producer.polling.publishing import ArchiveDestination
 from producer.private_files import StateError
 from producer.state.cursor import Cursors
 from producer.state.gaps import Gap
-from tests.producer.conftest import Run
+from tests.commands import Run
 from tests.producer.exports import extended, listed, plays_in, write_json, write_zip
-from tests.producer.look_alike import NOW, Spotify
+from tests.standins.spotify import NOW, Spotify
 
 AT = datetime(2026, 5, 1, 10, tzinfo=UTC)
 GAP = Gap(AT, AT + timedelta(days=20), NOW)

@@ -1,11 +1,9 @@
 """Imports that are stopped, by whatever means, and run again; and what is seen of one that runs."""
 
 import io
-import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 
 from producer.__main__ import main
 from producer.importing.progress import Meter, ProgressBar
-from tests.producer.conftest import Run
+from tests.commands import Run
 from tests.producer.exports import account, extended, identities, plays_in, write_json
 from tests.producer.history import History
 
@@ -35,26 +33,34 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+# The signal comes when five files are written, however busy the machine is.
+_STOPPED_AFTER_THE_FIFTH_FILE = """
+import itertools, os, sys
+from pipelines.storage.archive import Archive
+from producer.__main__ import main
+write, number = Archive.write, itertools.count(1)
+def write_and_stop(*arguments):
+    path = write(*arguments)
+    if next(number) == 5:
+        os.kill(os.getpid(), int(sys.argv[1]))
+    return path
+Archive.write = write_and_stop
+sys.exit(main(sys.argv[2:]))
+"""
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_and_run_again(export: Path, tmp_path: Path, how: signal.Signals) -> None:
     arguments = ["import", str(export), "--user", "me", "--archive", str(tmp_path / "archive")]
-    for _ in range(5):  # On a busy machine it may be through before this process comes to send the signal.
-        shutil.rmtree(tmp_path / "archive", ignore_errors=True)
-        with subprocess.Popen(
-            [sys.executable, "-m", "producer", *arguments], stderr=subprocess.PIPE, text=True, cwd=REPOSITORY
-        ) as process:
-            while process.poll() is None and len(list(tmp_path.rglob("*.avro"))) < 5:
-                time.sleep(0.005)
-            process.send_signal(how)
-            _, error = process.communicate(timeout=60)
-        some = len(list(tmp_path.rglob("*.avro")))
-        if some < 14 * 12:
-            break
-    assert 5 <= some < 14 * 12, "it was stopped in the middle"
+    process = subprocess.run(
+        [sys.executable, "-c", _STOPPED_AFTER_THE_FIFTH_FILE, str(how.value), *arguments],
+        capture_output=True, text=True, cwd=REPOSITORY, timeout=60, check=False,
+    )  # fmt: skip
+    assert 5 <= len(list(tmp_path.rglob("*.avro"))) < 14 * 12, "it was stopped in the middle"
     if how == signal.SIGKILL:
         assert process.returncode == -signal.SIGKILL
     else:
-        assert (process.returncode, error) == (
+        assert (process.returncode, process.stderr) == (
             130,
             "stopped; what was written is whole, and the same command can be run again\n",
         )

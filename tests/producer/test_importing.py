@@ -25,7 +25,7 @@ from producer.accounts.stores import FileStore, default_store
 from producer.importing import writing
 from producer.importing.writing import Writer
 from producer.state.cursor import Cursors
-from tests.producer.conftest import Run
+from tests.commands import Run
 from tests.producer.exports import (
     account,
     at,
@@ -36,8 +36,8 @@ from tests.producer.exports import (
     write_json,
     write_zip,
 )
-from tests.producer.look_alike import LISTENER, NOW, Spotify
 from tests.standins.cloud_storage import Bucket, connected
+from tests.standins.spotify import LISTENER, NOW, Spotify
 
 REAL = Path(__file__).parents[2] / ".." / "shared" / "real"
 FOLDER = "Spotify Extended Streaming History"

@@ -25,11 +25,11 @@ from producer.accounts.redirect import Redirect, redirect_uri
 from producer.accounts.stores import store_of
 from producer.spotify.client import Endpoints
 from producer.spotify.oauth import App, LoginError
-from tests.producer import browser
-from tests.producer.browser import browse
-from tests.producer.conftest import Run
-from tests.producer.look_alike import Spotify
-from tests.pubsub_hosts import free_port
+from tests.commands import Run
+from tests.ports import free_port
+from tests.standins import browser
+from tests.standins.browser import browse
+from tests.standins.spotify import Spotify
 
 REPOSITORY = Path(__file__).parents[2]
 

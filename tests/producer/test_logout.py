@@ -3,9 +3,8 @@
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,12 +29,12 @@ from producer.spotify.client import Spotify as Client
 from producer.state import forgetting
 from producer.state.cursor import Cursors
 from producer.state.documents import Documents, rejected_of
-from tests.producer.conftest import Ran, Run
+from tests.commands import Ran, Run
 from tests.producer.exports import plays_in
-from tests.producer.many_spotify import ManySpotify
-from tests.producer.secret_manager import SecretManager
 from tests.producer.test_service import REPOSITORY, Folders, service, stopped, wait_for
 from tests.standins.cloud_storage import Bucket
+from tests.standins.secret_manager import SecretManager
+from tests.standins.spotify import ManySpotify
 
 APP = {"SPOTIFY_CLIENT_ID": "client"}
 APPS = "https://www.spotify.com/account/apps"
@@ -418,13 +417,22 @@ def test_a_service_goes_on_without_the_account_until_it_logs_in_again(
     assert {play.user_id for play in plays_in(folders.archive)} == {"ann", "ben"}
 
 
-def test_a_token_that_waits_for_the_lock_of_a_removal_is_not_kept(tmp_path: Path) -> None:
+def test_a_token_that_waits_for_the_lock_of_a_removal_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     store, path, kept = store_of(str(tmp_path)), tmp_path / "ann.json", []
     log_in(store, "ann")
+    asks = threading.Event()
+
+    def asked(path: Path) -> AbstractContextManager[None]:
+        asks.set()
+        return locked(path)
+
+    monkeypatch.setattr("producer.accounts.stores.locked", asked)
     with locked(path):
         waiting = threading.Thread(target=lambda: kept.append(store.replace(Grant("ann", "refresh-new", None))))
         waiting.start()
-        time.sleep(0.1)  # so that it most likely has seen the file
+        assert asks.wait(30)
         for file in traces(path):
             file.unlink()
     waiting.join()

@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,21 +14,16 @@ from pipelines.domain.instants import parse
 from pipelines.logs import set_up_logging
 from producer.accounts.grant import Grant
 from producer.accounts.stores import FileStore
-from tests.producer.conftest import Run
-from tests.producer.look_alike import spoil_one
-from tests.producer.many_spotify import ManySpotify, log_in
+from tests.commands import Run
+from tests.standins.spotify import ManySpotify, log_in, spoil_one
 
 SECRET = "client-secret-77"
 
 
 @pytest.fixture
-def spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManySpotify]:
-    with ManySpotify() as server:
-        monkeypatch.setenv("SPOTIFY_API_URL", server.url)
-        monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", server.url)
-        monkeypatch.setenv("SPOTIFY_CLIENT_ID", "client")
-        monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", SECRET)
-        yield server
+def spotify(many_spotify: ManySpotify, monkeypatch: pytest.MonkeyPatch) -> ManySpotify:
+    monkeypatch.setenv("SPOTIFY_CLIENT_SECRET", SECRET)
+    return many_spotify
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.producer.conftest import Run
+from tests.commands import Run
 from tests.producer.exports import account, episode, extended, plays_in, write_json, write_zip
 
 MARKER = "zq-personal-7731"

@@ -22,10 +22,10 @@ from pipelines.storage.rejects import Rejects
 from producer.polling.poll import poll
 from producer.polling.publishing import ArchiveDestination, PublishError, Reject
 from producer.state.cursor import Cursors
-from tests.producer.conftest import Run
+from tests.commands import Run
 from tests.producer.exports import extended, identities, plays_in, write_json
 from tests.producer.history import History
-from tests.producer.look_alike import NOW, Spotify, items, leave_alone, spoil_one
+from tests.standins.spotify import NOW, Spotify, items, leave_alone, spoil_one
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -251,7 +251,6 @@ def test_ctrl_c(spotify: Spotify, into_archive: list[str | Path]) -> None:
     ) as process:
         while "/v1/me" not in spotify.asked():
             time.sleep(0.02)
-        time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, error = process.communicate(timeout=60)
     assert (process.returncode, error.count("\n")) == (130, 1)

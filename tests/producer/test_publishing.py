@@ -14,8 +14,8 @@ from pipelines.domain.play import from_message
 from producer.polling.poll import poll
 from producer.polling.publishing import PublishError, TopicDestination
 from producer.state.cursor import Cursors
-from tests.producer.conftest import Run
-from tests.producer.look_alike import NOW, Spotify, items, spoil_one
+from tests.commands import Run
+from tests.standins.spotify import NOW, Spotify, items, spoil_one
 
 
 @dataclass

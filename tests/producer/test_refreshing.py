@@ -16,8 +16,8 @@ from producer.accounts.secret_lease import ANNOTATION, LASTS, Lease
 from producer.accounts.secret_manager import client_of
 from producer.accounts.stores import store_of
 from producer.private_files import StateError
-from tests.producer.look_alike import Spotify
-from tests.producer.secret_manager import SecretManager
+from tests.standins.secret_manager import SecretManager
+from tests.standins.spotify import Spotify
 
 AT = datetime(2026, 5, 10, 20, tzinfo=UTC)
 SECRET = "projects/p/secrets/heavy-rotation-me"

@@ -1,6 +1,6 @@
 """Logins and the app's secret in Secret Manager, with Google's client over gRPC.
 
-There is no emulator of Secret Manager: ``tests.producer.secret_manager`` stands in for the service, and its docstring
+There is no emulator of Secret Manager: ``tests.standins.secret_manager`` stands in for the service, and its docstring
 says what it cannot show.
 """
 
@@ -21,9 +21,9 @@ from producer.private_files import StateError
 from producer.spotify.client import Endpoints
 from producer.spotify.client import Spotify as Client
 from producer.spotify.oauth import App, LoginError
-from tests.producer.conftest import Run
-from tests.producer.look_alike import Spotify
-from tests.producer.secret_manager import SecretManager
+from tests.commands import Run
+from tests.standins.secret_manager import SecretManager
+from tests.standins.spotify import Spotify
 
 AT = datetime(2026, 5, 10, 20, tzinfo=UTC)
 SECRET = "projects/p/secrets/heavy-rotation-me"

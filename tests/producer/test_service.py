@@ -20,20 +20,16 @@ from pipelines.storage.archive import Archive
 from pipelines.warehouse.folder import FolderWarehouse
 from producer.accounts.stores import FileStore
 from producer.state.cursor import Cursors
-from tests.producer.conftest import Ran, Run
+from tests.commands import Ran, Run
 from tests.producer.exports import plays_in
-from tests.producer.many_spotify import ManySpotify, log_in, sleeps
+from tests.standins.spotify import ManySpotify, log_in, sleeps
 
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def spotify(monkeypatch: pytest.MonkeyPatch) -> Iterator[ManySpotify]:
-    with ManySpotify() as server:
-        monkeypatch.setenv("SPOTIFY_API_URL", server.url)
-        monkeypatch.setenv("SPOTIFY_ACCOUNTS_URL", server.url)
-        monkeypatch.setenv("SPOTIFY_CLIENT_ID", "client")
-        yield server
+def spotify(many_spotify: ManySpotify) -> ManySpotify:
+    return many_spotify
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,9 @@ from producer.accounts.login import Login, logins_of
 from producer.accounts.stores import store_of
 from producer.spotify.client import Endpoints, Spotify
 from producer.spotify.oauth import App
-from tests.producer import look_alike
-from tests.producer.browser import browse
-from tests.pubsub_hosts import free_port
+from tests.ports import free_port
+from tests.standins import spotify as look_alike
+from tests.standins.browser import browse
 
 TOKEN_PATH, ME, FEED = "/api/token", "/v1/me", "/v1/me/player/recently-played"
 _SECRET = ("access_token", "refresh_token", "code", "code_verifier", "client_secret")

@@ -35,7 +35,7 @@ from producer.spotify.transport import (
     Transport,
     UnreachableError,
 )
-from tests.producer.conftest import Run
+from tests.commands import Run
 
 ROTATES = pytest.mark.parametrize("rotates", [True], indirect=True)
 Environment = dict[str, str]

@@ -27,7 +27,7 @@ from tests import oracle
 from tests.archiving import run_archive_step
 from tests.builders import play, plays
 from tests.mounts import make_read_only, no_permission, small_disk
-from tests.pubsub_hosts import free_port
+from tests.ports import free_port
 from tests.streaming.running import outcome
 
 NOVEMBER, DECEMBER = date(2026, 11, 1), date(2026, 12, 1)

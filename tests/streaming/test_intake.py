@@ -29,8 +29,8 @@ from pipelines.streaming.subscription import PubSubError, Subscription
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.builders import play, plays
 from tests.operations.runs import wait_for, waiting
+from tests.standins.pubsub import Topic, a_topic
 from tests.streaming.running import outcome
-from tests.streaming.test_stream_live import Topic
 
 YESTERDAY = rfc3339(datetime.now(UTC) - timedelta(days=1))
 LONG_AGO = "2019-05-05T08:00:00Z"
@@ -47,18 +47,6 @@ def options(topic: Topic, folder: Path) -> StreamOptions:
         archive_batch_plays=10_000,
         archive_batch_seconds=1,
     )
-
-
-@pytest.fixture
-def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    yield from closing(Topic())
-
-
-def closing(made: Topic) -> Iterator[Topic]:
-    yield made
-    made.publisher.stop()
-    made.publisher.transport.close()
 
 
 class Taking:
@@ -197,20 +185,18 @@ def test_pubsub_may_be_away_for_a_while(
         return [record.message for record in caplog.records if record.message.startswith("Pub/Sub is")]
 
     with PubSubServer() as server:
-        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
-        for topic in closing(Topic()):
-            with taking(topic, tmp_path) as at_work:
-                topic.publish(*plays("ab", start=YESTERDAY))
-                wait_for(lambda: len(archived(tmp_path)) == 2)
-                server.stop()
-                wait_for(lambda: len(said()) == 1)
-                at_work.thread.join(1.5)  # several more tries
-                assert at_work.thread.is_alive()
-                server.start()
-                topic.publish(*plays("c", start=YESTERDAY, user_id="another"))
-                wait_for(lambda: len(archived(tmp_path)) == 3)
-            assert at_work.error is None
-            assert waiting(topic) == 0
+        with a_topic(server.address, monkeypatch) as topic, taking(topic, tmp_path) as at_work:
+            topic.publish(*plays("ab", start=YESTERDAY))
+            wait_for(lambda: len(archived(tmp_path)) == 2)
+            server.stop()
+            wait_for(lambda: len(said()) == 1)
+            at_work.thread.join(1.5)  # several more tries
+            assert at_work.thread.is_alive()
+            server.start()
+            topic.publish(*plays("c", start=YESTERDAY, user_id="another"))
+            wait_for(lambda: len(archived(tmp_path)) == 3)
+        assert at_work.error is None
+        assert waiting(topic) == 0
     first, second = said()
     assert first.endswith("asking again until it is back")
     assert second == "Pub/Sub is back"

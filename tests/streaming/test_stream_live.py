@@ -10,65 +10,28 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from typing import Any
 
+import grpc
 import pytest
-from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
+from demo.pubsub import PubSubServer
 from pipelines.domain.instants import rfc3339
-from pipelines.domain.play import Play
 from tests import oracle
 from tests.builders import plays
-from tests.pubsub_hosts import free_port
+from tests.ports import free_port
+from tests.standins.pubsub import Topic, a_topic
 from tests.streaming.running import Outcome, outcome
 
-_PROJECT = "heavy-rotation-test"
 _PATIENCE = 60
 # The stream's clock is the real one, and it counts nothing of months that are long over.
 YESTERDAY = rfc3339(datetime.now(UTC) - timedelta(days=1))
 
 
-class Topic:
-    """A topic with the stream's subscription.
-
-    ``retained`` as in the cloud: one can seek back to acknowledged messages, and what was delivered five times goes
-    to ``dead_letters``, a subscription.
-    """
-
-    def __init__(self, *, retained: bool = False) -> None:
-        name = f"plays-{uuid4().hex[:8]}"
-        self.topic = f"projects/{_PROJECT}/topics/{name}"
-        self.subscription = f"projects/{_PROJECT}/subscriptions/{name}"
-        self.dead_letters = f"{self.subscription}-dead-letter"
-        self.publisher = PublisherClient()
-        self.publisher.create_topic(name=self.topic)
-        request: dict[str, object] = {"name": self.subscription, "topic": self.topic}
-        with SubscriberClient() as subscriber:
-            if retained:
-                dead = f"{self.topic}-dead-letter"
-                self.publisher.create_topic(name=dead)
-                subscriber.create_subscription(name=self.dead_letters, topic=dead)
-                request["retain_acked_messages"] = True
-                request["dead_letter_policy"] = {"dead_letter_topic": dead, "max_delivery_attempts": 5}
-            subscriber.create_subscription(request=request)
-
-    def publish(self, *some: Play) -> None:
-        """Publish plays and wait until Pub/Sub has them."""
-        self.publish_raw(*(p.to_message() for p in some))
-
-    def publish_raw(self, *messages: tuple[bytes, dict[str, str]]) -> None:
-        """Publish data and attributes."""
-        for future in [self.publisher.publish(self.topic, data, **attributes) for data, attributes in messages]:
-            future.result()
-
-
 @pytest.fixture
 def topic(pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", pubsub_host)
-    made = Topic()
-    yield made
-    made.publisher.stop()
-    made.publisher.transport.close()
+    with a_topic(pubsub_host, monkeypatch) as made:
+        yield made
 
 
 @contextmanager
@@ -145,22 +108,42 @@ def test_stopping_loses_nothing_that_was_taken_from_pubsub(
     assert {p.played_at for p in outcome(tmp_path).archived} == {p.played_at for p in some}
 
 
-def test_a_stream_that_is_killed_again_and_again_loses_nothing(
-    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
-    topic, some = Topic(), plays("abcdefghij" * 30, start=YESTERDAY)
-    for n in range(3):
-        topic.publish(*some[n * 100 : (n + 1) * 100])
-        with streaming(topic, tmp_path) as stream:
-            # Taken from Pub/Sub, on its way to the archive: a third of a second later it would be there.
-            assert stream.stderr is not None
-            assert "Ctrl-C" in stream.stderr.readline()
-            time.sleep(0.4 * n)
-            stream.kill()
-            stream.wait()
-    with streaming(topic, tmp_path):
-        wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+class KilledAt(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Kills who asks: when it was given messages, or before its acknowledgement is heard, as ``method`` says."""
+
+    method = "None"
+    kill: Callable[[], object]
+
+    def intercept_service(self, continuation: Callable[[Any], Any], details: Any) -> Any:
+        handler = continuation(details)
+        if not details.method.endswith(f"/{self.method}"):
+            return handler
+
+        def answer(request: Any, context: Any) -> Any:
+            if self.method == "Acknowledge":
+                self.kill()
+                context.abort(grpc.StatusCode.UNAVAILABLE, "nobody is there to hear it")
+            answered = handler.unary_unary(request, context)
+            if answered.received_messages:
+                self.kill()
+            return answered
+
+        return grpc.unary_unary_rpc_method_handler(answer, handler.request_deserializer, handler.response_serializer)
+
+
+def test_a_stream_that_is_killed_again_and_again_loses_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    killed, some = KilledAt(), plays("abcdefghij" * 30, start=YESTERDAY)
+    with PubSubServer(interceptors=[killed]) as server, a_topic(server.address, monkeypatch) as topic:
+        for n, method in enumerate(["Pull", "Acknowledge", "Acknowledge"]):
+            topic.publish(*some[n * 100 : (n + 1) * 100])
+            with streaming(topic, tmp_path) as stream:
+                killed.method, killed.kill = method, stream.kill
+                assert stream.wait(_PATIENCE) == -signal.SIGKILL
+                killed.method = "None"
+            is_archived = any((tmp_path / "archive").rglob("*.avro"))
+            assert is_archived == (method == "Acknowledge"), "archived, and then acknowledged"
+        with streaming(topic, tmp_path):
+            wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
 
 
 def test_a_second_stream_is_refused_until_the_first_one_is_gone(

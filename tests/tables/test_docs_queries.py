@@ -8,8 +8,8 @@ import pytest
 
 from pipelines.querying import duck
 from pipelines.warehouse.folder import FolderWarehouse
+from tests.standins.zetasql_judge import Judge, the_judge
 from tests.warehouse.listening import rows
-from tests.zetasql_judge import Judge, the_judge
 
 pytestmark = pytest.mark.xdist_group("zetasql")
 

@@ -16,8 +16,8 @@ from pipelines.querying import duck
 from pipelines.tables import QUESTIONS, question_sql
 from pipelines.warehouse.folder import FolderWarehouse
 from tests import oracle
+from tests.standins.zetasql_judge import Judge, the_judge
 from tests.warehouse.listening import CALENDAR, READ_AT, blank, listening_in, play
-from tests.zetasql_judge import Judge, the_judge
 
 pytestmark = pytest.mark.xdist_group("zetasql")
 

@@ -22,8 +22,8 @@ from pipelines.storage.archive import decode, encode
 from pipelines.tables import TABLES, VIEWS, play_events_schema, table_schema
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.folder import FolderWarehouse
+from tests.standins.zetasql_judge import Judge, the_judge
 from tests.warehouse.listening import CALENDAR, READ_AT, blank, listening_in, play, rows
-from tests.zetasql_judge import Judge, the_judge
 
 NOVEMBER = date(2026, 11, 1)
 zetasql = pytest.mark.xdist_group("zetasql")

@@ -27,8 +27,8 @@ from pipelines.failure import Failure
 from pipelines.storage.archive import encode
 from pipelines.submission import run_or_submit
 from tests.builders import play
-from tests.pubsub_hosts import free_port
-from tests.templates.dataflow import JOB_ID, Dataflow, Pipeline, credentials, job_of, steps
+from tests.ports import free_port
+from tests.standins.dataflow import JOB_ID, Dataflow, Pipeline, credentials, job_of, steps
 from tests.templates.image import Image, stages
 from tests.templates.launcher import BUCKET, ENVIRONMENT, IMAGE, JOB, OPTIONS, PARAMETERS
 

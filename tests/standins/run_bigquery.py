@@ -1,6 +1,6 @@
 """Starts bqemulator on a free port with what it lacks here; run by the Python of `.tools/bqemulator`, not by pytest.
 
-``python run_emulator.py FOLDER``: when it answers, its port is in ``FOLDER/port``. Objects of ``gs://BUCKET/NAME`` are
+``python run_bigquery.py FOLDER``: when it answers, its port is in ``FOLDER/port``. Objects of ``gs://BUCKET/NAME`` are
 looked for in ``FOLDER/.cloudstorage``, where the emulator of Cloud Storage keeps them. It ends with SIGTERM.
 
 - It wants DuckDB's spatial extension, which it would download: no column of ours is a place.

@@ -1,26 +1,84 @@
 """Pub/Sub to test against: our local server, and Google's emulator where it is installed.
 
-Load the fixtures with `pytest_plugins = ["tests.pubsub_hosts"]`. A test that asks for `pubsub_host` runs
+A test that asks for `pubsub_host` runs
 once against each; one that asks for `local_pubsub_host` or `emulator_pubsub_host` runs against that one.
 All of them give "127.0.0.1:PORT", live as long as the session, and keep what tests leave in them: use
-names of your own. Set `PUBSUB_EMULATOR_HOST` to it with `monkeypatch` before a client is made.
+names of your own, and set `PUBSUB_EMULATOR_HOST` to it with `monkeypatch` before a client is made, or let `a_topic`
+do both.
 """
 
 import http.client
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from google.cloud.pubsub_v1 import PublisherClient, SubscriberClient
 
 from demo.pubsub import PubSubServer
+from pipelines.domain.play import Play
+from tests.ports import free_port
 
+_PROJECT = "heavy-rotation-test"
 _EMULATOR_STARTS_WITHIN_SECONDS = 60
+
+
+class Topic:
+    """A topic with the stream's subscription.
+
+    ``retained`` as in the cloud: one can seek back to acknowledged messages, and what was delivered five times goes
+    to ``dead_letters``, a subscription.
+    """
+
+    def __init__(self, *, retained: bool = False) -> None:
+        name = f"plays-{uuid4().hex[:8]}"
+        self.topic = f"projects/{_PROJECT}/topics/{name}"
+        self.subscription = f"projects/{_PROJECT}/subscriptions/{name}"
+        self.dead_letters = f"{self.subscription}-dead-letter"
+        self.publisher = PublisherClient()
+        self.publisher.create_topic(name=self.topic)
+        request: dict[str, object] = {"name": self.subscription, "topic": self.topic}
+        with SubscriberClient() as subscriber:
+            if retained:
+                dead = f"{self.topic}-dead-letter"
+                self.publisher.create_topic(name=dead)
+                subscriber.create_subscription(name=self.dead_letters, topic=dead)
+                request["retain_acked_messages"] = True
+                request["dead_letter_policy"] = {"dead_letter_topic": dead, "max_delivery_attempts": 5}
+            subscriber.create_subscription(request=request)
+
+    def publish(self, *some: Play) -> None:
+        """Publish plays and wait until Pub/Sub has them."""
+        self.publish_raw(*(p.to_message() for p in some))
+
+    def publish_raw(self, *messages: tuple[bytes, dict[str, str]]) -> None:
+        """Publish data and attributes."""
+        for future in [self.publisher.publish(self.topic, data, **attributes) for data, attributes in messages]:
+            future.result()
+
+
+@contextmanager
+def a_topic(host: str, monkeypatch: pytest.MonkeyPatch, *, retained: bool = False) -> Iterator[Topic]:
+    """One at that host, where Google's clients are sent to from now on."""
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", host)
+    made = Topic(retained=retained)
+    try:
+        yield made
+    finally:
+        made.publisher.stop()
+        made.publisher.transport.close()
+
+
+@pytest.fixture
+def topic(local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Topic]:
+    with a_topic(local_pubsub_host, monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture(scope="session")
@@ -61,14 +119,6 @@ def emulator_pubsub_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[s
 def pubsub_host(request: pytest.FixtureRequest) -> str:
     host: str = request.getfixturevalue(f"{request.param}_pubsub_host")
     return host
-
-
-def free_port() -> int:
-    """A port that is free now, on 127.0.0.1."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _await_emulator(process: subprocess.Popen[bytes], port: int, log_path: Path) -> None:

@@ -7,14 +7,17 @@ can say.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
+import pytest
 from google.cloud.secretmanager_v1 import types as sm
 from google.protobuf import empty_pb2
+
+from producer.accounts.secret_manager import client_of
 
 _PAGE = 2  # small, so that a client that reads one page only is found out
 
@@ -165,3 +168,12 @@ class RefusedError(Exception):
     def __init__(self, code: grpc.StatusCode) -> None:
         super().__init__(code)
         self.code = code
+
+
+@pytest.fixture
+def secret_manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[SecretManager]:
+    """One that Google's client is sent to."""
+    with SecretManager() as service:
+        monkeypatch.setenv("SECRET_MANAGER_EMULATOR_HOST", service.address)
+        yield service
+        client_of(service.address).transport.close()

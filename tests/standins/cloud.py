@@ -1,6 +1,6 @@
 """BigQuery and Cloud Storage on this machine, each over real HTTP, and Google's credentials for them.
 
-Load the fixtures with ``pytest_plugins = ["tests.bigquery.cloud"]``. The servers live as long as the session; each test
+Load the fixtures with ``pytest_plugins = ["tests.standins.cloud"]``. The servers live as long as the session; each test
 has a dataset and a bucket of its own, and an environment in which its clients, and processes it starts, find them.
 """
 
@@ -23,7 +23,7 @@ from google.cloud.storage import Client as StorageClient
 from pipelines.storage import bucket as storage
 from pipelines.tables import TABLES, VIEWS, table_layout, table_schema, view_sql
 from pipelines.warehouse.bigquery import TIME_ZONE_LABEL, as_label
-from tests.pubsub_hosts import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PYTHON = ROOT / ".tools" / "bqemulator" / "bin" / "python"
@@ -120,7 +120,7 @@ def cloud(servers: Servers, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 def _emulator(folder: Path) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            [PYTHON, Path(__file__).with_name("run_emulator.py"), folder], stdout=log, stderr=subprocess.STDOUT
+            [PYTHON, Path(__file__).with_name("run_bigquery.py"), folder], stdout=log, stderr=subprocess.STDOUT
         )
     try:
         deadline = time.monotonic() + _STARTS_WITHIN_SECONDS
