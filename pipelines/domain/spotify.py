@@ -117,7 +117,7 @@ def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
     # Nearly every row has an offline_timestamp; of one that was heard online it says nothing.
     is_offline = row.get("offline") is True
     played_at = (_ended_offline(row, ms_played, reported) if is_offline else None) or reported
-    artist = _text(row, "master_metadata_album_artist_name")
+    artist = album_artist = _text(row, "master_metadata_album_artist_name")
     if name is None and uri.startswith(_LOCAL_URI):
         artist, name = _local_names(uri)
     name = name or UNKNOWN_NAME
@@ -135,7 +135,7 @@ def from_extended_row(user_id: str, row: object, ingested_at: datetime) -> Play:
         skipped=_flag(row, "skipped"),
         reason_start=_text(row, "reason_start"),
         reason_end=_text(row, "reason_end"),
-        album_artist_name=_text(row, "master_metadata_album_artist_name"),
+        album_artist_name=album_artist,
     )
 
 
@@ -145,8 +145,7 @@ def reported_at(row: object) -> datetime | None:
     Spotify learned of such a play when the device was online again, up to days after it ended. For a row that
     from_extended_row reads without an error.
     """
-    row = _object("row", row)
-    return _instant(row, "ts") if row.get("offline") is True else None
+    return _instant(row, "ts") if isinstance(row, dict) and row.get("offline") is True else None
 
 
 def _ended_offline(row: Row, ms_played: int, reported: datetime) -> datetime | None:

@@ -19,10 +19,10 @@ NAMESPACE = "heavy_rotation"
 # Parts of fewer plays are finished together with others: a hundred small ones would cost a hundred times what one does.
 _SMALL = 10_000
 _DISTINCT = Metrics.counter(NAMESPACE, "plays_distinct")
-# The group that a part is finished in if it is small, and the instant of the plan.
+# What is finished together, and the instant of the plan. Large parts have groups beyond those of small ones.
 Group = tuple[int, int]
-# How many plays a part has, and they.
-Sized = tuple[int, list[bytes]]
+# Plays in Arrow's format, and how many they are.
+Packed = tuple[int, bytes]
 
 
 class Part(NamedTuple):
@@ -41,43 +41,28 @@ class FinishParts(beam.PTransform[Any, Any]):
     staging: Staging
     calendar: Calendar
 
-    def expand(self, parts: PCollection[tuple[Part, bytes]]) -> PCollection[Staged]:
+    def expand(self, parts: PCollection[tuple[Part, Packed]]) -> PCollection[Staged]:
         """In the global window of a bounded pipeline."""
-        collected = (
+        return (
             parts
             | "Collect parts" >> beam.GroupByKey()
-            | "Size up" >> beam.Map(_sized_up).with_output_types(tuple[Group, Sized])
-        )
-        large = collected | "Large parts" >> beam.Filter(_is_large)
-        small = collected | "Small parts" >> beam.Filter(_is_small) | "Collect small parts" >> beam.GroupByKey()
-        return (
-            (large | "By itself" >> beam.Map(_by_itself), small)
-            | "Large and small" >> beam.Flatten()
-            | "Finish parts" >> beam.FlatMap(_finish, self.staging, self.calendar).with_output_types(Staged)
+            | "Group" >> beam.Map(_grouped).with_output_types(tuple[Group, list[bytes]])
+            | "Collect groups" >> beam.GroupByKey()
+            | "Finish" >> beam.FlatMap(_finish, self.staging, self.calendar).with_output_types(Staged)
         )
 
 
-def _sized_up(part: tuple[Part, Iterable[bytes]]) -> tuple[Group, Sized]:
-    """A part as one of a small group, by group and time, with its number of plays."""
-    (_, _, group, computed_at), batches = part[0], list(part[1])
-    return (group, computed_at), (sum(_from_bytes(batch).height for batch in batches), batches)
+def _grouped(part: tuple[Part, Iterable[Packed]]) -> tuple[Group, list[bytes]]:
+    """A part under its group if it is small, else under a group of its own."""
+    (month, number, group, computed_at), batches = part[0], list(part[1])
+    is_small = sum(plays for plays, _ in batches) < _SMALL
+    own = int(month.replace("-", "")) * 100 + number
+    return (group if is_small else own, computed_at), [data for _, data in batches]
 
 
-def _is_large(part: tuple[Group, Sized]) -> bool:
-    return part[1][0] >= _SMALL
-
-
-def _is_small(part: tuple[Group, Sized]) -> bool:
-    return not _is_large(part)
-
-
-def _by_itself(part: tuple[Group, Sized]) -> tuple[Group, list[Sized]]:
-    return part[0], [part[1]]
-
-
-def _finish(group: tuple[Group, Iterable[Sized]], staging: Staging, calendar: Calendar) -> Iterator[Staged]:
+def _finish(group: tuple[Group, Iterable[list[bytes]]], staging: Staging, calendar: Calendar) -> Iterator[Staged]:
     (_, computed_at), parts = group
-    frames = [_from_bytes(batch) for _, batches in parts for batch in batches]
+    frames = [_from_bytes(batch) for batches in parts for batch in batches]
     plays = columns.with_keys(columns.each_once(pl.concat(frames)))
     _DISTINCT.inc(plays.height)
     snapshots = columns.snapshots(plays, calendar, from_millis(computed_at))
@@ -87,11 +72,12 @@ def _finish(group: tuple[Group, Iterable[Sized]], staging: Staging, calendar: Ca
             yield Staged(table, month, str(path), of_month.height)
 
 
-def to_bytes(plays: pl.DataFrame) -> bytes:
-    """As an Arrow stream."""
+def packed(plays: pl.DataFrame) -> Packed:
+    """As an Arrow stream, with their number: to count them nobody has to unpack them."""
     stream = io.BytesIO()
-    plays.write_ipc_stream(stream, compression="lz4")
-    return stream.getvalue()
+    # Written as views, texts would take along those of all the plays that these were parted from.
+    plays.write_ipc_stream(stream, compression="lz4", compat_level=pl.CompatLevel.oldest())
+    return plays.height, stream.getvalue()
 
 
 def _from_bytes(data: bytes) -> pl.DataFrame:

@@ -22,7 +22,7 @@ from apache_beam.pvalue import PCollection
 from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar, month_text
 from pipelines.rebuilding import columns
-from pipelines.rebuilding.finishing import NAMESPACE, FinishParts, Part, to_bytes
+from pipelines.rebuilding.finishing import NAMESPACE, FinishParts, Packed, Part, packed
 from pipelines.rebuilding.planning import Plan, Work, make_plan
 from pipelines.rebuilding.reading import GoneError, in_groups, read_bytes, side_by_side
 from pipelines.rebuilding.replacing import (
@@ -65,8 +65,8 @@ def build(pipeline: beam.Pipeline, work: Work, staging: Staging, *, fails: bool)
     """
     plan = (
         pipeline
-        | "Begin" >> beam.Create([work])
-        | "Plan" >> beam.Map(make_plan).with_output_types(Plan)
+        | "Begin" >> beam.Impulse()
+        | "Plan" >> beam.Map(_plan, work).with_output_types(Plan)
         # Behind a shuffle the plan is the same for all steps, and for each of their tries.
         | "Keep the plan" >> beam.Reshuffle()
     )
@@ -98,7 +98,7 @@ class Together(beam.PTransform[Any, Any]):
 
 @dataclass
 class ReadParts(beam.PTransform[Any, Any]):
-    """Paths to a pair: ``(Part, plays)``, plays as an Arrow stream, and a ``FileRead`` of each file.
+    """Paths to a pair: ``(Part, plays)``, plays as ``packed`` makes them, and a ``FileRead`` of each file.
 
     What cannot be read is told there, and the others go on.
     """
@@ -110,7 +110,7 @@ class ReadParts(beam.PTransform[Any, Any]):
         """Plays of other months than those asked for are passed over."""
         both = paths | "Read files" >> beam.FlatMap(_read_files, self.archive, self.calendar)
         return (
-            both | "Parts" >> beam.Filter(_is_part).with_output_types(tuple[Part, bytes]),
+            both | "Parts" >> beam.Filter(_is_part).with_output_types(tuple[Part, Packed]),
             both | "Files" >> beam.Filter(_is_file).with_output_types(FileRead),
         )
 
@@ -146,12 +146,16 @@ class Replace(beam.PTransform[Any, Any]):
         )
 
 
+def _plan(_: bytes, work: Work) -> Plan:
+    return make_plan(work)
+
+
 def _files_to_read(plan: Plan) -> Iterator[Paths]:
     groups = min(_GROUPS, 1 + len(plan.paths) // _FILES_A_GROUP)
     return (Paths(paths, plan.months, plan.now, groups) for paths in in_groups(plan.paths))
 
 
-def _read_files(some: Paths, archive: Archive, calendar: Calendar) -> Iterator[FileRead | tuple[Part, bytes]]:
+def _read_files(some: Paths, archive: Archive, calendar: Calendar) -> Iterator[FileRead | tuple[Part, Packed]]:
     for file, plays in side_by_side(partial(_read, archive=archive, calendar=calendar, now=some.now), some.paths):
         if file.trouble:
             _UNREADABLE.add(file.trouble)
@@ -161,7 +165,7 @@ def _read_files(some: Paths, archive: Archive, calendar: Calendar) -> Iterator[F
         numbered = wanted.with_columns(part=pl.col("user_id").hash() % _PARTS)
         for (month, number), rows in numbered.partition_by("month", "part", as_dict=True, include_key=True).items():
             group = (month.year * 12 + month.month + int(number)) % some.groups
-            yield Part(month_text(month), int(number), group, to_millis(some.now)), to_bytes(rows.drop("part"))
+            yield Part(month_text(month), int(number), group, to_millis(some.now)), packed(rows.drop("part"))
 
 
 def _read(path: str, archive: Archive, calendar: Calendar, now: datetime) -> tuple[FileRead, pl.DataFrame]:
@@ -186,11 +190,11 @@ def _groups_of_months(ready: Ready, at_once: int) -> Iterator[list[Month]]:
         yield list(months[n : n + at_once])
 
 
-def _is_part(read: FileRead | tuple[Part, bytes]) -> bool:
+def _is_part(read: FileRead | tuple[Part, Packed]) -> bool:
     return not isinstance(read, FileRead)
 
 
-def _is_file(read: FileRead | tuple[Part, bytes]) -> bool:
+def _is_file(read: FileRead | tuple[Part, Packed]) -> bool:
     return isinstance(read, FileRead)
 
 

@@ -124,12 +124,13 @@ class Writer:
         changed = ExportError(f"{file.name} changed while it was read; run the import again")
         rows = self.meter.rows("writing", file.size, file.batches() if chosen else ())
         wanted = {found.place(row): row for row in chosen}
+        read = file.reader
         for place, content in enumerate(rows):
             row = wanted.pop(place, None)
             if row is None:
                 continue
             try:
-                play = file.reader(self.user_id, content, self.ingested_at)
+                play = read(self.user_id, content, self.ingested_at)
             except (LeftOutError, UnreadableError):
                 raise changed from None
             if not found.is_same(row, play, reported_at(content)):
