@@ -10,9 +10,13 @@ One difference to the service is meant: a Pull that finds nothing answers after 
 the service may hold it for a minute. DirectRunner's timers stand still while its reader waits for a pull.
 A few milliseconds are worth waiting all the same, since that reader asks again at once: idle, it takes a
 whole core without them, and a tenth of one with 20.
+
+`python -m demo.pubsub --port 8085` is one by itself, until it is stopped.
 """
 
+import argparse
 import socket
+import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent import futures
@@ -21,6 +25,7 @@ from typing import Any, Self
 
 import grpc
 
+from demo.processes import wait_until_stopped
 from demo.pubsub_broker import Broker
 from demo.pubsub_services import Services
 
@@ -108,3 +113,27 @@ def require_free_port(port: int) -> None:
         except OSError as error:
             message = f"cannot listen on 127.0.0.1:{port}: {error.strerror}"
             raise OSError(error.errno, message) from error
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Be a Pub/Sub until stopped. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.pubsub",
+        description="A small Pub/Sub on this machine, in memory, until it is stopped.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--port", type=int, default=8085, help="where to listen, 0 for any free port (default: 8085)")
+    options = parser.parse_args(argv)
+    try:
+        with PubSubServer(options.port) as server:
+            print("A small Pub/Sub on this machine, until Ctrl-C. In the shell of whoever uses it:")
+            print(f"export PUBSUB_EMULATOR_HOST={server.address}", flush=True)
+            wait_until_stopped()
+    except OSError as error:
+        print(f"error: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

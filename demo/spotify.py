@@ -2,10 +2,14 @@
 
 `GET /authorize`, `POST /api/token`, `GET /v1/me` and `GET /v1/me/player/recently-played`, over HTTP/1.1 on
 127.0.0.1, with the real service's limits, cursors, errors and, on request, its bad days (`demo.faults`).
+
+`python -m demo.spotify --port 8720` is one by itself, with an app and an invented listener, until it is stopped.
 """
 
+import argparse
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
@@ -24,6 +28,8 @@ from demo.faults import (
     error_answer,
     json_answer,
 )
+from demo.listener import Listener
+from demo.processes import wait_until_stopped
 from demo.spotify_feed import BadRequestError, History, recently_played
 from demo.spotify_http import Call, HttpServer, Request
 from demo.spotify_tokens import SCOPE, Accounts
@@ -152,3 +158,31 @@ class SpotifyServer:
             "type": "user",
             "uri": f"spotify:user:{self.user_id}",
         }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Be a Spotify until stopped. Returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m demo.spotify",
+        description="A look-alike of Spotify on this machine, with one listener, who plays on, and an app. It keeps "
+        "nothing: started again, it knows no login of before.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--port", type=int, default=8720, help="where to listen, 0 for any free port (default: 8720)")
+    parser.add_argument("--seed", type=int, default=1, help="which listener, a whole number (default: 1)")
+    options = parser.parse_args(argv)
+    try:
+        with SpotifyServer(Listener(options.seed).listens, port=options.port) as spotify:
+            print("A look-alike of Spotify, until Ctrl-C. In the shell of whoever uses it:")
+            print(f"export SPOTIFY_API_URL={spotify.url} SPOTIFY_ACCOUNTS_URL={spotify.url}")
+            print(f"export SPOTIFY_CLIENT_ID={spotify.accounts.client_id}")
+            print(f"export SPOTIFY_CLIENT_SECRET={spotify.accounts.client_secret}", flush=True)
+            wait_until_stopped()
+    except OSError as error:
+        print(f"error: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

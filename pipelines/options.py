@@ -35,6 +35,7 @@ LOCAL_STREAM_RUNNER = "BundleBasedDirectRunner"
 LOCAL_BATCH_RUNNER = "FnApiRunner"
 _MOST_DAYS = 36_500
 _HOME = f"Without --archive and --warehouse: those at home, the folder that --home or {VARIABLE} names."
+SHOW_GRAPH = "--show-graph"
 
 
 def stream_parser() -> Parser:
@@ -45,7 +46,7 @@ def stream_parser() -> Parser:
         "Plays from Pub/Sub into the raw Avro archive, play_events and monthly top tens, until it is stopped.",
         "Here: heavy-rotation stream --subscription projects/P/subscriptions/S --archive archive "
         "--warehouse warehouse\nOn Dataflow: the same with --runner=DataflowRunner and Beam's options for it.\n"
-        f"{_HOME}",
+        f"{_HOME}\nIts steps, as text or as a picture: heavy-rotation stream {SHOW_GRAPH}, {SHOW_GRAPH}=FILE.svg",
     )
     parser.add_argument(
         "--subscription",
@@ -96,9 +97,26 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     parser = stream_parser()
     values, beam_options = _read(parser, argv, LOCAL_STREAM_RUNNER, streaming=True)
     options = StreamOptions(**values)
+    _check_subscription(parser, options, beam_options)
     _check_write_method(parser, options, beam_options)
     _check_reachable(parser, options, beam_options)
+    _check_apart(parser, options)
     return options, beam_options
+
+
+def parse_show_graph(argv: Sequence[str]) -> Path | None:
+    """The file that the stream's graph is to be written to, None for text. Exits with 2 where more is asked for.
+
+    It needs none of the stream's options, and is none of those that a template has.
+    """
+    parser = Parser("heavy-rotation stream", f"{SHOW_GRAPH}[=FILE.svg]", "Shows the steps of the stream.")
+    parser.add_argument(
+        SHOW_GRAPH, dest="path", nargs="?", type=Path, metavar="FILE.svg", help="write a picture, instead of text"
+    )
+    path: Path | None = parser.read(argv).path
+    if path and path.suffix != ".svg":
+        parser.error(f"{path} does not end in .svg")
+    return path
 
 
 def rebuild_parser() -> Parser:
@@ -137,7 +155,7 @@ def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineO
     return options, beam_options
 
 
-def _check_apart(parser: Parser, options: RebuildOptions) -> None:
+def _check_apart(parser: Parser, options: StreamOptions | RebuildOptions) -> None:
     if (
         "://" not in options.archive + options.warehouse
         and Path(options.archive).resolve() == Path(options.warehouse).resolve()
@@ -169,6 +187,16 @@ def _add_places(parser: Parser) -> None:
 
 def _add_lateness(parser: Parser, text: str) -> None:
     parser.add_argument("--allowed-lateness-days", type=_days, default=LATENESS, help=text)
+
+
+def _check_subscription(parser: Parser, options: StreamOptions, beam_options: PipelineOptions) -> None:
+    """The local runner asks Pub/Sub, or its emulator; on the others Beam has rules of its own for names."""
+    if runner_of(beam_options) == LOCAL_STREAM_RUNNER:
+        return
+    try:
+        parse_subscription(options.subscription)
+    except ValueError as error:
+        parser.error(f"--subscription={options.subscription}: {error}")
 
 
 def _check_write_method(parser: Parser, options: StreamOptions, beam_options: PipelineOptions) -> None:
@@ -267,12 +295,9 @@ def _months(text: str) -> tuple[date, ...] | Selection:
 
 
 def _subscription(text: str) -> str:
-    try:
-        parse_subscription(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is not projects/PROJECT/subscriptions/SUBSCRIPTION with valid names"
-        ) from None
+    # Google's emulator takes names that Google Cloud does not: Pub/Sub itself is asked.
+    if not re.fullmatch(r"projects/[^/\s]+/subscriptions/[^/\s]+", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not projects/PROJECT/subscriptions/SUBSCRIPTION")
     return text
 
 

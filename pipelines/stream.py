@@ -18,18 +18,23 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.clock import Clock, utc_now
 from pipelines.command import report, run_command
-from pipelines.options import LOCAL_STREAM_RUNNER, parse_stream, runner_of
+from pipelines.failure import Failure
+from pipelines.options import LOCAL_STREAM_RUNNER, SHOW_GRAPH, parse_show_graph, parse_stream, runner_of
 from pipelines.storage.archive import Archive
 from pipelines.streaming.graph import build
 from pipelines.streaming.local import run_here
+from pipelines.streaming.picture import as_svg, as_text, steps_of_stream
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import sink_of
+from pipelines.streaming.subscription import check_subscription
 from pipelines.submission import run_or_submit
 
 
 def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock = utc_now) -> None:
     """Run until stopped, or submit to Dataflow. Raises Failure."""
     local = runner_of(beam_options) == LOCAL_STREAM_RUNNER
+    if local:
+        check_subscription(options.subscription)  # before anything is made on disk
     archive, method = Archive(options.archive), options.bigquery_write_method
     sink = sink_of(options.warehouse, options.calendar.time_zone, archive.marks, method, clock, local=local)
     archive.check_writable()
@@ -42,9 +47,25 @@ def stream(options: StreamOptions, beam_options: PipelineOptions, clock: Clock =
     run_or_submit(pipeline, beam_options)
 
 
+def show_graph(argv: Sequence[str]) -> str:
+    """The graph as text, or written to the SVG file that is named, and that it was. Raises Failure."""
+    path = parse_show_graph(argv)
+    steps = steps_of_stream()
+    if path is None:
+        return as_text(steps)
+    try:
+        path.write_text(as_svg(steps), encoding="utf-8")
+    except OSError as error:
+        raise Failure(f"{path} cannot be written: {error.strerror}") from error
+    return f"The graph is in {path}"
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run_command(lambda: stream(*parse_stream(argv)))
+    arguments = sys.argv[1:] if argv is None else argv
+    if any(word.partition("=")[0] == SHOW_GRAPH for word in arguments):
+        return run_command(lambda: show_graph(arguments))
+    return run_command(lambda: stream(*parse_stream(arguments)))
 
 
 if __name__ == "__main__":

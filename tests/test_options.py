@@ -148,6 +148,7 @@ def test_what_the_rebuild_does_not_understand_ends_it_with_2(
     [
         ("--refresh_secs=60", "there is no option --refresh_secs; did you mean --refresh-seconds?"),
         ("--subscription=plays", "'plays' is not projects/PROJECT/subscriptions/SUBSCRIPTION"),
+        ("--subscription=projects/p/subscriptions/a/b", "is not projects/PROJECT/subscriptions/SUBSCRIPTION"),
         ("--refresh_seconds=0", "'0' is not a whole number from 1 on"),
         ("--archive_batch_plays=1.5", "'1.5' is not a whole number from 1 on"),
         ("--archive_batch_seconds=soon", "'soon' is not a whole number from 1 on"),
@@ -195,12 +196,34 @@ def test_what_makes_no_sense_together(arguments: list[str], told: str, capsys: p
     assert told in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("name", ["projects/demo/subscriptions/s", "projects/Local_1/subscriptions/plays"])
+def test_a_subscription_of_the_emulator_is_taken_here_and_not_on_dataflow(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options, _ = parse_stream([f"--subscription={name}", *PLACES])
+    assert options.subscription == name
+    with pytest.raises(SystemExit):
+        parse_stream([f"--subscription={name}", *IN_THE_CLOUD, "--runner=DataflowRunner"])
+    assert f"--subscription={name}: Invalid PubSub project name" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("method", ["STREAMING_INSERTS", "FILE_LOADS", "STORAGE_WRITE_API"])
 def test_every_write_method_has_a_place(method: str) -> None:
     options, _ = parse_stream(
         [SUBSCRIPTION, *IN_THE_CLOUD, "--runner=DataflowRunner", f"--bigquery_write_method={method}"]
     )
     assert options.bigquery_write_method == method
+
+
+@pytest.mark.parametrize("warehouse", ["all", "./all", "all/../all"])
+def test_archive_and_tables_are_not_in_one_folder(warehouse: str, capsys: pytest.CaptureFixture[str]) -> None:
+    places = ["--archive=all", f"--warehouse={warehouse}"]
+    for parse, arguments in ((parse_rebuild, places), (parse_stream, [SUBSCRIPTION, *places])):
+        with pytest.raises(SystemExit, match="2"):
+            parse(arguments)
+        assert (
+            "--archive and --warehouse are both all: the tables need a folder of their own" in capsys.readouterr().err
+        )
 
 
 def test_a_rebuild_on_dataflow_needs_a_place_for_files(capsys: pytest.CaptureFixture[str]) -> None:

@@ -164,7 +164,7 @@ def from_message(data: bytes) -> Play:
     try:
         values["source"] = Source(values["source"])
     except ValueError:
-        raise UnreadableError("source is none that is known") from None
+        raise UnreadableError(f"source is none of {', '.join(Source)}") from None
     for name in ("played_at", "ingested_at"):
         values[name] = in_its_years(name, _instant(name, values[name]))
     values["artists"] = _artists(message.get("artists"))

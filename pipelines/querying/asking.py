@@ -13,7 +13,7 @@ from pipelines.failure import Failure
 from pipelines.querying import duck
 from pipelines.querying.bigquery_sql import NotASelectError, UnknownPartError
 from pipelines.querying.limits import too_much
-from pipelines.querying.messages import explain, hint_about_months
+from pipelines.querying.messages import explain, hint_about_months, tables_in
 from pipelines.querying.overview import overview
 from pipelines.querying.show import show
 from pipelines.storage.files import StorageError
@@ -117,7 +117,7 @@ def _ask_folder(
         raise QueryError("the query is nested too deeply") from None
     except (duckdb.Error, SqlglotError, NotASelectError, UnknownPartError) as error:
         there = duck.columns()
-        names = sorted({column for columns in there.values() for column, _ in columns})
+        names = sorted({column for table in tables_in(sql, there) for column, _ in there[table]})
         raise QueryError(_hinted(explain(error, sql, names, list(there)), sql)) from None
 
 

@@ -10,19 +10,9 @@ from collections.abc import Callable
 import sqlglot
 from sqlglot import exp
 
+from pipelines.querying.functions import NORMAL_FORMS
+from pipelines.querying.information import COLUMNS_VIEW, TABLES_VIEW
 from pipelines.tables import DATASET, TABLES, VIEWS, table_schema
-
-# DuckDB has no such functions, or others by that name.
-MACROS = (
-    # BigQuery rounds halves away from zero, DuckDB to the even number.
-    "CREATE MACRO to_int64(x) AS CASE WHEN typeof(x) IN ('DOUBLE', 'FLOAT') "
-    "THEN CAST(round(TRY_CAST(x AS DOUBLE)) AS BIGINT) ELSE CAST(x AS BIGINT) END",
-    "CREATE MACRO ieee_divide(x, y) AS CAST(x AS DOUBLE) / y",
-    # Exact, which is within what APPROX_ promises. Equal counts by value: the answer is always the same.
-    "CREATE MACRO approx_top_count(x, n) AS list_transform(list_sort(list_transform(map_entries("
-    "histogram(x)), lambda e: {'c': -CAST(e.value AS BIGINT), 'v': e.key}))[1:n], "
-    "lambda e: {'value': e.v, 'count': -e.c})",
-)
 
 _INSTANTS = {
     column["name"]
@@ -98,7 +88,8 @@ def _name_columns(query: exp.Query) -> None:
 
 def _table(table: exp.Table) -> exp.Expr:
     """`project.heavy_rotation.plays` is heavy_rotation.plays: there is one project here."""
-    if table.catalog and table.db.lower() == DATASET and table.name in (*TABLES, *VIEWS):
+    known = (*TABLES, *VIEWS, TABLES_VIEW, COLUMNS_VIEW)
+    if table.catalog and table.db.lower() == DATASET and table.name in known:
         table.set("catalog", None)
     return table
 
@@ -118,11 +109,32 @@ def _as_timestamp(node: exp.Expr) -> exp.Expr:
     return exp.cast(node.copy(), exp.DataType.Type.TIMESTAMPTZ)
 
 
-def _to_int64(node: exp.Cast) -> exp.Expr:
-    """See the macro."""
-    if not node.is_type(exp.DataType.Type.BIGINT):
+def _cast(node: exp.Cast) -> exp.Expr:
+    """See the macros."""
+    if node.is_type(exp.DataType.Type.BIGINT):
+        return exp.Anonymous(this="TO_INT64", expressions=[node.this.copy()])
+    macro = {exp.DataType.Type.TEXT: "TO_TEXT", exp.DataType.Type.BINARY: "TO_BYTES"}.get(node.to.this)
+    if not macro or node.args.get("format"):
         return node
-    return exp.Anonymous(this="TO_INT64", expressions=[node.this.copy()])
+    return exp.Anonymous(this=macro, expressions=[node.this.copy()])
+
+
+def _safe_cast(node: exp.TryCast) -> exp.Expr:
+    """Nothing where bytes are no UTF-8. DuckDB's TRY takes no query."""
+    macro = _cast(node)
+    if macro is node or node.is_type(exp.DataType.Type.BIGINT) or node.this.find(exp.Query):
+        return node
+    return exp.Anonymous(this="TRY", expressions=[macro])
+
+
+def _normalize(node: exp.Normalize) -> exp.Expr:
+    """DuckDB knows one of the forms."""
+    form = node.args.get("form")
+    name = form.name.upper() if form else NORMAL_FORMS[0]
+    if name not in NORMAL_FORMS:
+        raise UnknownPartError(f"Argument is not a valid NORMALIZE mode: {name}")
+    folded = exp.Boolean(this=bool(node.args.get("is_casefold")))
+    return exp.Anonymous(this="NORMALIZE_TEXT", expressions=[node.this.copy(), exp.Literal.string(name), folded])
 
 
 def _array_agg(node: exp.ArrayAgg) -> exp.Expr:
@@ -246,7 +258,9 @@ _REWRITES: dict[type, Callable[..., exp.Expr]] = {
     exp.DateAdd: _as_date,
     exp.DateSub: _as_date,
     exp.ArrayAgg: _array_agg,
-    exp.Cast: _to_int64,
+    exp.Cast: _cast,
+    exp.TryCast: _safe_cast,
+    exp.Normalize: _normalize,
     exp.GroupConcat: _string_agg,
     exp.ApproxTopK: _approx_top_count,
     exp.Div: _divide,

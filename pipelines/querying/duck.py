@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.dataset
 from sqlglot import exp
 
-from pipelines.querying.bigquery_sql import MACROS, NotASelectError, parse, to_duckdb
+from pipelines.querying.bigquery_sql import NotASelectError, parse, to_duckdb
+from pipelines.querying.functions import add_functions
+from pipelines.querying.information import COLUMNS_VIEW, TABLES_VIEW, information
 from pipelines.querying.limits import limit_address_space, threads
 from pipelines.tables import DATASET, TABLES, VIEWS, view_sql
 from pipelines.warehouse.arrow import arrow_schema
@@ -23,6 +25,7 @@ from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 
 _ATTEMPTS = 10
 _ALL = {*TABLES, *VIEWS}
+_INFORMATION = {name.lower(): name for name in (TABLES_VIEW, COLUMNS_VIEW)}
 _READS = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 
 
@@ -50,6 +53,7 @@ def query(
         try:
             with _database() as connection:
                 tree = _require_select(connection, statement)
+                add_functions(connection, statement)
                 _fill(connection, files, _needed(connection, tree))
                 if max_megabytes:
                     connection.execute(f"SET threads = {threads()}; SET memory_limit = '{max_megabytes}MiB'")
@@ -79,9 +83,7 @@ def _database() -> duckdb.DuckDBPyConnection:
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, files: dict[str, list[Path]], needed: set[str]) -> None:
-    """Make the macros, and those tables and views that are needed; a table without files is empty."""
-    for macro in MACROS:
-        connection.execute(macro)
+    """Make those tables and views that are needed; a table without files is empty."""
     for table in TABLES:
         if table in needed:
             connection.register(f"{table}_rows", _rows(table, files.get(table, [])))
@@ -89,6 +91,10 @@ def _fill(connection: duckdb.DuckDBPyConnection, files: dict[str, list[Path]], n
     for view in VIEWS:
         if view in needed:
             connection.execute(f"CREATE VIEW {view} AS {_view(view)}")
+    for name in needed.intersection(_INFORMATION):
+        view = _INFORMATION[name]
+        connection.register(f"{name}_rows", information(view, columns()))
+        connection.execute(f'CREATE VIEW "{view}" AS FROM "{name}_rows"')
 
 
 def _needed(connection: duckdb.DuckDBPyConnection, tree: Any) -> set[str]:
@@ -100,7 +106,7 @@ def _needed(connection: duckdb.DuckDBPyConnection, tree: Any) -> set[str]:
     trees = [tree]
     while trees:
         nodes = _nodes(trees.pop(), "BASE_TABLE")
-        names = {str(node["table_name"]).lower() for node in nodes} & _ALL - needed
+        names = {str(node["table_name"]).lower() for node in nodes} & _ALL.union(_INFORMATION) - needed
         needed |= names
         trees += [_tree(connection, _view(view)) for view in VIEWS if view in names]
     return needed or _ALL
@@ -114,13 +120,15 @@ def _view(view: str) -> str:
 def columns() -> dict[str, list[tuple[str, str]]]:
     """The columns of each table and view, each with its type in BigQuery's words."""
     with _database() as connection:
+        add_functions(connection, "")
         _fill(connection, {}, _ALL)
         described = {name: connection.execute(f"DESCRIBE {name}").fetchall() for name in (*TABLES, *VIEWS)}
     return {name: [(row[0], _in_bigquery(row[1])) for row in rows] for name, rows in described.items()}
 
 
 def _in_bigquery(kind: str) -> str:
-    return exp.DataType.build(kind, dialect="duckdb").sql("bigquery")
+    # Names of fields are in back-ticks where they are keywords of another SQL.
+    return exp.DataType.build(kind, dialect="duckdb").sql("bigquery").replace("`", "")
 
 
 def _files(warehouse: FolderWarehouse, table: str) -> list[Path]:

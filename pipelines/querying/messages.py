@@ -1,11 +1,13 @@
 """What went wrong with a query, in BigQuery's words: one line, and where in the text as [line:column]."""
 
 import re
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 import duckdb
-from sqlglot import Tokenizer, TokenType
-from sqlglot.errors import ParseError, TokenError
+import sqlglot
+from sqlglot import Tokenizer, TokenType, exp
+from sqlglot.errors import ParseError, SqlglotError, TokenError
 from sqlglot.tokenizer_core import Token
 
 _TABLE = re.compile(r"Table with name (\S+) does not exist")
@@ -14,6 +16,16 @@ _COLUMN = re.compile(r'Referenced column "([^"]+)" not found|Referenced table "(
 _INSIDE = re.compile(r'Values list "([^"]+)" does not have a column named "([^"]+)"')
 _UNGROUPED = re.compile(r'column "([^"]+)" must appear in the GROUP BY')
 _SIGNATURE = re.compile(r"No function matches the given name and argument types '(\w+)\(")
+
+
+def tables_in(sql: str, known: Iterable[str]) -> list[str]:
+    """Those of the known tables and views that a query reads from; none where that cannot be told."""
+    try:
+        tree = sqlglot.parse_one(sql, read="bigquery")
+    except SqlglotError:
+        return []
+    named = {table.name.lower() for table in tree.find_all(exp.Table)}
+    return [table for table in known if table in named]
 
 
 def explain(error: Exception, sql: str, columns: list[str], tables: list[str]) -> str:
@@ -41,6 +53,8 @@ def explain(error: Exception, sql: str, columns: list[str], tables: list[str]) -
         return what + _at(sql, match[1])
     if match := _SIGNATURE.search(text):
         return f"No matching signature for function {match[1].upper()}{_at(sql, match[1])}"
+    if "could not convert blob to UTF8" in text:
+        return "Invalid cast of bytes to UTF8 string"
     # "Conversion Error: Could not convert ...", and below it the query as DuckDB was given it
     return text.splitlines()[0].partition(" Error: ")[2] or text.splitlines()[0]
 

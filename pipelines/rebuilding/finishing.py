@@ -24,8 +24,8 @@ Group = tuple[int, int]
 Packed = tuple[int, bytes]
 
 
-# What is finished at once, a month of a sixteenth of its users: the month as 2026-11, the sixteenth, the group that it is
-# finished in when it is small, and the instant of the plan in milliseconds. A plain tuple, for which Beam has a coder.
+# What is finished at once, a month of a sixteenth of its users: the month as 2026-11, the sixteenth, the group that it
+# is finished in when it is small, and the instant of the plan in milliseconds. Beam has a coder for a plain tuple.
 Part = tuple[str, int, int, int]
 
 

@@ -189,8 +189,10 @@ def remove_staged(result: Result, staging: Staging, fails: bool) -> None:
 
 
 def nothing_in(archive: Archive) -> str:
-    """What to say of an archive without plays."""
-    return f"there are no plays in {archive.root}; check the path, or import plays into it"
+    """What to say of an archive without plays, or without those of the months asked for."""
+    if not (known := archive.months()):
+        return f"there are no plays in {archive.root}; check the path, or import plays into it"
+    return f"there are no plays of the months asked for in {archive.root}. Its files are of {', '.join(_runs(known))}"
 
 
 def _note(plan: Plan, ready: Ready, stamps: Mapping[date, Stamp], work: Work) -> None:

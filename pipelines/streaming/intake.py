@@ -20,6 +20,7 @@ from pipelines.domain.play import Play, UnreadableError
 from pipelines.storage.archive import Archive
 from pipelines.streaming.counting import TOO_LATE_LINE
 from pipelines.streaming.parsing import is_forgotten, play_of, reject
+from pipelines.streaming.progress import Progress
 from pipelines.streaming.replaying import plays_of_months_closed_between
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import Sink
@@ -45,12 +46,15 @@ class _Batch:
 class Intake:
     """Takes what comes from a subscription into the archive, and says which file it is in."""
 
-    def __init__(self, subscription: Subscription, options: StreamOptions, sink: Sink, clock: Clock) -> None:
+    def __init__(
+        self, subscription: Subscription, options: StreamOptions, sink: Sink, clock: Clock, progress: Progress
+    ) -> None:
         self.subscription = subscription
         self.options = options
         self.archive = Archive(options.archive)
         self.sink = sink
         self.clock = clock
+        self.progress = progress
 
     def catch_up(self, since: datetime) -> None:
         """Bring in plays of months that closed since then, when a stream may have ended badly. Raises StorageError."""
@@ -71,7 +75,10 @@ class Intake:
         """
         batch = _Batch()
         while not stopping.is_set():
-            for received in self.subscription.pull():
+            came = self.subscription.pull()
+            if came and not batch:
+                self.progress.read(len(came), self.options.archive_batch_seconds)
+            for received in came:
                 self._add(batch, received)
             if self._is_due(batch):
                 self._settle(batch, counted)
@@ -107,6 +114,11 @@ class Intake:
         acknowledged = list(self._in_rejected(batch))
         files = [path for month, plays in batch.plays.items() if (path := self._archived(month, plays))]
         self.subscription.acknowledge([*acknowledged, *batch.ack_ids])
+        if batch:
+            forgotten = self.archive.marks.lately()
+            left = {month: len(some) for month, plays in batch.plays.items() if (some := forgotten.without(plays))}
+            reasons = [row["reason"] for ack_id, row in batch.rejected if ack_id in acknowledged]
+            self.progress.settled(len(batch), left, reasons)
         for path in files:
             counted(path)
 

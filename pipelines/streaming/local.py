@@ -19,6 +19,7 @@ from pipelines.streaming.graph import build_from_archive
 from pipelines.streaming.intake import Intake
 from pipelines.streaming.lease import Lease
 from pipelines.streaming.local_source import FileFeed
+from pipelines.streaming.progress import Progress, ToldSink
 from pipelines.streaming.replaying import open_files
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import Sink
@@ -50,12 +51,12 @@ def run_here(
         Subscription(options.subscription, stopping) as subscription,
         FileFeed(options.refresh_seconds) as feed,
     ):
-        subscription.check()
+        progress = Progress(say)
         say(f"Reading {options.subscription}; Ctrl-C finishes what was read and ends")
         feed.put(*open_files(Archive(options.archive), options.calendar, options.lateness, clock()))
         pipeline = beam.Pipeline(options=beam_options)
-        build_from_archive(pipeline | "Read new files" >> feed.read(), options, sink, clock)
-        intake = Intake(subscription, options, sink, clock)
+        build_from_archive(pipeline | "Read new files" >> feed.read(), options, ToldSink(sink), clock)
+        intake = Intake(subscription, options, sink, clock, progress)
         intake.catch_up(lease.since)
 
         def take() -> None:
@@ -67,18 +68,20 @@ def run_here(
 
         result = pipeline.run()
         taking, counting = _Running(take), _Running(result.wait_until_finish)
-        lease.ended_well = _finished(taking, counting, stopping)
+        lease.ended_well = _finished(taking, counting, stopping, progress)
         if not lease.ended_well:
             result.cancel()
         if lease.error:
             raise lease.error
+        progress.summarize()
         if not lease.ended_well:
             say("Stopped before all was counted; it is in the archive, and the next launch counts it")
 
 
-def _finished(taking: "_Running", counting: "_Running", stopping: Event) -> bool:
+def _finished(taking: "_Running", counting: "_Running", stopping: Event, progress: Progress) -> bool:
     """Wait until both have ended, or until draining has taken too long. Raises what one of them raised."""
     while not stopping.wait(0.2):
+        progress.tell_counted()
         if counting.ended:  # it failed: without an end of its input it does not end otherwise
             stopping.set()
     deadline = time.monotonic() + _DRAIN_SECONDS

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import grpc
 from google.api_core import exceptions
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError
 from google.cloud.pubsub_v1 import SubscriberClient
 from google.pubsub_v1.services.subscriber.transports import SubscriberGrpcTransport
 from google.pubsub_v1.types import ReceivedMessage
@@ -67,13 +68,6 @@ class Subscription:
         with self._client:
             for some in self._requests(self._held):
                 self._put_off(some, 0)
-
-    def check(self) -> None:
-        """Raises PubSubError where there is no such subscription, or nobody to ask."""
-        try:
-            self._client.get_subscription(subscription=self.path, timeout=10, retry=None)
-        except exceptions.GoogleAPICallError as error:
-            raise self._refusal(error) from error
 
     def pull(self) -> Sequence[ReceivedMessage]:
         """The next messages, which are held from now on; none if none come within a second."""
@@ -140,14 +134,11 @@ class Subscription:
                     return None
                 wait = min(2 * wait, _LONGEST_WAIT_SECONDS)
             except exceptions.GoogleAPICallError as error:
-                raise self._refusal(error) from error
+                raise _refusal(self.path, error) from error
             else:
                 if away:
                     _log.warning("Pub/Sub is back")
                 return answer
-
-    def _refusal(self, error: exceptions.GoogleAPICallError) -> PubSubError:
-        return PubSubError(f"Pub/Sub does not give {self.path}: {error.message}")
 
     @staticmethod
     def _requests(ack_ids: Iterable[str]) -> Iterator[list[str]]:
@@ -156,10 +147,40 @@ class Subscription:
             yield ids[start : start + _MOST_ACK_IDS]
 
 
+def check_subscription(path: str) -> None:
+    """Raises PubSubError where there is no such subscription, nobody to ask, or no credentials to ask with."""
+    with _client() as client:
+        try:
+            client.get_subscription(subscription=path, timeout=10, retry=None)
+        except exceptions.GoogleAPICallError as error:
+            raise _refusal(path, error) from error
+        except GoogleAuthError as error:
+            raise _unknown(error) from error
+
+
+def _refusal(path: str, error: exceptions.GoogleAPICallError) -> PubSubError:
+    return PubSubError(f"Pub/Sub does not give {path}: {error.message}")
+
+
+def _unknown(error: GoogleAuthError) -> PubSubError:
+    missing = isinstance(error, DefaultCredentialsError)
+    what = "there are no credentials" if missing else "the credentials do not work"
+    return PubSubError(
+        f"{what} for Google Cloud; run: gcloud auth application-default login. For an emulator of Pub/Sub: "
+        "export PUBSUB_EMULATOR_HOST=HOST:PORT"
+    )
+
+
 def _client() -> SubscriberClient:
-    """Google's client. To an emulator it would open a channel that refuses answers of more than four megabytes."""
+    """Google's client. To an emulator it would open a channel that refuses answers of more than four megabytes.
+
+    Raises PubSubError without credentials.
+    """
     emulator = os.environ.get("PUBSUB_EMULATOR_HOST")
     if not emulator:
-        return SubscriberClient()
+        try:
+            return SubscriberClient()
+        except GoogleAuthError as error:
+            raise _unknown(error) from error
     channel = grpc.insecure_channel(emulator, options=[("grpc.max_receive_message_length", -1)])
     return SubscriberClient(transport=SubscriberGrpcTransport(channel=channel))

@@ -116,7 +116,7 @@ def changed(**fields: Any) -> bytes:
         (changed(ingested_at="0999-11-21T08:00:00Z"), "ingested_at is not between 2006 and 2099"),
         (changed(ingested_at="2100-01-01T00:00:00Z"), "ingested_at is not between 2006 and 2099"),
         (changed(track_id=None), "track_id is missing"),
-        (changed(source="RADIO"), "source is none that is known"),
+        (changed(source="RADIO"), "source is none of RECENTLY_PLAYED, EXTENDED_EXPORT, ACCOUNT_EXPORT"),
         (changed(duration_ms="long"), "duration_ms is not a whole number"),
         (changed(duration_ms=True), "duration_ms is not a whole number"),
         (changed(duration_ms=2**63), "duration_ms does not fit in 64 bits"),

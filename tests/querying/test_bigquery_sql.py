@@ -91,6 +91,17 @@ QUERIES = [
     "SELECT CONCAT('a', 'b'), 'a' || 'b', LENGTH('日本'), UPPER('é'), TRIM(' a '), REVERSE('abc'), REPEAT('a', 2)",
     "SELECT FORMAT('%d of %s', 1, 'x'), FORMAT('%.1f', 2.25), IF(TRUE, 1, 2), IFNULL(NULL, 1), NULLIF(1, 1)",
     "SELECT LOWER('A') = 'a', 'a' < 'B', CONCAT('a', NULL), COALESCE(NULL, 'x'), REPLACE('aa', 'a', 'b')",
+    # Bytes, and how text is written
+    r"SELECT CAST(b'abc' AS STRING), CAST(b'\xc3\xa9\x5c' AS STRING), CAST('é' AS BYTES), CAST(FROM_BASE64('YWI=') AS STRING)",
+    r"SELECT SAFE_CAST(b'\xff' AS STRING), SAFE_CAST(b'ab' AS STRING), SAFE_CAST(payload AS STRING) FROM rejected",
+    "SELECT SAFE_CONVERT_BYTES_TO_STRING(payload), LENGTH(payload), SAFE_CONVERT_BYTES_TO_STRING(NULL) FROM rejected",
+    r"SELECT SAFE_CONVERT_BYTES_TO_STRING(b'a\xff\xfeb'), SAFE_CONVERT_BYTES_TO_STRING(b'\xe3\x81\xf0\x9f\x8e')",
+    "SELECT CAST(b'a' AS BYTES), SAFE_CAST('é' AS BYTES), CAST('a\\\\b' AS BYTES), TO_HEX(CAST('é' AS BYTES)), SAFE_CAST('3' AS INT64)",
+    "SELECT SAFE_CAST((SELECT MAX(track_id) FROM plays) AS STRING), CAST(NULL AS STRING), SAFE_CAST(NULL AS BYTES)",
+    f"SELECT CAST(played_at AS STRING), CAST(played_at_local AS STRING), CAST(explicit AS STRING) {PLAYS}",
+    "SELECT CAST(1.0 AS STRING), CAST(1.50 AS STRING), CAST(10 AS STRING), CAST(1e0 AS STRING), CAST(-0.5 AS STRING)",
+    "SELECT CAST(month AS STRING) AS m, COUNT(*) FROM plays GROUP BY CAST(month AS STRING) ORDER BY m",
+    "SELECT NORMALIZE('e\u0301'), NORMALIZE('é', NFD) = 'e\u0301', LENGTH(NORMALIZE('é', NFD)), NORMALIZE(NULL)",
     "SELECT \"double\", 'it\\'s', '''a'b''', r'\\d', 'tab\\tnew'",
 ]  # fmt: skip
 # Without a judge: ZetaSQL's executor does not know these.
@@ -99,6 +110,22 @@ KNOWN = [
         {"value": "track-2", "count": 3}, {"value": "track-1", "count": 2}],)]),
     ("SELECT APPROX_COUNT_DISTINCT(track_id), MAX_BY(track_id, played_at) FROM plays", [(5, "track-5")]),
     ("SELECT CONTAINS_SUBSTR('ABC', 'b')", [(True,)]),
+    # Its build lacks the tables for these two.
+    ("SELECT NORMALIZE('ﬁ①', NFKC), NORMALIZE('ﬁ', NFKD)", [("fi1", "fi")]),
+    ("SELECT NORMALIZE_AND_CASEFOLD('ÉSS') = NORMALIZE_AND_CASEFOLD('e\u0301ß'), NORMALIZE_AND_CASEFOLD('Ⓐ', NFKC)", [(True, "a")]),
+    ("SELECT table_name, table_type FROM heavy_rotation.INFORMATION_SCHEMA.TABLES ORDER BY table_type, table_name LIMIT 4", [
+        ("play_events", "BASE TABLE"), ("rejected", "BASE TABLE"), ("top_ten_snapshots", "BASE TABLE"),
+        ("fullest_snapshots", "VIEW")]),
+    ("SELECT column_name, data_type, is_nullable FROM `p`.heavy_rotation.INFORMATION_SCHEMA.COLUMNS "
+     "WHERE table_name = 'rejected' AND ordinal_position < 6 ORDER BY ordinal_position", [
+        ("rejected_at", "TIMESTAMP", "NO"), ("origin", "STRING", "NO"), ("message_id", "STRING", "YES"),
+        ("reason", "STRING", "NO"), ("payload", "BYTES", "NO")]),
+    ("SELECT c.table_name, c.column_name, c.clustering_ordinal_position FROM INFORMATION_SCHEMA.COLUMNS AS c "
+     "JOIN `heavy_rotation.INFORMATION_SCHEMA.TABLES` AS t USING (table_name) "
+     "WHERE t.table_type = 'BASE TABLE' AND c.is_partitioning_column = 'YES' ORDER BY 1", [
+        ("play_events", "month", None), ("rejected", "rejected_at", None), ("top_ten_snapshots", "month", None)]),
+    ("SELECT data_type FROM heavy_rotation.information_schema.columns WHERE table_name = 'plays' AND column_name = 'artists'",
+     [("ARRAY<STRUCT<id STRING, name STRING>>",)]),
     ("SELECT COUNT(*) FROM `heavy_rotation`.`plays`", [(8,)]),
     ("SELECT COUNT(*) FROM `some-project.heavy_rotation.plays`", [(8,)]),
     ("SELECT COUNT(*) FROM `some-project`.heavy_rotation.plays", [(8,)]),

@@ -132,6 +132,11 @@ def test_csv_quotes(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
 FAILURES = [
     ("SELECT foo FROM plays", "Unrecognized name: foo at [1:8]"),
     ("SELECT trackname\nFROM plays", "Unrecognized name: trackname; Did you mean track_name? at [1:8]"),
+    ("SELECT rnk FROM monthly_top_tracks", "Unrecognized name: rnk; Did you mean rank? at [1:8]"),
+    ("SELECT rnk FROM plays", "Unrecognized name: rnk at [1:8]"),
+    ("SELECT pays FROM play_events WHERE 'plays' = 'plays'", "Unrecognized name: pays at [1:8]"),
+    ("SELECT CAST(payload AS STRING) FROM rejected", "Invalid cast of bytes to UTF8 string"),
+    ("SELECT NORMALIZE('a', NFX)", "Argument is not a valid NORMALIZE mode: NFX"),
     ("SELECT 1,\n  p.foo FROM plays AS p", "Name foo not found inside p at [2:5]"),
     ("SELECT * FROM playz", "Table not found: playz; Did you mean plays? at [1:15]"),
     ("SELECT foo(1)", "Function not found: foo at [1:8]"),

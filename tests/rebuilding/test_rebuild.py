@@ -309,6 +309,15 @@ def test_an_archive_that_loses_files_all_the_time_is_given_up(
     assert not list(rows(folder, "play_events"))
 
 
+def test_a_month_far_from_all_others_is_told_with_those_that_are_there(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(folder, "--months=2031-01") == 1
+    told = f"there are no plays of the months asked for in {folder / 'archive'}. Its files are of 2026-10 … 2026-11"
+    assert capsys.readouterr().err == f"error: {told}\n"
+    assert not (folder / "warehouse").exists()
+
+
 def test_a_second_rebuild_waits_for_the_first(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     assert run(folder) == 0
     before = contents(folder)

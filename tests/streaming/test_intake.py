@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -21,6 +22,7 @@ from pipelines.storage.files import StorageError
 from pipelines.storage.forgotten import Marks
 from pipelines.streaming import subscription as subscription_module
 from pipelines.streaming.intake import Intake
+from pipelines.streaming.progress import Progress
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import FolderSink, sink_of
 from pipelines.streaming.subscription import PubSubError, Subscription
@@ -50,25 +52,31 @@ def options(topic: Topic, folder: Path) -> StreamOptions:
 class Taking:
     """An intake at work in a thread of its own."""
 
-    def __init__(self, topic: Topic, folder: Path, sink: FolderSink | None = None) -> None:
-        self.options = options(topic, folder)
+    def __init__(
+        self, topic: Topic, folder: Path, sink: FolderSink | None = None, batch: dict[str, int] | None = None
+    ) -> None:
+        self.options = replace(options(topic, folder), **(batch or {}))
         self.sink = sink or sink_of(self.options.warehouse, "Europe/Paris", Marks(self.options.archive))
         self.stopping = Event()
         self.counted: list[str] = []
+        self.told: list[str] = []
         self.error: BaseException | None = None
         self.thread = Thread(target=self._run)
 
     def _run(self) -> None:
         try:
             with Subscription(self.options.subscription, self.stopping) as subscription:
-                Intake(subscription, self.options, self.sink, utc_now).run(self.stopping, Event(), self.counted.append)
+                intake = Intake(subscription, self.options, self.sink, utc_now, Progress(self.told.append))
+                intake.run(self.stopping, Event(), self.counted.append)
         except BaseException as error:
             self.error = error
 
 
 @contextmanager
-def taking(topic: Topic, folder: Path, sink: FolderSink | None = None) -> Iterator[Taking]:
-    at_work = Taking(topic, folder, sink)
+def taking(
+    topic: Topic, folder: Path, sink: FolderSink | None = None, batch: dict[str, int] | None = None
+) -> Iterator[Taking]:
+    at_work = Taking(topic, folder, sink, batch)
     at_work.thread.start()
     try:
         yield at_work
@@ -98,6 +106,17 @@ def test_each_message_is_in_its_place_before_it_is_acknowledged(topic: Topic, tm
     assert waiting(topic) == 0
 
 
+def test_what_is_done_with_messages_is_told(topic: Topic, tmp_path: Path) -> None:
+    topic.publish_raw((b"no play", {}), (b"{}", {}))
+    topic.publish(*plays("abc", start="2026-11-20T08:00:00Z"), play("2026-10-20T08:00:00Z"))
+    with taking(topic, tmp_path, batch={"archive_batch_plays": 6, "archive_batch_seconds": 600}) as at_work:
+        wait_for(lambda: len(at_work.told) == 3)
+    first, *rest = at_work.told
+    assert first.startswith("Read ")
+    assert first.endswith("; safe in the archive within 600 seconds")
+    assert rest == ["Archived 4 plays: 1 of 2026-10, 3 of 2026-11", "Rejected 2 messages; the first: not JSON"]
+
+
 def test_what_was_acknowledged_is_brought_in_although_its_month_closed_since(topic: Topic, tmp_path: Path) -> None:
     # In October a stream was killed with plays of September on their way; nobody launched it until late November.
     october, november = parse("2026-10-15T12:00:00Z"), parse("2026-11-28T12:00:00Z")
@@ -110,7 +129,7 @@ def test_what_was_acknowledged_is_brought_in_although_its_month_closed_since(top
     broken = Path(archive.write(calendar.month_of(september[0].played_at), september))
     broken.write_bytes(b"")
     with Subscription(topic.subscription, Event()) as subscription:
-        intake = Intake(subscription, some, sink, lambda: november)
+        intake = Intake(subscription, some, sink, lambda: november, Progress(print))
         intake.catch_up(november)
         assert outcome(tmp_path).play_events == []
         intake.catch_up(october)

@@ -1,6 +1,7 @@
 """The stream as a person runs it: a process of its own, a real Pub/Sub, signals."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -183,13 +184,54 @@ def test_an_archive_that_cannot_be_written_ends_the_stream_in_one_line_and_loses
         folder.write_text("in the way")
         topic.publish(*some)
         assert stream.wait(_PATIENCE) == 1
-        said = stream.stderr.read()
+        *told, said = stream.stderr.read().splitlines()
+    assert all(line.startswith("Read ") for line in told)
     assert said.startswith(f"error: {folder}")
-    assert said.endswith(" is a file, and a folder is needed there\n")
-    assert said.count("\n") == 1
+    assert said.endswith(" is a file, and a folder is needed there")
     folder.unlink()
     with streaming(topic, tmp_path):
         wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+
+
+def test_it_tells_what_happens_and_sums_up_at_its_end(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
+    topic, some = Topic(), plays("abcab", start=YESTERDAY)
+    topic.publish_raw((b"not a play", {}))
+    topic.publish(*some)
+    with streaming(topic, tmp_path) as stream:
+        assert stream.stderr is not None
+        told = [stream.stderr.readline()]
+        while told[-1] and not (told[-1].startswith("Counted ") and sum_of(told, "Archived ") == 5):
+            told.append(stream.stderr.readline())
+        stream.send_signal(signal.SIGTERM)
+        assert stream.wait(_PATIENCE) == 0
+        told += stream.stderr.readlines()
+    assert [line.partition(" ")[0] for line in told[:2]] == ["Reading", "Read"]
+    assert "Rejected 1 message; the first: not JSON\n" in told
+    summary = r"In all: 6 messages read, 5 plays archived, 1 rejected \(not JSON\), [12] months? counted\n"
+    assert re.fullmatch(summary, told[-1])
+
+
+def sum_of(lines: list[str], beginning: str) -> int:
+    """The sum of the first numbers of the lines that begin so."""
+    return sum(int(line.split()[1]) for line in lines if line.startswith(beginning))
+
+
+def test_without_credentials_it_says_so_in_a_line_and_makes_nothing(tmp_path: Path) -> None:
+    command = [
+        *(sys.executable, "-m", "pipelines.stream", "--subscription=projects/a-project/subscriptions/plays"),
+        *(f"--archive={tmp_path / 'archive'}", f"--warehouse={tmp_path / 'warehouse'}"),
+    ]
+    # As of somebody who never logged in, on a machine that is none of Google's.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PUBSUB_", "GOOGLE_"))}
+    environment |= {"HOME": str(tmp_path / "home"), "CLOUDSDK_CONFIG": str(tmp_path / "home"), "NO_GCE_CHECK": "true"}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr.startswith("error: there are no credentials for Google Cloud; ")
+    assert ended.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_signal_during_the_imports_gives_no_stack_trace() -> None:
@@ -237,7 +279,10 @@ def test_no_network_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert "Traceback" not in said
 
 
-def test_a_warehouse_that_is_a_file_is_told(tmp_path: Path) -> None:
+def test_a_warehouse_that_is_a_file_is_told(
+    local_pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", local_pubsub_host)
     (tmp_path / "w").write_text("")
-    code, said = failed_launch(tmp_path, "--subscription=projects/heavy-rotation-test/subscriptions/plays")
+    code, said = failed_launch(tmp_path, f"--subscription={Topic().subscription}")
     assert (code, "a folder is needed there" in said, "Traceback" in said) == (1, True, False)
