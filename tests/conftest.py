@@ -23,5 +23,7 @@ def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the logins and the state of whoever runs it, nor the app."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))
+    monkeypatch.delenv("HEAVY_ROTATION_HOME", raising=False)
     for name in ("CLIENT_ID", "CLIENT_SECRET", "CLIENT_FILE", "CLIENT_SECRET_NAME", "REFRESH_TOKEN"):
         monkeypatch.delenv(f"SPOTIFY_{name}", raising=False)
