@@ -9,7 +9,7 @@ INFRA := .tools/infra
 INFRA_STAMP := $(INFRA)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench check infra-check infra-tools bqemulator format lock clean
+.PHONY: help setup demo test test-long bench check infra-check infra-tools bqemulator format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -37,8 +37,11 @@ $(BQEMULATOR)/.installed: requirements-bqemulator.txt
 demo: setup ## the whole thing on this machine, no account needed; EXPORT=path takes a real export for the past
 	@$(BIN)/python -m demo $(if $(EXPORT),--export "$(EXPORT)") $(if $(FOLDER),--folder "$(FOLDER)")
 
-test: setup bqemulator ## every test; COVERAGE=1 shows what they do not reach
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(if $(COVERAGE),--cov --cov-report=term)
+test: setup bqemulator ## the tests of a day's work, five minutes; COVERAGE=1 shows what they do not reach
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(if $(COVERAGE),--cov --cov-report=term)
+
+test-long: setup bqemulator ## the rest: the runbook rehearsed, processes killed, emulators from end to end
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
 bench: setup ## what it can carry, in figures, a quarter of an hour; EVERY=2m polls more often, and ends sooner
 	@$(BIN)/python -m benchmarks.importing

@@ -31,6 +31,8 @@ from tests.builders import play, plays
 from tests.standins.cloud import ROOT, Cloud
 from tests.standins.pubsub import Topic, a_topic
 
+pytestmark = pytest.mark.long
+
 _PATIENCE = 60
 THIS_MONTH = datetime.now(UTC).strftime("%Y-%m")
 LONG_AGO = "2019-05-03T08:00:00Z"

@@ -14,6 +14,8 @@ from demo.export import write_export
 from demo.listener import Listener
 from pipelines.domain.instants import parse
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -26,6 +26,8 @@ from tests.producer.exports import extended, write_json
 from tests.streaming.running import Outcome, outcome, rows
 from tests.streaming.test_stream_live import Topic
 
+pytestmark = pytest.mark.long
+
 PATIENCE = 90
 # The command with a clock that is ahead by the seconds in a file, which may change while it runs; so is the time by
 # which the local stream's watermark goes.

@@ -37,6 +37,8 @@ from tests.standins.pubsub import Topic
 from tests.standins.spotify import Person
 from tests.streaming.running import outcome
 
+pytestmark = pytest.mark.long
+
 SOME = plays("abcabcabddefghij", start=MONTH_BEGAN)
 
 

@@ -37,6 +37,8 @@ from tests.standins.secret_manager import SecretManager
 from tests.standins.spotify import Person
 from tests.streaming.running import outcome
 
+pytestmark = pytest.mark.long
+
 Add = Callable[[str], None]
 
 

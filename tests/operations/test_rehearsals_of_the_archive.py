@@ -28,6 +28,8 @@ from tests.standins.secret_manager import SecretManager
 from tests.standins.spotify import Person
 from tests.streaming.running import Outcome, outcome, rows
 
+pytestmark = pytest.mark.long
+
 SOME = plays("abcabcabddefghij")
 NOVEMBER, OCTOBER = date(2026, 11, 1), date(2026, 10, 1)
 

@@ -15,6 +15,8 @@ import pytest
 
 from tests.producer.exports import extended, plays_in
 
+pytestmark = pytest.mark.long
+
 GIGABYTE = 2**30
 _LIMITED = """
 import resource, sys

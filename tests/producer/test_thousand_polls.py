@@ -49,7 +49,7 @@ MANY = 1_000_000
 # A service polls every 10 minutes, and sooner after trouble.
 SECONDS_APART = (20.0, 900.0)
 
-pytestmark = pytest.mark.timeout(60 + 2 * POLLS)
+pytestmark = [pytest.mark.long, pytest.mark.timeout(60 + 2 * POLLS)]
 
 
 def draw_fault(rng: random.Random) -> Fault:

@@ -23,6 +23,8 @@ from tests.ports import free_port
 from tests.standins.pubsub import Topic, a_topic
 from tests.streaming.running import Outcome, outcome
 
+pytestmark = pytest.mark.long
+
 _PATIENCE = 60
 # The stream's clock is the real one, and it counts nothing of months that are long over.
 YESTERDAY = rfc3339(datetime.now(UTC) - timedelta(days=1))
