@@ -75,7 +75,7 @@ class Shape:
 SHAPES = (
     Shape("small", 1),
     Shape("small", 1, poll_minutes=15),
-    Shape("small", 1_000, seconds=90, gib=2.0),
+    Shape("small", 1_000, seconds=240, gib=2.0),
     Shape("stream", 1, gib=0.5),
     Shape("stream", 1_000, gib=0.5),
     Shape("stream", 1_000_000, gib=0.5, tasks=200, workers=3),
