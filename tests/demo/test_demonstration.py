@@ -40,7 +40,7 @@ def processes_of(folder: Path) -> list[str]:
             text = command.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:  # it has just ended
             continue
-        if str(folder) in text and "pytest" not in text:
+        if str(folder) in text:
             found.append(text)
     return found
 

@@ -15,6 +15,8 @@ from datetime import date, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Thread
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -30,6 +32,7 @@ from pipelines.rebuilding.planning import Plan, Work, make_plan
 from pipelines.rebuilding.reading import read_bytes
 from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.storage.archive import Archive
+from pipelines.storage.files import StorageError
 from pipelines.warehouse.folder import FolderWarehouse
 from tests import oracle
 from tests.builders import play, plays
@@ -271,13 +274,20 @@ def test_who_is_forgotten_during_a_rebuild_does_not_come_back(
 ) -> None:
     archive(folder, plays("xy", user_id="another"))
     assert run(folder) == 0
-    take, forgotten = FolderWarehouse.take, []
+    take, forgotten, threads = FolderWarehouse.take, [], []
 
     def forget_me() -> None:
-        forgotten.append(forget.main(["--user=me", *arguments(folder)]))
+        """As another process does it: of the archive at once, of the tables when the rebuild has ended."""
+        threads.append(Thread(target=lambda: forgotten.append(forget.main(["--user=me", *arguments(folder)]))))
+        threads[0].start()
+        archived = Archive(str(folder / "archive"))
+        deadline = monotonic() + 60
+        while any(p.user_id == "me" for path in archived.files() for p in _read(archived, path)):
+            assert monotonic() < deadline
+            sleep(0.02)
 
     def after_reading(*more: Any) -> str:
-        if not forgotten:
+        if not threads:
             forget_me()
         return take(*more)
 
@@ -286,9 +296,18 @@ def test_who_is_forgotten_during_a_rebuild_does_not_come_back(
             patched.setattr(FolderWarehouse, "take", after_reading)
         with meanwhile(monkeypatch, forget_me) if when == "before it is read" else nullcontext():
             assert run(folder) == 0
+    threads[0].join(60)
     assert forgotten == [0]
     assert "files were removed from" in capsys.readouterr().err
     assert tracks(folder) == [*"xy"]
+
+
+def _read(archived: Archive, path: str) -> list[Play]:
+    """The plays of a file that may go at any moment."""
+    try:
+        return list(archived.read(path))
+    except StorageError:
+        return []
 
 
 def test_an_archive_that_loses_files_all_the_time_is_given_up(
