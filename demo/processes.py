@@ -59,12 +59,12 @@ class Process:
             self.stop()
 
 
-def wait_until_stopped() -> None:
-    """Return at Ctrl-C or SIGTERM; for servers that are run by themselves."""
+def stop_requested() -> threading.Event:
+    """What Ctrl-C and SIGTERM set from now on; for servers that are run by themselves."""
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    stopped.wait()
+    return stopped
 
 
 @contextmanager

@@ -40,7 +40,7 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
     asked = options.months if isinstance(options.months, tuple) else None
     if not around(asked, archive.files()):  # A mistyped archive must not make a warehouse.
         if options.months != "changed":
-            raise Failure(nothing_in(archive))
+            raise Failure(nothing_in(archive, is_asked=asked is not None))
         report(f"There are no plays in {options.archive} yet")  # as before the first poll that finds one
         return
     work = Work(options, _target(options, clock), clock)

@@ -188,9 +188,10 @@ def remove_staged(result: Result, staging: Staging, fails: bool) -> None:
         raise StorageError(result.failure)
 
 
-def nothing_in(archive: Archive) -> str:
-    """What to say of an archive without plays, or without those of the months asked for."""
-    if not (known := archive.months()):
+def nothing_in(archive: Archive, *, is_asked: bool) -> str:
+    """What to say of an archive without plays, or, where somebody named months, without plays of those."""
+    known = archive.months()
+    if not is_asked or not known:
         return f"there are no plays in {archive.root}; check the path, or import plays into it"
     return f"there are no plays of the months asked for in {archive.root}. Its files are of {', '.join(_runs(known))}"
 
@@ -217,7 +218,7 @@ def _since(archive: Archive, listed: Collection[str]) -> tuple[list[str], int]:
 
 def _refusal(plan: Plan, work: Work, there: Collection[date]) -> str | None:
     if plan.months is None and not there:
-        return nothing_in(work.archive)
+        return nothing_in(work.archive, is_asked=False)
     asked = work.options.months
     missing = [month for month in asked if month not in there] if isinstance(asked, tuple) else []
     if not missing:

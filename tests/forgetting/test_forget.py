@@ -161,6 +161,7 @@ def test_fields_that_this_version_does_not_know_stay(tmp_path: Path) -> None:
     assert [record["mood"] for record in records(archive)] == ["another"] * len(OTHERS)
 
 
+@pytest.mark.long
 def test_killed_at_any_moment_it_can_be_run_again(tmp_path: Path) -> None:
     archive = Archive(str(tmp_path / "archive"))
     warehouse = FolderWarehouse(tmp_path / "warehouse", "Europe/Paris")
@@ -259,6 +260,7 @@ def filled(sql: str, user: str) -> str:
     return sql.replace(f"`{DATASET}.", "`").replace("@user_id", f"'{user}'").replace("@until", until)
 
 
+@pytest.mark.long
 @pytest.mark.xdist_group("zetasql")
 def test_google_s_own_analyser_accepts_the_statements_and_finds_the_same_rows(tmp_path: Path) -> None:
     row = OTHERS[0].to_row(Calendar())

@@ -109,7 +109,7 @@ TAKEN = {
     "months": ["all", "changed", "late", "2026-11", "1970-01,2099-12", "2026-10,2026-11"],
 }
 REFUSED = {
-    "subscription": ["", "plays", "projects/p/subscriptions/s", "projects/my-project/topics/plays"],
+    "subscription": ["", "plays", "projects/my-project/topics/plays"],
     "time_zone": ["", "Mars/Olympus Mons", "../etc/passwd", "/Europe/Paris"],
     "refresh_seconds": ["", "0", "-1", "1.5", "a minute"],
     "allowed_lateness_days": ["", "-1", "36500.5", "36501", "40000", "100000", "nan", "inf"],
@@ -120,6 +120,7 @@ REFUSED = {
 }
 # What the commands take elsewhere. A job can reach what is in the cloud only, and its launcher has no Java.
 ELSEWHERE = {
+    "subscription": ["projects/p/subscriptions/s"],  # as the emulator takes them
     "archive": ["archive", "/data/archive", "gs://", "gs://Bucket/x", "s3://bucket/archive"],
     "warehouse": ["warehouse", "bigquery://my-project", "bigquery://my-project.d.t", "my-project.heavy_rotation"],
     "bigquery_write_method": ["STORAGE_WRITE_API"],
