@@ -9,6 +9,7 @@ open: a tick of the clock each second, an event for each file, and the watermark
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from tempfile import TemporaryDirectory
@@ -88,11 +89,11 @@ class FileFeed:
         yield _events.Event(processing_time_event=_advance(self._refresh_seconds + 1))
 
 
+@dataclass
 class ReadFiles(beam.PTransform):
     """Paths in the global window, each at the time when it came. The watermark is the present."""
 
-    def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
+    endpoint: str
 
     def expand(self, begin: PBegin) -> PCollection[str]:
         """At a pipeline's beginning."""
