@@ -26,7 +26,7 @@ from pipelines.command import stopped_like_ctrl_c
 from pipelines.domain.month import Calendar, following, preceding
 from pipelines.domain.play import Artist, Play, Source
 from pipelines.querying.duck import query
-from pipelines.rebuilding.columns import read_plays
+from pipelines.rebuilding.decoding import read_plays
 from pipelines.storage.archive import Archive
 from pipelines.warehouse.folder import FolderWarehouse
 

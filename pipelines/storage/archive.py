@@ -22,9 +22,11 @@ from pipelines.storage.files import StorageError, storage_of
 from pipelines.storage.forgotten import Marks
 from pipelines.tables import play_schema
 
-# Avro files do not say how many records they hold: one cut at the end of a block would read as complete.
-_COUNT = "heavy_rotation.plays"
-_SCHEMA = fastavro.parse_schema(play_schema())
+# What a header says the number of plays by: Avro files do not say how many records they hold, and one cut at the end of
+# a block would read as complete.
+RECORDS = "heavy_rotation.plays"
+# The archive's schema, parsed.
+SCHEMA = fastavro.parse_schema(play_schema())
 _log = logging.getLogger("heavy_rotation")
 
 Holding = Literal["plays", "older version"]
@@ -67,6 +69,11 @@ class Archive:
         """The paths of all files, or of those of some months. Raises StorageError."""
         folders = [f"{self.root}/plays"] if months is None else [self._folder(month) for month in months]
         return [path for folder in folders for path in self._files(folder) if month_of(path)]
+
+    def sizes(self) -> dict[str, int]:
+        """The paths of all files with the bytes of each. Raises StorageError."""
+        there = self._storage.sizes(f"{self.root}/plays", ".avro")
+        return {path: size for path, size in there.items() if _is_seen(path) and month_of(path)}
 
     def read(self, path: str) -> Iterator[Play]:
         """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
@@ -116,8 +123,7 @@ class Archive:
             _log.error("%s has plays of who was forgotten, which no table shows; forget again (%s)", path, error)
 
     def _files(self, folder: str) -> list[str]:
-        # Systems and file managers keep what they know of a file in a hidden one with the same ending.
-        return [path for path in self._storage.files(folder, ".avro") if not path.rpartition("/")[2].startswith(".")]
+        return [path for path in self._storage.files(folder, ".avro") if _is_seen(path)]
 
     def _write_new(self, folder: str, data: bytes) -> str:
         path = f"{folder}/plays-{uuid.uuid4().hex}.avro"
@@ -135,14 +141,14 @@ def encode(plays: Sequence[Play]) -> bytes:
     """The bytes of an Avro file with these plays."""
     file = io.BytesIO()
     records = (play.to_record() for play in plays)
-    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata={_COUNT: str(len(plays))})
+    fastavro.writer(file, SCHEMA, records, codec="deflate", metadata={RECORDS: str(len(plays))})
     return file.getvalue()
 
 
 def decode(path: str, data: bytes) -> Iterator[Play]:
     """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
     with readable(path):
-        reader: Any = fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA)
+        reader: Any = fastavro.reader(io.BytesIO(data), reader_schema=SCHEMA)
         records: list[Any] = list(reader)
         _check(path, reader, len(records))
     return map(from_record, records)
@@ -189,7 +195,7 @@ def without(
     file = io.BytesIO()
     about = {name: text for name, text in reader.metadata.items() if not name.startswith("avro.")}
     fastavro.writer(
-        file, reader.writer_schema, others, codec=reader.codec, metadata={**about, _COUNT: str(len(others))}
+        file, reader.writer_schema, others, codec=reader.codec, metadata={**about, RECORDS: str(len(others))}
     )
     return file.getvalue(), gone
 
@@ -202,7 +208,7 @@ def check_count(path: str, data: bytes, count: int) -> None:
 
 def _check(path: str, reader: Any, count: int) -> None:
     # A file of another writer doesn't say.
-    expected = int(reader.metadata.get(_COUNT, count))
+    expected = int(reader.metadata.get(RECORDS, count))
     if expected != count:
         raise _unreadable(path, f"{count} of its {expected} plays are left")
 
@@ -220,6 +226,11 @@ def readable(path: str) -> Iterator[None]:
 
 def _unreadable(path: str, why: str) -> StorageError:
     return StorageError(f"{path} cannot be read ({why}); restore it from a copy, or move it out of the archive")
+
+
+def _is_seen(path: str) -> bool:
+    """Systems and file managers keep what they know of a file in a hidden one with the same ending."""
+    return not path.rpartition("/")[2].startswith(".")
 
 
 def months_of(paths: Iterable[str]) -> set[date]:
