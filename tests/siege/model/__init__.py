@@ -1,7 +1,7 @@
-"""The protocol by itself, in Promela, checked by Spin: every order of steps within small bounds, a crash possible at each.
+"""The protocol by itself, in Promela, checked by Spin: every order of steps within small bounds, a crash at each.
 
-Each ``.pml`` of this folder states its promises as assertions. A *mutation* takes one protection away (``#ifdef`` in the
-model), and has to break one: a check that could not fail would prove nothing.
+Each ``.pml`` of this folder states its promises as assertions. A *mutation* takes one protection away (``#ifdef`` in
+the model), and has to break one: a check that could not fail would prove nothing.
 """
 
 import re
@@ -43,7 +43,7 @@ def check(model: str, mutation: str | None = None) -> Checked:
 
 
 def trace(model: str, mutation: str) -> list[str]:
-    """The steps that lead to the broken promise, the shortest found: ``process: what it does``; empty where all hold."""
+    """The steps to the broken promise, the shortest found: ``process: what it does``; empty where all hold."""
     with _verifier(model, mutation, "-DREACH") as folder:
         found = _run(folder, "-i")
         if not found.broken:

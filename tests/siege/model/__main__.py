@@ -1,4 +1,4 @@
-"""``python -m tests.siege.model``: check every model, and every mutation of it; with names, print a mutation's trace."""
+"""``python -m tests.siege.model``: check every model and mutation; MODEL MUTATION prints the trace of one."""
 
 import sys
 
