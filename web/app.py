@@ -13,13 +13,24 @@ from starlette.exceptions import HTTPException
 from pipelines.failure import Failure
 from web.errors import BadRequestError, NotFoundError, NothingYetError, SentenceError
 from web.opening import Warehouse
-from web.pages import home
+from web.pages import comparing, data, days, history, home, items, meanings, months, tops, years
 from web.rendering import page, static_names
 from web.responding import Sealed, content_policy
 from web.settings import Settings
 from web.visit import WhoseError, links
 
-ROUTERS: tuple[APIRouter, ...] = (home.router,)
+ROUTERS: tuple[APIRouter, ...] = (
+    home.router,
+    months.router,
+    years.router,
+    tops.router,
+    comparing.router,
+    items.router,
+    days.router,
+    history.router,
+    data.router,
+    meanings.router,
+)
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 _log = logging.getLogger("heavy_rotation")
 
@@ -71,13 +82,18 @@ async def _say(request: Request, error: Exception) -> Response:
         return page(request, "nothing.html", 200 if is_home else status, sentence=str(error))
     if isinstance(error, WhoseError):
         is_home = request.scope["path"].removeprefix(root) in ("", "/")
-        return page(request, "listeners.html", 200 if is_home else status, names=error.names, query=_query(request))
+        return page(
+            request, "listeners.html", 200 if is_home else status, sentence=str(error), listeners=_each(request, error)
+        )
     instead = error.instead if isinstance(error, NotFoundError) else ()
     return page(request, "sentence.html", status, sentence=str(error), instead=instead)
 
 
-def _query(request: Request) -> dict[str, str]:
-    return {name: value for name, value in request.query_params.items() if name != "user"}
+def _each(request: Request, error: WhoseError) -> list[tuple[str, str]]:
+    """Each listener's name, and the address of the same page of theirs."""
+    url, asked = links(request), dict(request.query_params)
+    path = request.scope["path"].removeprefix(url.root)
+    return [(name, url(path, **{**asked, "user": name})) for name in error.names]
 
 
 async def _say_invalid(request: Request, error: Exception) -> Response:

@@ -1,6 +1,7 @@
 """Pages over the tables, in a browser: ``heavy-rotation web``.
 
-Where it listens goes to standard error. Exit code 1 where it cannot start, 2 for a wrong command line, 130 after Ctrl-C.
+Where it listens goes to standard error. Exit code 1 where it cannot start, 2 for a wrong command line, 130 after
+Ctrl-C.
 """
 
 import argparse
@@ -81,7 +82,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--host", default="127.0.0.1", metavar="ADDRESS", help="default: 127.0.0.1, this machine only")
     parser.add_argument("--no-browser", dest="browser", action="store_false", help="open no browser")
     parser.add_argument(
-        "--no-covers", dest="covers", action="store_false", help="no pictures from Spotify; nothing is asked of any network"
+        "--no-covers",
+        dest="covers",
+        action="store_false",
+        help="no pictures from Spotify; nothing is asked of any network",
     )
     options = parser.read(argv)
     home = home_of(options.home)
@@ -99,7 +103,7 @@ def address_of(host: str, port: int) -> str:
         return f"http://{host}:{port}/"
     if address.is_unspecified:  # every address, so this machine's own too
         return f"http://127.0.0.1:{port}/"
-    return f"http://[{host}]:{port}/" if address.version == 6 else f"http://{host}:{port}/"  # noqa: PLR2004
+    return f"http://[{host}]:{port}/" if address.version == 6 else f"http://{host}:{port}/"
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -61,7 +61,7 @@ def environment() -> Environment:
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """An HTML answer. A template has ``url``, ``static``, ``nav``, ``visit`` (None where it is nobody's) and the values.
+    """An HTML answer. A template has ``url``, ``static``, ``nav``, ``visit`` (None if it is nobody's), the values.
 
     A page whose figures move by themselves gives ``moves=True``.
     """

@@ -10,7 +10,7 @@ COVERS = "https://i.scdn.co"
 
 
 def content_policy(*, covers: bool) -> str:
-    """The Content-Security-Policy: only what this server gives, no inline script or style, and Spotify's covers if so."""
+    """The Content-Security-Policy: only what this server gives, nothing inline, and Spotify's covers if so."""
     images = f"'self' {COVERS}" if covers else "'self'"
     return (
         f"default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src {images}; "

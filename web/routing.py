@@ -1,7 +1,7 @@
 """Routes that refuse what they do not know, and the types of what a URL may say."""
 
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from difflib import get_close_matches
 from typing import Annotated, Any
 
@@ -74,7 +74,19 @@ def year_of(text: Any) -> int:
     raise ValueError(f"{text!r} is not a year; write it as 2026")
 
 
+def instant_of(text: Any) -> datetime:
+    """``2026-11-28T14:02:00Z`` to an aware instant. Raises ValueError, whose text is for the user."""
+    try:
+        when = datetime.fromisoformat(text.replace(" ", "+") if isinstance(text, str) else "")
+        if when.tzinfo is not None and FIRST_YEAR <= when.year <= _LAST_YEAR:
+            return when.astimezone(UTC)
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is not an instant; write it as 2026-11-28T14:02:00Z")
+
+
 Day = Annotated[date, BeforeValidator(day_of)]
 Month = Annotated[date, BeforeValidator(month_of)]
+Instant = Annotated[datetime, BeforeValidator(instant_of)]
 Year = Annotated[int, BeforeValidator(year_of)]
 Limit = Annotated[int, Query(ge=1, le=MOST_ROWS, description="How many rows, 1,000 at most.")]

@@ -41,7 +41,7 @@ class Links:
 
     def __call__(self, path: str, /, **query: object) -> str:
         """The address of a page, ``path`` being text that is not quoted yet; what is None is left out of the query."""
-        named = {"user": self.user, **query}
+        named = {"user": self.user} | query
         texts = {name.rstrip("_"): _text(value) for name, value in named.items() if value is not None}
         return self.root + quote(path, safe="/:@,") + (f"?{urlencode(texts)}" if texts else "")
 
@@ -71,10 +71,11 @@ class Visit:
         return self.asker.rows(question, **self.complete(question, parameters))
 
     def complete(self, question: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """The parameters of a question with those that the visit knows, where it takes them."""
-        given = {"user_id": self.user_id, "hidden": self.hidden, "unknown_days": tuple(sorted(self.unknown))}
+        """The parameters of a question, None being left out, with those that the visit knows where it takes them."""
+        given: dict[str, Any] = {"user_id": self.user_id, "hidden": self.hidden, "unknown_days": tuple(sorted(self.unknown))}
         taken = parameters_of(question)
-        return {name: value for name, value in given.items() if name in taken} | parameters
+        known = {name: value for name, value in given.items() if name in taken}
+        return known | {name: value for name, value in parameters.items() if value is not None}
 
     def local(self, instant: datetime) -> datetime:
         """What a clock on the wall showed, with its zone."""
@@ -142,7 +143,7 @@ def asker_of(request: Request) -> Asker:
 def visit(
     request: Request, user: Annotated[str | None, Query(description="Whose plays, where there are several.")] = None
 ) -> Visit:
-    """FastAPI's dependency. Raises NothingYetError, WhoseError, NotFoundError, and Failure where tables cannot be read."""
+    """FastAPI's dependency. Raises NothingYetError, WhoseError, NotFoundError, and Failure for bad tables."""
     settings: Settings = request.app.state.settings
     asker = asker_of(request)
     names = [str(row["user_id"]) for row in asker.rows("listeners")]

@@ -39,14 +39,14 @@ def heard(milliseconds: int | None) -> str:
     minutes = milliseconds / _MS_A_MINUTE
     if minutes >= _MINUTES_AS_HOURS:
         hours = minutes / 60
-        return f"{hours:.1f} h" if hours < 10 else f"{hours:,.0f} h"  # noqa: PLR2004
+        return f"{hours:.1f} h" if hours < 10 else f"{hours:,.0f} h"
     return f"{minutes:.0f} min" if minutes >= 1 else f"{milliseconds / 1000:.0f} s"
 
 
 def lasting(milliseconds: int) -> str:
     """A length: ``4 h 23``, ``23 min``."""
     minutes = round(milliseconds / _MS_A_MINUTE)
-    return f"{minutes // 60} h {minutes % 60:02}" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004
+    return f"{minutes // 60} h {minutes % 60:02}" if minutes >= 60 else f"{minutes} min"
 
 
 def day(when: date) -> str:
@@ -112,5 +112,5 @@ def listed(words: Sequence[str]) -> str:
 
 def number_word(number: int) -> str:
     """Whole numbers up to twelve as a word, others as digits."""
-    words = "no one two three four five six seven eight nine ten eleven twelve".split()
+    words = ["no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     return words[number] if 0 <= number < len(words) else f"{number:,}"

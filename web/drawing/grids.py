@@ -1,13 +1,13 @@
 """Grids of tints: weekdays by hour, and a calendar of weeks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from web.drawing.figure import Canvas
 from web.drawing.scale import tint
-from web.words import MONTHS, WEEKDAYS
+from web.words import MONTHS, WEEKDAYS, count
 
 _SIDE, _STEP = 13, 16
 _DAY, _WEEK = 12, 15
@@ -55,3 +55,39 @@ def calendar(
             else:
                 canvas.box(f"q{tint(plays, bounds)}", x, y, _DAY, _DAY)
     return canvas.markup()
+
+
+def month_of_links(
+    first: date,
+    last: date,
+    days: Mapping[date, int | None],
+    bounds: Sequence[int],
+    href: Callable[[date], str],
+    *,
+    sunday: bool = False,
+) -> Markup:
+    """A month as on a wall, each day that is among ``days`` a link with its plays as its name."""
+    shift, side = (1 if sunday else 0), 30
+    offset = (first.weekday() + shift) % 7
+    rows = (offset + last.day - 1) // 7 + 1
+    inside = [
+        f'<text x="{(column + 0.5) * side:g}" y="12" text-anchor="middle">{WEEKDAYS[(column - shift) % 7][:2]}</text>'
+        for column in range(7)
+    ]
+    for number in range(last.day):
+        when = first + timedelta(days=number)
+        row, column = divmod(offset + number, 7)
+        if when not in days:
+            continue
+        plays = days[when]
+        mark = "gap" if plays is None else f"q{tint(plays, bounds)}"
+        said = "not known" if plays is None else count(plays, "play")
+        inside.append(
+            f'<a href="{escape(href(when))}"><title>{when.day} {MONTHS[when.month - 1]}: {said}</title>'
+            f'<rect class="{mark}" x="{column * side + 2}" y="{row * side + 20}"/></a>'
+        )
+    return Markup(  # noqa: S704  numbers, names of ours, and an escaped address
+        f'<svg viewBox="0 0 {7 * side} {rows * side + 20}" role="group" '
+        f'aria-label="{MONTHS[first.month - 1]}, day by day">'
+        f"{''.join(inside)}</svg>"
+    )

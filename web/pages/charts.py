@@ -21,7 +21,9 @@ def known_days(visit: Visit, first: date, last: date) -> dict[date, int | None]:
     if until < first:
         return {}
     return {
-        row["played_on"]: row["plays"] if row["plays"] or not (row["played_on"] in unknown or row["played_on"] < since) else None
+        row["played_on"]: row["plays"]
+        if row["plays"] or not (row["played_on"] in unknown or row["played_on"] < since)
+        else None
         for row in visit.ask("days", span=(first, until))
     }
 
@@ -73,7 +75,11 @@ def hours(visit: Visit, first: date, last: date) -> Figure:
     for number in range(max((until - begin).days + 1, 0)):
         many[(begin + timedelta(days=number)).weekday()] += 1
     fewest, most = min(many), max(many)
-    each = f"{number_word(fewest)} of each weekday" if fewest == most else f"{number_word(fewest)} to {number_word(most)} of each weekday"
+    each = (
+        f"{number_word(fewest)} of each weekday"
+        if fewest == most
+        else f"{number_word(fewest)} to {number_word(most)} of each weekday"
+    )
     label = f"Plays by weekday and hour, {visit.zone.key}."
     if cells:
         (weekday, hour), plays = max(cells.items(), key=lambda cell: cell[1])
@@ -126,14 +132,22 @@ def calendar_of(visit: Visit, first: date, last: date, heading: str) -> Figure:
 
 
 def months_figure(
-    visit: Visit, rows: Mapping[date, int], first: date, last: date, heading: str, source: Source, extra: Sequence[Row] = ()
+    visit: Visit,
+    rows: Mapping[date, int],
+    first: date,
+    last: date,
+    heading: str,
+    source: Source,
+    extra: Sequence[Row] = (),
 ) -> Figure:
     """A column for each month from ``first`` to ``last``, first days of months. ``extra`` are ranks: month and rank."""
-    names = [date(n // 12, n % 12 + 1, 1) for n in range(first.year * 12 + first.month - 1, last.year * 12 + last.month)]
+    names = [
+        date(n // 12, n % 12 + 1, 1) for n in range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
+    ]
     values: list[int | None] = [
         None if name < visit.first_month or name > visit.last_month else rows.get(name, 0) for name in names
     ]
-    if len(names) <= 12:  # noqa: PLR2004  a year: every month has room for its name
+    if len(names) <= 12:
         ticks = [(place, MONTHS[name.month - 1][:3]) for place, name in enumerate(names)]
     else:
         each = 1 + len(names) // 12 // 9

@@ -11,7 +11,7 @@ from fastapi.responses import PlainTextResponse
 from pipelines.querying.show import show
 from pipelines.tables.questions import QUESTIONS, bound, parameters_of
 from web.errors import BadRequestError, NotFoundError
-from web.routing import MOST_ROWS, day_of, require_known
+from web.routing import MOST_ROWS, day_of, instant_of, require_known
 from web.visit import Visit, visit
 
 router = APIRouter()
@@ -28,9 +28,7 @@ def rows(
         raise NotFoundError(f"There is no question {question!r} here.")
     kinds = {name: one.kind for name, one in parameters_of(question).items() if name not in _GIVEN}
     require_known(request, ["user", *kinds])
-    asked = {
-        name: value_of(name, kinds[name], text) for name, text in request.query_params.items() if name != "user"
-    }
+    asked = {name: value_of(name, kinds[name], text) for name, text in request.query_params.items() if name != "user"}
     try:
         values = bound(question, visit.complete(question, asked))
     except TypeError as error:  # a parameter is missing
@@ -49,7 +47,7 @@ def value_of(name: str, kind: str, text: str) -> Any:
     readers: Mapping[str, Callable[[str], Any]] = {
         "DATE": day_of,
         "DATETIME": _datetime,
-        "TIMESTAMP": _instant,
+        "TIMESTAMP": instant_of,
         "INT64": _number,
         "STRING": str,
     }
@@ -65,16 +63,6 @@ def _datetime(text: str) -> datetime:
     except ValueError:
         raise ValueError(f"{text!r} is not a time; write it as 2026-11-28T14:02:00") from None
     return when.replace(tzinfo=None)
-
-
-def _instant(text: str) -> datetime:
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is not an instant; write it as 2026-11-28T14:02:00Z") from None
-    if when.tzinfo is None:
-        raise ValueError(f"{text!r} has no zone; write it as 2026-11-28T14:02:00Z")
-    return when
 
 
 def _number(text: str) -> int:

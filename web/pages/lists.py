@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from web.drawing.figure import Source
@@ -103,18 +103,19 @@ def lines(
     covers: bool,
     compared: date | None = None,
     most: int | None = None,
+    ties: bool = True,
 ) -> list[Line]:
     """Lines of rows of ``tens`` or ``tops``, in their order.
 
     ``compared`` is the month that ``with_changes`` has compared them with; ``most`` the value of the longest bar, which
-    is the largest of the rows unless it is said.
+    is the largest of the rows unless it is said. Without ``ties`` they are in another order than that of their values.
     """
     measure = "plays" if by == "plays" else "heard_ms"
     longest = most or max((row[measure] or 0 for row in rows), default=0) or 1
     made = []
     for row in rows:
         value, unit = value_of(row, by)
-        below = [row["artist_name"] or "" if row["kind"] != "artist" else "", "tied" if row["is_tied"] else ""]
+        below = [row["artist_name"] or "" if row["kind"] != "artist" else "", "tied" if ties and row["is_tied"] else ""]
         move = row.get("move", "") if compared else ""
         made.append(
             Line(
@@ -186,10 +187,9 @@ def _more(rows: Sequence[Row], by: By) -> str:
     """What ties with the last line and is not shown: ``4 more songs have 8 plays``."""
     if not rows or not rows[-1]["tied_after"]:
         return ""
-    last, what = rows[-1], {"track": "song"}.get(rows[-1]["kind"], rows[-1]["kind"])
-    number = last["tied_after"]
-    value, unit = value_of(last, by)
-    return f"{number:,} more {what if number == 1 else what + 's'} {'has' if number == 1 else 'have'} {value} {unit}"
+    last = rows[-1]
+    number, what = last["tied_after"], f"more {PAGES[last['kind']]}"
+    return f"{count(number, what)} {'has' if number == 1 else 'have'} {' '.join(value_of(last, by))}"
 
 
 def more_than(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], bool]:
@@ -197,19 +197,19 @@ def more_than(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], bool]:
     return rows[:limit], len(rows) > limit
 
 
+def instant_text(instant: datetime) -> str:
+    """``2026-11-28T14:02:00.123Z``, of an aware instant."""
+    return f"{instant.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+
+
 def plays_line(visit: Visit, row: Row) -> Row:
     """A play as the macro ``plays`` shows it."""
     local = row["played_at_local"]
     return {
-        "datetime": f"{row['played_at']:%Y-%m-%dT%H:%M:%SZ}",
+        "datetime": instant_text(row["played_at"]),
         "clock": f"{local:%H:%M}",
         "name": row["track_name"],
         "href": item_url(visit.url, "track", row["song_id"]),
         "below": row["artist_name"] or "",
         "aside": "",
     }
-
-
-def summary_of_songs(row: Row) -> str:
-    """``412 songs by 96 artists``."""
-    return f"{count(row['songs'], 'song')} by {count(row['artists'], 'artist')}"

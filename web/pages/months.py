@@ -33,7 +33,7 @@ class Step:
 
 @dataclass(frozen=True)
 class MonthSheet:
-    """What a month's page and the first page share. ``compared`` is the first day of the month before, if it has plays."""
+    """What a month's page and the first page share. ``compared`` is the month before, if it has plays."""
 
     first: date
     last: date

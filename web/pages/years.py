@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from web.drawing.figure import Figure, Key, Numbers, Source
 from web.drawing.columns import Series, columns
+from web.drawing.figure import Figure, Key, Numbers, Source
 from web.errors import BadRequestError, NotFoundError
 from web.pages.charts import calendar_of, hours, months_figure
 from web.pages.facts import Fact, gap_notes, heard_fact, plays_fact
@@ -17,7 +17,7 @@ from web.pages.months import Step, discoveries, new_by_kind
 from web.rendering import page
 from web.routing import Day, StrictRoute, Year
 from web.visit import Row, Visit, visit
-from web.words import clock, count, day, lasting, signed, span
+from web.words import clock, count, day, lasting, span
 
 router = APIRouter(route_class=StrictRoute)
 _MOST_DAYS_OF_CALENDAR = 370
@@ -133,6 +133,7 @@ def _sheet(
 
 def _days(visit: Visit, first: date, last: date) -> int:
     """How many days of a span are known."""
+    begin: date
     begin, end = max(first, visit.bounds["first_played_on"]), min(last, visit.known_until.date())
     return max((end - begin).days + 1 - sum(begin <= one <= end for one in visit.unknown), 0)
 
@@ -140,7 +141,9 @@ def _days(visit: Visit, first: date, last: date) -> int:
 def _months(visit: Visit, first: date, last: date) -> Figure:
     rows = {row["month"]: row["plays"] for row in visit.ask("month_totals", span=(first, last))}
     asked = {"from": first, "to": last}
-    return months_figure(visit, rows, first.replace(day=1), last.replace(day=1), "Months", Source("month_totals", asked))
+    return months_figure(
+        visit, rows, first.replace(day=1), last.replace(day=1), "Months", Source("month_totals", asked)
+    )
 
 
 def _releases(visit: Visit, first: date, last: date) -> list[Figure]:
@@ -180,7 +183,7 @@ def _bests(visit: Visit, first: date, last: date) -> list[tuple[Best, Source]]:
         [one] = sessions
         when = one["started_at_local"]
         where = visit.url(f"/day/{one['started_on'].isoformat()}")
-        least = "at least " if any(_touches(visit, one, gap.start, gap.end) for gap in visit.gaps) else ""
+        least = "at least " if any(_touches(one, gap.start, gap.end) for gap in visit.gaps) else ""
         below: list[tuple[str, str | None]] = [
             (f"{day(one['started_on'])}, {clock(when)} to {clock(one['ended_at_local'])}", where),
             (count(one["plays"], "play"), None),
@@ -190,12 +193,15 @@ def _bests(visit: Visit, first: date, last: date) -> list[tuple[Best, Source]]:
     for row in sorted(visit.ask("edges", span=(first, last)), key=lambda row: row["which"]):
         local = row["played_at_local"]
         link = item_url(visit.url, "track", row["song_id"])
-        lines = [(row["artist_name"] or "", None), (f"{day(local.date())}, {clock(local)}", visit.url(f"/day/{local:%Y-%m-%d}"))]
+        lines = [
+            (row["artist_name"] or "", None),
+            (f"{day(local.date())}, {clock(local)}", visit.url(f"/day/{local:%Y-%m-%d}")),
+        ]
         made.append((Best(f"{row['which']} play", row["track_name"], [("", link), *lines]), Source("edges", asked)))
     return made
 
 
-def _touches(visit: Visit, session: Row, start: object, end: object) -> bool:
+def _touches(session: Row, start: object, end: object) -> bool:
     return bool(session["started_at"] <= end and session["ended_at"] >= start)
 
 
@@ -244,5 +250,3 @@ def _skips(visit: Visit, totals: Row, first: date, last: date) -> Row:
         ],
         "source": Source("endings", {"from": first, "to": last}),
     }
-
-
