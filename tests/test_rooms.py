@@ -25,6 +25,19 @@ PRODUCER = (
     {"doctor"},
 )
 
+WEB = (
+    {"errors", "settings", "words", "responding"},
+    {"routing", "asking", "figures", "drawing"},
+    {"opening"},
+    {"visit"},
+    {"rendering"},
+    {"pages"},
+    {"app"},
+    {"command"},
+)
+# What the web uses of the pipelines; its command reads options and speaks as theirs do.
+WEB_USES = {"domain", "tables", "storage", "warehouse", "querying", "clock", "failure", "home"}
+
 
 def used_by(room: str) -> set[str]:
     """The modules of the project that a room's files import, wherever in the file."""
@@ -57,6 +70,18 @@ def test_a_room_of_the_producer_uses_only_those_below_it(level: int) -> None:
         assert used - {package} <= below, package
 
 
+@pytest.mark.parametrize("level", range(len(WEB)))
+def test_a_room_of_the_web_uses_only_those_below_it(level: int) -> None:
+    below = set().union(*WEB[:level])
+    for room in WEB[level]:
+        modules = used_by(f"web.{room}")
+        used = {name for module in modules if module.startswith("web") for name in module.split(".")[1:2]}
+        assert used - {room} <= below, room
+        others = {module.split(".")[1] for module in modules if module.startswith("pipelines.")}
+        assert others <= WEB_USES or room == "command", f"{room} uses {sorted(others)}"
+        assert not [module for module in modules if module.split(".")[0] in ("producer", "demo")], room
+
+
 def names_in(package: str) -> set[str]:
     """What lies directly in a top folder: modules and packages."""
     inside = (ROOT / package).iterdir()
@@ -66,3 +91,4 @@ def names_in(package: str) -> set[str]:
 def test_every_module_has_its_place() -> None:
     assert {f"pipelines.{name}" for name in names_in("pipelines")} == set().union(*ORDER)
     assert names_in("producer") - {"__main__", "commandline", "commands", "examples"} == set().union(*PRODUCER)
+    assert names_in("web") - {"__main__"} == set().union(*WEB)
