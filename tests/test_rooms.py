@@ -17,6 +17,16 @@ ORDER = (
     {"pipelines.options", "pipelines.submission"},
     {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )
+# What of the pipelines the pages may use: they ask, and need no Beam for it.
+WEB_USES = {"pipelines.domain", "pipelines.tables", "pipelines.storage", "pipelines.warehouse", "pipelines.querying"}
+WEB_USES |= {
+    "pipelines.arguments",
+    "pipelines.clock",
+    "pipelines.command",
+    "pipelines.failure",
+    "pipelines.home",
+    "pipelines.logs",
+}
 PRODUCER = (
     {"identity", "private_files", "spotify"},
     {"state"},
@@ -66,3 +76,9 @@ def names_in(package: str) -> set[str]:
 def test_every_module_has_its_place() -> None:
     assert {f"pipelines.{name}" for name in names_in("pipelines")} == set().union(*ORDER)
     assert names_in("producer") - {"__main__", "commandline", "commands", "examples"} == set().union(*PRODUCER)
+
+
+def test_the_web_asks_and_does_nothing_else_with_the_pipelines() -> None:
+    used = {room_of(module, ORDER) for module in used_by("web") if module.startswith("pipelines.")}
+    assert used <= WEB_USES, sorted(used - WEB_USES)
+    assert not [module for module in used_by("web") if module.startswith(("producer", "demo"))]

@@ -1,0 +1,1 @@
+"""Pages, pictures and an HTTP API over the warehouse; no Beam."""
