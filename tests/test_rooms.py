@@ -18,15 +18,7 @@ ORDER = (
     {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )
 # What of the pipelines the pages may use: they ask, and need no Beam for it.
-WEB_USES = {"pipelines.domain", "pipelines.tables", "pipelines.storage", "pipelines.warehouse", "pipelines.querying"}
-WEB_USES |= {
-    "pipelines.arguments",
-    "pipelines.clock",
-    "pipelines.command",
-    "pipelines.failure",
-    "pipelines.home",
-    "pipelines.logs",
-}
+WEB_USES = set().union(*ORDER[:4]) | {"pipelines.querying", "pipelines.arguments", "pipelines.command"}
 PRODUCER = (
     {"identity", "private_files", "spotify"},
     {"state"},

@@ -156,7 +156,7 @@ class _Folder:
         if months == "all":
             return None
         if months == "ends":
-            there: list[date] = self.answer("months", {"user_id": values["user_id"]}).column("month").to_pylist()
+            there = [row["month"] for row in self.answer("months", {"user_id": values["user_id"]}).to_pylist()]
             return tuple((month, month) for month in {*there[:1], *there[-1:]})
         return months
 
