@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 from fastapi import Query, Request
 
 from pipelines.domain.month import following
-from pipelines.tables.questions import parameters_of
+from pipelines.tables.questions import QUESTIONS, parameters_of
 from web import words
 from web.asking import Asker
 from web.errors import NotFoundError, NothingYetError, SentenceError
-from web.figures.gaps import Gap, known_gaps, last_poll, unknown_days
+from web.figures.gaps import Gap, Polling, polling_of, unknown_days
 from web.settings import Settings
 
 Row = dict[str, Any]
@@ -68,11 +68,17 @@ class Visit:
 
     def ask(self, question: str, /, **parameters: Any) -> list[Row]:
         """The rows of a question about this listener, which others may be reading too: they are not to be changed."""
+        if question not in QUESTIONS:  # until it is written
+            return []
         return self.asker.rows(question, **self.complete(question, parameters))
 
     def complete(self, question: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """The parameters of a question, None being left out, with those that the visit knows where it takes them."""
-        given: dict[str, Any] = {"user_id": self.user_id, "hidden": self.hidden, "unknown_days": tuple(sorted(self.unknown))}
+        given: dict[str, Any] = {
+            "user_id": self.user_id,
+            "hidden": self.hidden,
+            "unknown_days": tuple(sorted(self.unknown)),
+        }
         taken = parameters_of(question)
         known = {name: value for name, value in given.items() if name in taken}
         return known | {name: value for name, value in parameters.items() if value is not None}
@@ -119,7 +125,7 @@ class Visit:
     @property
     def unknown(self) -> frozenset[date]:
         """The days that no poll and no export reached, as far as is known."""
-        return frozenset(unknown_days(list(self.gaps), self.zone))
+        return unknown_days(self.gaps, self.zone)
 
     def end_of(self, month: date) -> date:
         """A month's last day."""
@@ -159,18 +165,17 @@ def visit(
         raise NotFoundError(f"There are no plays of {user} here.")
     who = user or names[0]
     [bounds] = asker.rows("bounds", user_id=who)
-    state = settings.state
-    polled_at = last_poll(state, who) if state else None
+    polling = polling_of(settings.state, who) if settings.state else Polling()
     made = Visit(
         asker=asker,
         user_id=who,
         url=Links(request.scope.get("root_path", ""), who if len(names) > 1 or user else None),
         zone=ZoneInfo(asker.time_zone),
         now=settings.clock().astimezone(UTC),
-        as_of=max(polled_at or bounds["last_played_at"], bounds["last_played_at"]),
-        polled_at=polled_at,
+        as_of=max(polling.polled_at or bounds["last_played_at"], bounds["last_played_at"]),
+        polled_at=polling.polled_at,
         bounds=bounds,
-        gaps=tuple(known_gaps(state, who)) if state else (),
+        gaps=polling.gaps,
         path=request.url.path,
     )
     request.state.visit = made

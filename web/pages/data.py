@@ -30,7 +30,7 @@ def rows(
     require_known(request, ["user", *kinds])
     asked = {name: value_of(name, kinds[name], text) for name, text in request.query_params.items() if name != "user"}
     try:
-        values = bound(question, visit.complete(question, asked))
+        values: dict[str, Any] = bound(question, visit.complete(question, asked))
     except TypeError as error:  # a parameter is missing
         raise BadRequestError(f"{error}.") from None
     if form == "sql":
