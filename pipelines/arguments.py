@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from pipelines.domain.month import Calendar, UnknownTimeZoneError, parse_month
 from pipelines.home import VARIABLE, home_of
-from pipelines.terminal import printable
+from pipelines.terminal import pasteable, printable
 
 _LONG_OPTION = re.compile(r"--[A-Za-z][\w-]*")
 
@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
             prog=prog,
             usage=f"%(prog)s {usage}",
             description=description,
-            epilog=epilog,
+            epilog=pasteable(epilog),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with 2, after the usage in one line and what is wrong."""
         usage = " ".join(self.format_usage().split())
-        self.exit(2, printable(f"{usage}\nerror: {message}\n"))
+        self.exit(2, printable(f"{usage}\nerror: {pasteable(message)}\n"))
 
 
 def _unknown(name: str, own: list[str], others: Iterable[str]) -> str:

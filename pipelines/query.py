@@ -11,11 +11,11 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.arguments import Parser, whole_number
-from pipelines.command import run_command, typed
+from pipelines.command import run_command
 from pipelines.home import home_of
 from pipelines.querying import FORMATS
 from pipelines.querying.limits import DEFAULT_SECONDS, LEAST_MEGABYTES, default_megabytes, run_apart
-from pipelines.terminal import printable
+from pipelines.terminal import printable, typed
 from pipelines.warehouse.bigquery import SCHEME
 from pipelines.warehouse.identity import warehouse_argument
 

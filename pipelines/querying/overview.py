@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import groupby
+from typing import Any
 
 import pyarrow as pa
 
+from pipelines.domain.holes import ASK, holes_text
 from pipelines.querying import duck
+from pipelines.querying.cells import one_line
 from pipelines.querying.show import show
 from pipelines.tables import TABLES
 
@@ -14,6 +18,8 @@ SELECT user_id, COUNT(*) AS plays, COUNT(DISTINCT month) AS months, MIN(month) A
 FROM {dataset}.plays
 GROUP BY user_id
 ORDER BY user_id"""
+_MONTHS = "SELECT DISTINCT user_id, month FROM {dataset}.plays ORDER BY user_id, month"
+_MOST_NAMED = 10
 _ROWS = "SELECT '{table}' AS name, COUNT(*) AS number FROM {dataset}.{table}"
 _EXAMPLES = (
     "SELECT rank, track_name, artist_name, plays\n"
@@ -29,6 +35,19 @@ _EXAMPLES = (
 )
 
 
+def _about_holes(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Whose months do not follow on each other: a line each, and what to do at the end."""
+    told = [
+        f"{one_line(user)}: {missing}\n"
+        for user, some in groupby(rows, lambda row: str(row["user_id"]))
+        if (missing := holes_text(row["month"] for row in some))
+    ]
+    if told:
+        yield "\n"
+        yield from told[:_MOST_NAMED]
+        yield f"Whoever listened then: {ASK},\nand import it.\n"
+
+
 def overview(warehouse: str, command: str, dataset: str, ask: Callable[[str], pa.Table]) -> Iterator[str]:
     """The text, line by line. ``command`` is what asks this warehouse, as it is typed.
 
@@ -40,6 +59,7 @@ def overview(warehouse: str, command: str, dataset: str, ask: Callable[[str], pa
     yield f"{warehouse}\n\n"
     if users.num_rows:
         yield from show(users, "table")
+        yield from _about_holes(ask(_MONTHS.format(dataset=dataset)).to_pylist())
         months: list[date] = [row["last_month"] for row in users.to_pylist()]
         newest = max(months)
         yield "\nFor example:\n"

@@ -257,7 +257,7 @@ def test_without_a_query_it_shows_what_there_is(folder: str, capsys: pytest.Capt
     out = capsys.readouterr().out
     assert re.search(r"^\w+ +8 +2  2026-10-01   2026-11-01$", out, re.MULTILINE)
     assert re.search(r"heavy_rotation.play_events  \d+ rows\n    user_id STRING, played_at TIMESTAMP", out)
-    assert out.index(f"-m heavy_rotation query --warehouse {folder}") < out.index("heavy_rotation.fullest_snapshots")
+    assert out.index(f"heavy-rotation query --warehouse {folder}") < out.index("heavy_rotation.fullest_snapshots")
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_a_month_without_quotes_is_told(folder: str, capsys: pytest.CaptureFixtu
 
 def test_the_examples_it_shows_give_rows(folder: str, capsys: pytest.CaptureFixture[str]) -> None:
     ask("--warehouse", folder)
-    example = r'^\S+ -m heavy_rotation query --warehouse \S+ "\n(.*?)"$'
+    example = r'^heavy-rotation query --warehouse \S+ "\n(.*?)"$'
     examples = re.findall(example, capsys.readouterr().out, re.MULTILINE | re.DOTALL)
     assert len(examples) == 2
     for sql in examples:
