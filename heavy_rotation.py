@@ -21,6 +21,7 @@ COMMANDS = {
     "top": ("pipelines.top", "the songs, artists and albums played most"),
     "web": ("web.command", "show the tables as pages, in a browser"),
     "query": ("pipelines.query", "ask the tables, in BigQuery SQL"),
+    "hide": ("web.hiding.command", "what tens, figures and cards leave out"),
     "forget": ("pipelines.forget", "remove a person's plays from archive and tables"),
 }
 _PRODUCER = "producer.commandline"

@@ -35,7 +35,7 @@ def test_it_holds_the_pipelines_the_producer_the_web_their_command_and_nothing_e
     assert [name for name in wheel if name.endswith("/licenses/LICENSE")]
 
 
-def test_it_holds_every_module_and_every_table(wheel: list[str]) -> None:
+def test_it_holds_every_module_table_and_template(wheel: list[str]) -> None:
     wanted = {
         path.relative_to(ROOT).as_posix()
         for package in ("pipelines", "producer", "web")

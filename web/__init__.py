@@ -1,1 +1,1 @@
-"""Pages, pictures and an HTTP API over the warehouse; no Beam."""
+"""Pages, figures and an API over the tables, without Beam: ``heavy-rotation web``."""

@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from pipelines.failure import Failure
+from web.access import login
+from web.access.middleware import Gate
 from web.errors import BadRequestError, NotFoundError, NothingYetError, SentenceError
 from web.opening import Warehouse
 from web.pages import comparing, data, days, history, home, items, meanings, months, tops, years
@@ -20,6 +22,7 @@ from web.settings import Settings
 from web.visit import WhoseError, links
 
 ROUTERS: tuple[APIRouter, ...] = (
+    login.router,
     home.router,
     months.router,
     years.router,
@@ -47,6 +50,8 @@ def create_app(settings: Settings) -> FastAPI:
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)
     app.add_middleware(Sealed, policy=content_policy(covers=settings.covers))
+    if settings.access:  # the last one added is the first one asked
+        app.add_middleware(Gate, access=settings.access)
     return app
 
 

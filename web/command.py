@@ -23,7 +23,12 @@ PORT = 8723
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, listen, answer until it is stopped. Returns the exit code."""
-    options = parse(sys.argv[1:] if argv is None else argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    if words[:1] == ["token"]:
+        from web.access.command import main as token
+
+        return token(words[1:])
+    options = parse(words)
     return run_command(lambda: run(options))
 
 
@@ -32,10 +37,17 @@ def run(options: argparse.Namespace) -> None:
     # Loaded here: the help needs none of it.
     import uvicorn
 
+    from web.access.settings import access_of
     from web.app import create_app
     from web.settings import Settings
 
-    settings = Settings(options.warehouse, user=options.user, state=options.state, covers=options.covers)
+    settings = Settings(
+        options.warehouse,
+        user=options.user,
+        state=options.state,
+        covers=options.covers,
+        access=access_of(options, home_of(options.home), options.host),
+    )
     listener = _listen(options.host, options.port)
     with listener:
         address = address_of(options.host, listener.getsockname()[1])
@@ -61,7 +73,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "heavy-rotation web",
         "[--warehouse W] [OPTIONS]",
         "Shows the tables as pages: months, years, songs, days, and what is behind each figure.",
-        "It binds 127.0.0.1, so that only this machine reaches it, and reads the tables as they grow.",
+        "It binds 127.0.0.1, so that only this machine reaches it, and reads the tables as they grow. For others:\n"
+        "heavy-rotation web token add NAME makes a token, then --public-url or --host lets in who has one.",
     )
     parser.add_argument(
         "--warehouse",
@@ -87,6 +100,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         action="store_false",
         help="no pictures from Spotify; nothing is asked of any network",
     )
+    from web.access.settings import add_options
+
+    add_options(parser)
     options = parser.read(argv)
     home = home_of(options.home)
     if options.state is None and options.warehouse is None:
