@@ -60,7 +60,7 @@ def run_command(command: Callable[[], str | bool | None], *, logger: str = "pipe
         report(_plain(error), logging.ERROR, logger)
         return 1
     except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] in ("pipelines", "producer"):
+        if (missing.name or "").partition(".")[0] in ("pipelines", "producer", "web"):
             raise
         report(f"{missing.name} is not installed here: pip install 'heavy-rotation[all]'", logging.ERROR, logger)
         return 1

@@ -117,7 +117,7 @@ def test_where_room_is_short_what_says_nothing_goes_first() -> None:
     )
     header, _, row, *named = "".join(show(table, "table", 36)).splitlines()
     assert header.split() == ["track_name", "artists", "plays"]
-    assert row.split("  ")[-2:] == ["One, Two", "   33"]
+    assert row.endswith("  One, Two     33")
     assert " ".join(named) == "not shown without --wide: track_id, isrc"
     assert '[{"id": null, "name": "One"}' in "".join(show(table, "table"))
 
@@ -219,7 +219,7 @@ def test_a_query_neither_writes_nor_reads_elsewhere(
 
 @pytest.mark.parametrize("sql", ["COPY (SELECT 1) TO '{}/x'", "EXPLAIN ANALYZE COPY (SELECT 1) TO '{}/x'"])
 def test_nor_could_it_if_it_were_not_judged(sql: str, tmp_path: Path) -> None:
-    with duck._database() as connection, pytest.raises(duckdb.PermissionException, match="disabled by config"):
+    with duck.new_database() as connection, pytest.raises(duckdb.PermissionException, match="disabled by config"):
         connection.execute(sql.format(tmp_path))
 
 
