@@ -3,8 +3,6 @@
 Each is a function of the project that is replaced in this process, and so in all that it forks.
 """
 
-import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,33 +53,3 @@ MUTATIONS: dict[str, Mutation] = {
     "the cursor moved before the archive": Mutation(("small",), (("producer.polling.poll", "poll", _moved_before),)),
     "UTC months": Mutation(("small",), (("pipelines.domain.month", "Calendar.month_of", _utc_month),)),
 }
-
-
-def hunt(name: str, seconds: float) -> str | None:
-    """Seeds until one finds it; the message of that one, None where none did in the time."""
-    from tests.siege.__main__ import live
-
-    ends, seed = time.monotonic() + seconds, 0
-    while time.monotonic() < ends:
-        seed += 1
-        for path in MUTATIONS[name].paths:
-            one = live(path, seed, mutation=name)
-            if one.wrong:
-                return f"{path}, seed {seed}: {one.wrong.strip().splitlines()[-1][:200]}"
-    return None
-
-
-def hunt_all(seconds: float) -> int:
-    """0 where each was found, each within the time."""
-    from tests.siege import product
-
-    product.preload()
-    missed = 0
-    for name in MUTATIONS:
-        began = time.monotonic()
-        found = hunt(name, seconds)
-        missed += found is None
-        print(f"{name:42}{time.monotonic() - began:5.0f} s  {found or 'NOT FOUND'}", flush=True)
-    if missed:
-        print(f"{missed} mutations were not found", file=sys.stderr)
-    return int(missed > 0)
