@@ -151,9 +151,11 @@ def _doctor() -> Parser:
     _add_state(parser)
 
     def run(options: argparse.Namespace) -> bool:
-        at_home = home_of(options.home).archive
-        archive = options.archive or (at_home if not options.topic and Path(at_home).is_dir() else None)
-        return commands.doctor(topic=options.topic, archive=archive, state=options.state, logins=options.logins)
+        home = home_of(options.home)
+        archive = options.archive or (home.archive if not options.topic and Path(home.archive).is_dir() else None)
+        return commands.doctor(
+            topic=options.topic, archive=archive, home=home, state=options.state, logins=options.logins
+        )
 
     parser.set_defaults(run=run)
     return parser
@@ -168,7 +170,13 @@ def _logout() -> Parser:
     _add_state(parser)
 
     def run(options: argparse.Namespace) -> str:
-        return commands.logout(options.account, state=options.state, logins=options.logins, dry_run=options.dry_run)
+        return commands.logout(
+            options.account,
+            home=home_of(options.home),
+            state=options.state,
+            logins=options.logins,
+            dry_run=options.dry_run,
+        )
 
     parser.set_defaults(run=run)
     return parser

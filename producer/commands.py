@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from pipelines.clock import utc_now
 from pipelines.command import stopped_like_ctrl_c
+from pipelines.domain.holes import ASK, holes_text
 from pipelines.domain.instants import to_the_second
 from pipelines.domain.month import Calendar
 from pipelines.home import Home, home_of
-from pipelines.terminal import printable
+from pipelines.terminal import pasteable, printable
 from producer.accounts.stores import store_of
 from producer.private_files import StateError
 from producer.state.cursor import Cursors
@@ -75,13 +76,15 @@ def import_exports(
     if not is_account and (home is None or accounts):
         lines += ["", _name_note(user)]
     if home is None or dry_run or not report.plays:
+        if written_to and (missing := holes_text(Archive(written_to).months())):
+            lines += ["", f"note: {missing}; if you listened then, {ASK}, and import it the same way"]
         return "\n".join(lines)
-    print(printable("\n".join(lines)), flush=True)  # noqa: T201  the tables take some seconds more
+    print(printable(pasteable("\n".join(lines))), flush=True)  # noqa: T201  the tables take some seconds more
     _make_tables(home, calendar)
     # Loaded here: a poller has no DuckDB.
     from pipelines.top import first_look
 
-    first_look(home.warehouse, user)
+    first_look(home, user)
     return None
 
 
@@ -124,22 +127,24 @@ def poll(
     return True
 
 
-def doctor(*, topic: str | None, archive: str | None, state: str, logins: str) -> bool:
+def doctor(*, topic: str | None, archive: str | None, home: Home, state: str, logins: str) -> bool:
     """Print what was checked, one line each; whether nothing needs a person."""
     from producer.doctor.checks import DoctorSettings, examine
     from producer.doctor.findings import Level
 
-    findings = examine(DoctorSettings(topic, archive, state, logins, home_of(None).state, local_folder(state)))
+    findings = examine(DoctorSettings(topic, archive, state, logins, home, local_folder(state)))
     for finding in findings:
-        print(finding)  # noqa: T201
+        print(printable(pasteable(str(finding))))  # noqa: T201
     return all(finding.level is not Level.PROBLEM for finding in findings)
 
 
-def logout(account: str, *, state: str, logins: str, dry_run: bool) -> str:
+def logout(account: str, *, home: Home, state: str, logins: str, dry_run: bool) -> str:
     """Forget an account's login and what is remembered of it. Raises Failure."""
     from producer.accounts import logout as module
 
-    return module.run(account, logins=logins, state=state, environment_state=local_folder(state), dry_run=dry_run)
+    return module.run(
+        account, logins=logins, state=state, home=home, environment_state=local_folder(state), dry_run=dry_run
+    )
 
 
 def local_folder(state: str) -> Path:

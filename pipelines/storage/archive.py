@@ -18,12 +18,11 @@ import fastavro
 
 from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
 from pipelines.domain.play import Play, from_record
+from pipelines.storage.encoding import COUNT, encode
 from pipelines.storage.files import StorageError, storage_of
 from pipelines.storage.forgotten import Marks
 from pipelines.tables import play_schema
 
-# Avro files do not say how many records they hold: one cut at the end of a block would read as complete.
-_COUNT = "heavy_rotation.plays"
 _SCHEMA = fastavro.parse_schema(play_schema())
 _log = logging.getLogger("heavy_rotation")
 
@@ -131,14 +130,6 @@ class Archive:
         return type(self), (self.root,)
 
 
-def encode(plays: Sequence[Play]) -> bytes:
-    """The bytes of an Avro file with these plays."""
-    file = io.BytesIO()
-    records = (play.to_record() for play in plays)
-    fastavro.writer(file, _SCHEMA, records, codec="deflate", metadata={_COUNT: str(len(plays))})
-    return file.getvalue()
-
-
 def decode(path: str, data: bytes) -> Iterator[Play]:
     """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
     with readable(path):
@@ -188,9 +179,7 @@ def without(
         return data if others else None, gone
     file = io.BytesIO()
     about = {name: text for name, text in reader.metadata.items() if not name.startswith("avro.")}
-    fastavro.writer(
-        file, reader.writer_schema, others, codec=reader.codec, metadata={**about, _COUNT: str(len(others))}
-    )
+    fastavro.writer(file, reader.writer_schema, others, codec=reader.codec, metadata={**about, COUNT: str(len(others))})
     return file.getvalue(), gone
 
 
@@ -202,7 +191,7 @@ def check_count(path: str, data: bytes, count: int) -> None:
 
 def _check(path: str, reader: Any, count: int) -> None:
     # A file of another writer doesn't say.
-    expected = int(reader.metadata.get(_COUNT, count))
+    expected = int(reader.metadata.get(COUNT, count))
     if expected != count:
         raise _unreadable(path, f"{count} of its {expected} plays are left")
 

@@ -290,7 +290,7 @@ def test_the_command_with_a_browser_and_a_poll_after_it(
         f"stored in   {logins}",
         f"lasts until {until:%Y-%m-%d}, six months as Spotify has it; log in again by then",
         "",
-        f"next: heavy-rotation poll --every 10m --logins {logins}",
+        f"next: {sys.executable} -m heavy_rotation poll --every 10m --logins {logins}",
     ]
     assert f"must have http://127.0.0.1:{port}/callback\n" in ran.stderr
     poll = command("poll", "--once", "--archive", tmp_path / "a", "--state", tmp_path / "s", "--logins", logins)
@@ -309,7 +309,7 @@ def test_the_command_without_a_browser(environment: dict[str, str], port: int, t
         out, error = process.communicate(timeout=20)
     assert (process.returncode, error) == (0, "")
     assert f"stored in   {tmp_path / 'config' / 'heavy-rotation' / 'logins'}\n" in out
-    assert out.endswith("next: heavy-rotation poll --every 10m\n")
+    assert out.endswith("-m heavy_rotation poll --every 10m\n")
 
 
 def test_ctrl_c(environment: dict[str, str], port: int, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play, Source, UnreadableError, check_times
 from pipelines.rebuilding import columns
-from pipelines.storage.archive import encode
+from pipelines.storage.encoding import encode
 from tests.builders import play
 
 NOW = parse("2026-11-21T09:00:00Z")

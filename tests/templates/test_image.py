@@ -122,7 +122,7 @@ def test_everything_that_it_needs_and_fits_together(image: Image) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def test_of_this_repository_it_has_two_packages_and_the_command(image: Image) -> None:
+def test_of_this_repository_it_has_three_packages_and_the_command(image: Image) -> None:
     site = next((image.folder / "usr/local/lib").glob("python*/site-packages"))
     # Packages of the index are links.
     files = [path.relative_to(site) for path in site.rglob("*") if path.is_file() and not path.is_symlink()]
@@ -131,6 +131,7 @@ def test_of_this_repository_it_has_two_packages_and_the_command(image: Image) ->
         "heavy_rotation.py",
         "pipelines",
         "producer",
+        "web",
     }
     assert {path.name for path in image.folder.iterdir()} == {"usr", "build", "template"}
     assert [path.name for path in (image.folder / "template").iterdir()] == ["main.py"]
