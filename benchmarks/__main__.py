@@ -9,13 +9,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from benchmarks import rebuilds
+from benchmarks import importing, rebuilds, starts, streams
 from benchmarks.process import BenchmarkError
 from benchmarks.results import Measured, machine, markdown, write_into
 from benchmarks.settings import Settings
 from pipelines.command import stopped_like_ctrl_c
 
 _ALL: dict[str, Callable[[Settings], Iterator[Measured]]] = {
+    "start": starts.measure,
+    "import": importing.measure,
+    "stream": streams.measure,
     "rebuild": rebuilds.measure,
 }
 

@@ -2,32 +2,28 @@
 
 Tracks are heard as Zipf has it; a tenth of the plays is there twice, half of these copies from a later poll. Some songs
 have a second track id, on another album and in other letters, and some albums are compilations, so that the rules of
-songs and of album artists have something to do. The same seed gives the same bytes.
+songs and of album artists have something to do. The same seed gives the same plays.
 
 Millions of plays one by one would take longer than all that is measured on them. So what Avro makes of a track is made
-once, by fastavro and the archive's schema, and a play is put together from it and two instants.
+once, and a play is put together of it, a listener and two instants.
 """
 
 import argparse
-import io
 import json
 import sys
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import fastavro
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.domain.month import Calendar, following, month_text, preceding
 from pipelines.domain.play import Artist, Play, Source
-from pipelines.storage.archive import decode, encode
-from pipelines.tables import play_schema
+from pipelines.storage.archive import decode
+from pipelines.storage.encoding import file_of, long, pieces_of, text
 
 LAST_MONTH = date(2026, 10, 1)
 # As the stream writes them.
@@ -38,7 +34,6 @@ _SECOND_IDS = SONGS // 10
 _COMPILATIONS = ALBUMS // 20
 _REPEATED = 0.1
 _POLLED_AFTER_MS = 600_000
-_VARINT_BYTES = 6
 
 Numbers = NDArray[np.int64]
 
@@ -181,80 +176,25 @@ _SOME_INSTANT = Calendar().bounds(LAST_MONTH)[0]
 
 
 class _Writer:
-    """Files of plays of a library, in the form that the archive writes: its schema, codec and size of a block."""
+    """Files of plays of a library."""
 
     def __init__(self, library: Sequence[Play]) -> None:
-        sample = encode(library[:5_000])
-        blocks: Any = fastavro.block_reader(io.BytesIO(sample))
-        self._codec: str = blocks.codec
-        self._in_block = next(blocks).num_records
-        if self._codec != "deflate":
-            raise NotImplementedError(f"the archive's codec is {self._codec} now; this writer knows deflate")
-        schema = play_schema()
-        fields = schema["fields"]
-        names = [field["name"] for field in fields]
-        own, late = names.index("track_id"), names.index("ingested_at")
-        assert names[:own] == ["user_id", "played_at"]
-        self._schema = fastavro.parse_schema(schema)
-        self._middles = _encoded(fields[own:late], library)
-        self._tails = _encoded(fields[late + 1 :], library)
+        self._pieces = [pieces_of(track, "user_id", "played_at", "ingested_at") for track in library]
         self._users: dict[int, bytes] = {}
 
     def file(self, at: Numbers, users: Numbers, tracks: Numbers, late: Numbers) -> bytes:
         """A file of these plays, one in each row."""
-        header = io.BytesIO()
-        count = {"heavy_rotation.plays": str(len(at))}
-        fastavro.writer(header, self._schema, [], codec=self._codec, metadata=count)
-        parts = [header.getvalue()]
-        sync = parts[0][-16:]
-        played, ingested = _varints(at), _varints(at + _POLLED_AFTER_MS + late)
-        rows = list(zip(users.tolist(), tracks.tolist(), played, ingested, strict=True))
-        for first in range(0, len(rows), self._in_block):
-            some = rows[first : first + self._in_block]
-            body = b"".join(
-                piece
-                for user, track, when, then in some
-                for piece in (self._user(user), when, self._middles[track], then, self._tails[track])
-            )
-            packer = zlib.compressobj(wbits=-15)
-            packed = packer.compress(body) + packer.flush()
-            parts += [_varint(len(some)), _varint(len(packed)), packed, sync]
-        return b"".join(parts)
+        columns = (at.tolist(), users.tolist(), tracks.tolist(), (at + _POLLED_AFTER_MS + late).tolist())
+        records = []
+        for played, user, track, ingested in zip(*columns, strict=True):
+            before, between, middle, after = self._pieces[track]
+            records.append(b"".join((before, self._user(user), between, long(played), middle, long(ingested), after)))
+        return file_of(records)
 
     def _user(self, number: int) -> bytes:
         if number not in self._users:
-            name = listener_name(number).encode()
-            self._users[number] = _varint(len(name)) + name
+            self._users[number] = text(listener_name(number))
         return self._users[number]
-
-
-def _encoded(fields: list[Any], library: Sequence[Play]) -> list[bytes]:
-    """What Avro makes of some fields that follow each other, for each track."""
-    schema: Any = fastavro.parse_schema({"type": "record", "name": "Part", "fields": fields})
-    parts = []
-    for track in library:
-        file = io.BytesIO()
-        fastavro.schemaless_writer(file, schema, track.to_record())
-        parts.append(file.getvalue())
-    return parts
-
-
-def _varint(number: int) -> bytes:
-    """Avro's long, of a number that is not negative."""
-    left, made = number << 1, bytearray()
-    while left > 0x7F:
-        made.append(left & 0x7F | 0x80)
-        left >>= 7
-    return bytes([*made, left])
-
-
-def _varints(millis: Numbers) -> list[bytes]:
-    """Avro's longs of instants, which take six bytes from 1970 to 2039."""
-    left = millis << 1
-    assert ((left >> 35 > 0) & (left >> 42 == 0)).all()
-    columns = [(left >> 7 * n) & 0x7F | (0x80 if n < _VARINT_BYTES - 1 else 0) for n in range(_VARINT_BYTES)]
-    data = np.stack(columns, axis=1).astype(np.uint8).tobytes()
-    return [data[n : n + _VARINT_BYTES] for n in range(0, len(data), _VARINT_BYTES)]
 
 
 def check(made: Made) -> None:
