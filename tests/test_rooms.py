@@ -25,7 +25,7 @@ PRODUCER = (
     {"doctor"},
 )
 # The pages and the API; of the pipelines they use what needs no Beam.
-WEB: tuple[set[str], ...] = ({"access", "hiding", "running"},)
+WEB: tuple[set[str], ...] = ({"access", "asking", "figures", "hiding", "running"},)
 WEB_USES = {
     "arguments", "clock", "command", "domain", "failure", "home", "logs", "querying", "storage", "tables", "terminal",
     "warehouse",

@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import date
 from functools import partial
 
 import duckdb
@@ -15,6 +14,7 @@ from pipelines.querying.bigquery_sql import NotASelectError, UnknownPartError
 from pipelines.querying.limits import too_much
 from pipelines.querying.messages import explain, hint_about_months, tables_in
 from pipelines.querying.overview import overview
+from pipelines.querying.parameters import Parameters, for_bigquery, kinds_of
 from pipelines.querying.show import show
 from pipelines.storage.files import StorageError
 from pipelines.tables import DATASET
@@ -22,7 +22,6 @@ from pipelines.warehouse.bigquery import SCHEME, bigquery_explained, briefly, pa
 from pipelines.warehouse.folder import FolderWarehouse
 
 MOST_ROWS = 100  # that a table in a terminal has, unless all are asked for
-Parameters = Mapping[str, str | date]
 
 
 class QueryError(Failure):
@@ -89,7 +88,7 @@ def ask(
     With ``max_megabytes`` as ``answer``. Raises QueryError and StorageError.
     """
     if warehouse.startswith(SCHEME):
-        return _ask_bigquery(warehouse, sql, parameters or {})
+        return ask_bigquery(warehouse, sql, parameters or {})
     return _ask_folder(warehouse, sql, parameters, native=native, max_megabytes=max_megabytes)
 
 
@@ -121,7 +120,11 @@ def _ask_folder(
         raise QueryError(_hinted(explain(error, sql, names, list(there)), sql)) from None
 
 
-def _ask_bigquery(address: str, sql: str, parameters: Parameters) -> pa.Table:
+def ask_bigquery(address: str, sql: str, parameters: Parameters, kinds: Mapping[str, str] | None = None) -> pa.Table:
+    """The rows that a query of BigQuery gives; ``kinds`` are the types of parameters whose values do not tell them.
+
+    Raises QueryError and StorageError.
+    """
     try:
         from google.api_core.exceptions import BadRequest, NotFound
         from google.cloud import bigquery
@@ -130,10 +133,7 @@ def _ask_bigquery(address: str, sql: str, parameters: Parameters) -> pa.Table:
     project, dataset = parse_address(address)
     config = bigquery.QueryJobConfig(
         default_dataset=f"{project}.{dataset}",
-        query_parameters=[
-            bigquery.ScalarQueryParameter(name, "DATE" if isinstance(value, date) else "STRING", value)
-            for name, value in parameters.items()
-        ],
+        query_parameters=for_bigquery(parameters, {**kinds_of(parameters), **(kinds or {})}),
     )
     with bigquery_explained(f"{project}.{dataset}"), bigquery.Client(project=project) as client:
         try:

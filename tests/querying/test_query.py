@@ -202,7 +202,7 @@ def test_a_query_neither_writes_nor_reads_elsewhere(
 
 @pytest.mark.parametrize("sql", ["COPY (SELECT 1) TO '{}/x'", "EXPLAIN ANALYZE COPY (SELECT 1) TO '{}/x'"])
 def test_nor_could_it_if_it_were_not_judged(sql: str, tmp_path: Path) -> None:
-    with duck._database() as connection, pytest.raises(duckdb.PermissionException, match="disabled by config"):
+    with duck.new_database() as connection, pytest.raises(duckdb.PermissionException, match="disabled by config"):
         connection.execute(sql.format(tmp_path))
 
 

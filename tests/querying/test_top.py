@@ -16,6 +16,7 @@ from pipelines.querying import tops
 from pipelines.querying.asking import ask
 from pipelines.querying.cells import fitted, padded, width_of
 from pipelines.querying.chart import Screen, draw
+from pipelines.querying.parameters import Parameters
 from pipelines.querying.tops import Line, Month, Top
 from pipelines.top import main, parse
 from pipelines.warehouse.folder import FolderWarehouse
@@ -169,7 +170,7 @@ def test_an_album_stays_itself_under_another_id(tmp_path: Path) -> None:
 def test_google_gives_the_same_lines(folder: str) -> None:
     judge = the_judge()
     judge.fill(**rows())
-    asked: tops.Parameters = {"user_id": "listener", "month": NOVEMBER, "before": date(2026, 10, 1)}
+    asked: Parameters = {"user_id": "listener", "month": NOVEMBER, "before": date(2026, 10, 1)}
     for sql, parameters in ((tops._MONTHS, {}), (tops._TENS, asked)):
         query = sql.format(dataset="heavy_rotation")
         assert judge.query(query, **parameters) == [

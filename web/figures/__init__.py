@@ -1,0 +1,1 @@
+"""What SQL does not say simply: small pure functions from rows to figures."""
