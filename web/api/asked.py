@@ -30,8 +30,12 @@ class Days:
 
 def days(
     there: Listening,
-    first: Annotated[Day | None, Query(alias="from", description="The first day; without it, that of the first play.")] = None,
-    last: Annotated[Day | None, Query(alias="to", description="The last day; without it, that of the last play.")] = None,
+    first: Annotated[
+        Day | None, Query(alias="from", description="The first day; without it, that of the first play.")
+    ] = None,
+    last: Annotated[
+        Day | None, Query(alias="to", description="The last day; without it, that of the last play.")
+    ] = None,
 ) -> Days:
     """FastAPI's dependency. Raises BadRequestError."""
     found = Days(first or there.bounds["first_played_on"], last or there.bounds["last_played_on"])
@@ -39,7 +43,11 @@ def days(
         if first and last:
             raise BadRequestError(f"from={first} is after to={last}.")
         # Of what is before or after everything there are no days.
-        found = Days(first or found.last, found.last if last else first or found.last) if first else Days(found.last, found.last)
+        found = (
+            Days(first or found.last, found.last if last else first or found.last)
+            if first
+            else Days(found.last, found.last)
+        )
     return found
 
 

@@ -1,6 +1,5 @@
 """Months, totals, tops, plays, activity and search: what pages show, as JSON."""
 
-
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -15,7 +14,9 @@ from web.visit import asker_of
 
 router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["Figures"])
 By = Annotated[Literal["plays", "time"], Query(description="Ranked by the number of plays, or by the time heard.")]
-Order = Annotated[Literal["plays", "time", "first", "name"] | None, Query(description="The order; without it, by rank.")]
+Order = Annotated[
+    Literal["plays", "time", "first", "name"] | None, Query(description="The order; without it, by rank.")
+]
 Grain = Annotated[Literal["day", "month", "hour"], Query(description="What is counted for itself.")]
 _ACTIVITY = {"day": "days", "month": "month_totals", "hour": "clock"}
 
@@ -91,5 +92,3 @@ def search(
 ) -> Response:
     """Songs, artists and albums by name; case, accents and width do not matter."""
     return json_answer(about(there) | {"rows": there.ask("search", q=q, limit=limit)})
-
-

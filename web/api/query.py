@@ -31,9 +31,7 @@ _TYPES = {
     responses=documented(400, 503, content={"text/csv": {}, PARQUET: {}}),
     summary="Ask in SQL",
 )
-def query(
-    request: Request, question: shapes.Question, _: Annotated[Visitor, Depends(needs(Scope.SQL))]
-) -> Response:
+def query(request: Request, question: shapes.Question, _: Annotated[Visitor, Depends(needs(Scope.SQL))]) -> Response:
     """The answer of one SELECT. It only reads, and may take so much time, memory and, in BigQuery, bytes, and no more.
 
     As CSV and Parquet the header X-Rows says how many rows the query gave, of which there are ``limit`` at most.

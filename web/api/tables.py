@@ -53,9 +53,7 @@ def tables(request: Request) -> Response:
     return json_answer({"rows": [_in_dataset(table, asker_of(request).dataset) for table in described()]})
 
 
-@router.get(
-    "/tables/{name}", response_model=Table, responses=documented(404, 503), summary="A table or a view"
-)
+@router.get("/tables/{name}", response_model=Table, responses=documented(404, 503), summary="A table or a view")
 def table(request: Request, name: str) -> Response:
     """With its columns. ``name`` is with the dataset or without."""
     dataset = asker_of(request).dataset
