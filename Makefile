@@ -16,7 +16,7 @@ if ! { test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --no-deps --python $(1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-long bench check infra-check infra-tools bqemulator format lock clean
+.PHONY: help setup tools demo web test test-long bench check infra-check infra-tools bqemulator format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -50,6 +50,11 @@ $(BQEMULATOR)/.installed: requirements-bqemulator.txt
 
 demo: setup ## the whole thing on this machine, no account needed; EXPORT=path takes a real export for the past
 	@$(BIN)/python -m demo $(if $(EXPORT),--export "$(EXPORT)") $(if $(FOLDER),--folder "$(FOLDER)")
+
+web: setup ## the pages over what make demo left; FOLDER=path where it worked elsewhere, PORT=n
+	@test -e "$(or $(FOLDER),demo-data)/warehouse/warehouse.json" || { echo "make demo comes first" >&2; exit 1; }
+	@$(BIN)/heavy-rotation web --warehouse "$(or $(FOLDER),demo-data)/warehouse" --state "$(or $(FOLDER),demo-data)/state" \
+	  $(if $(PORT),--port $(PORT))
 
 test: tools bqemulator ## the tests of a day's work, five minutes; COVERAGE=1 shows what they do not reach
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(if $(COVERAGE),--cov --cov-report=term)
