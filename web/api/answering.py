@@ -27,6 +27,8 @@ def json_answer(content: Mapping[str, object], status: int = 200) -> Response:
 
 
 def documented(*statuses: int, **more: Any) -> Documented:
-    """What a route may answer beside 200, for OpenAPI: 401 and 403 always."""
-    told = {status: {"model": Problem, "description": _PROBLEMS[status]} for status in sorted({*statuses, 401, 403})}
-    return {**told, **({200: more} if more else {})}
+    """What a route may answer beside 200, for OpenAPI: 400, 401 and 403 always."""
+    told: Documented = {}
+    for status in sorted({*statuses, 400, 401, 403}):
+        told[status] = {"model": Problem, "description": _PROBLEMS[status]}
+    return told | ({200: more} if more else {})

@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from fastapi import Depends, Query, Request
 
 from web.errors import BadRequestError
-from web.hiding.hidden import Hidden
 from web.routing import Day
 from web.visit import Visit, visit
 
@@ -39,16 +38,12 @@ def days(
 ) -> Days:
     """FastAPI's dependency. Raises BadRequestError."""
     found = Days(first or there.bounds["first_played_on"], last or there.bounds["last_played_on"])
-    if found.first > found.last:
-        if first and last:
-            raise BadRequestError(f"from={first} is after to={last}.")
-        # Of what is before or after everything there are no days.
-        found = (
-            Days(first or found.last, found.last if last else first or found.last)
-            if first
-            else Days(found.last, found.last)
-        )
-    return found
+    if found.first <= found.last:
+        return found
+    if first and last:
+        raise BadRequestError(f"from={first} is after to={last}.")
+    only = first or found.last  # a day after everything, or before: an answer without rows
+    return Days(only, only)
 
 
 Spanned = Annotated[Days, Depends(days)]
@@ -58,11 +53,6 @@ def about(there: Visit, found: Days | None = None) -> dict[str, Any]:
     """What every answer begins with."""
     told: dict[str, Any] = {"user": there.user_id, "time_zone": there.zone.key}
     return told | ({"from": found.first, "to": found.last} if found else {})
-
-
-def hidden(request: Request, there: Visit) -> tuple[str, ...]:
-    """What figures are to leave out."""
-    return Hidden.of(request.app.state.settings.home.state).keys(there.user_id)
 
 
 def following(request: Request, **changed: object) -> str:

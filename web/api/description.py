@@ -1,18 +1,20 @@
 """What the API is: OpenAPI, and a page made from it that loads nothing."""
 
+from functools import cache
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
-from fastapi.openapi.utils import get_openapi
+from fastapi import APIRouter, FastAPI, Request, Response
 
+from web.access.deciding import Access
+from web.api import export, figures, query, tables
 from web.api.answering import PREFIX, json_answer
 from web.rendering import page
 from web.routing import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 _ABOUT = """\
-What the pages show, as JSON, the tables in BigQuery SQL, and all plays at once. At the machine itself nothing is needed;
-from elsewhere a token in the header `Authorization: Bearer TOKEN`, which `heavy-rotation web token add NAME` makes.
+What the pages show, as JSON, the tables in BigQuery SQL, and all plays at once. At the machine itself nothing is
+needed; from elsewhere a token in the header Authorization: Bearer TOKEN, made by heavy-rotation web token add NAME.
 Days are local, in the time zone that the answer names; instants are UTC. A parameter that is not known is refused.
 """
 
@@ -27,20 +29,30 @@ def openapi(request: Request) -> Response:
 def api_page(request: Request) -> Response:
     """The description that people read."""
     told = described(request)
-    return page(request, "api.html", about=told["info"]["description"], operations=_operations(told), prefix=PREFIX)
+    access: Access = request.state.access
+    if access.public:
+        origin = f"{access.public.origin}{access.root_path}"
+    else:
+        origin = f"{'https' if access.iap else request.url.scheme}://{request.headers['host']}"
+    values = {"about": told["info"]["description"], "operations": _operations(told)}
+    return page(request, "api.html", prefix=PREFIX, origin=origin, **values)
 
 
 def described(request: Request) -> dict[str, Any]:
-    """OpenAPI of the routes below ``/api/v1``, made once for a server."""
-    app, root = request.app, request.scope.get("root_path", "")
-    if not hasattr(app.state, "openapi"):
-        routes = [route for route in app.routes if str(getattr(route, "path", "")).startswith(PREFIX)]
-        told = get_openapi(title="Heavy Rotation", version="1", description=_ABOUT, routes=routes)
-        _without_422(told)
-        told["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
-        told["security"] = [{}, {"token": []}]
-        app.state.openapi = told
-    return {**app.state.openapi, "servers": [{"url": root or "/"}]}
+    """OpenAPI of the routes below ``/api/v1``, with this server's address."""
+    return {**_described(), "servers": [{"url": request.scope.get("root_path", "") or "/"}]}
+
+
+@cache
+def _described() -> dict[str, Any]:
+    app = FastAPI(title="Heavy Rotation", version="1", description=_ABOUT)
+    for one in (figures, tables, query, export):
+        app.include_router(one.router)
+    told = app.openapi()
+    _without_422(told)
+    told["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+    told["security"] = [{}, {"token": []}]
+    return told
 
 
 def _without_422(told: dict[str, Any]) -> None:

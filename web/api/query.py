@@ -28,7 +28,7 @@ _TYPES = {
 @router.post(
     "/query",
     response_model=shapes.Answer,
-    responses=documented(400, 503, content={"text/csv": {}, PARQUET: {}}),
+    responses=documented(503, content={"text/csv": {}, PARQUET: {}}),
     summary="Ask in SQL",
 )
 def query(request: Request, question: shapes.Question, _: Annotated[Visitor, Depends(needs(Scope.SQL))]) -> Response:

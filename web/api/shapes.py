@@ -139,19 +139,22 @@ class SpanTotals(Span):
 class Line(Heard):
     """A song, an artist or an album, and its place in a span."""
 
-    model_config = ConfigDict(extra="allow")
-
     kind: Kind
     rank: int
     key: str = Field(description="What it is counted by; its page's address has it.")
     id: str | None = Field(description="Spotify's, or one made of names where there is none.")
     name: str | None
     artist_name: str | None
+    artist_key: str | None
     album_name: str | None
     image_url: str | None
     plays: int
     first_played_at: datetime
     last_played_at: datetime
+    is_tied: bool = Field(description="Whether it has as many as the one before it.")
+    tied_after: int = Field(description="How many after it have as many.")
+    lines: int = Field(description="How many there are of its kind.")
+    place: str = Field(description="Where it stands in the order: what ``after`` takes.")
 
 
 class Top(Span):
@@ -165,13 +168,13 @@ class Play(Shape):
     """One play. ``played_at_local`` and ``played_on`` are in the time zone."""
 
     played_at: datetime
-    played_at_local: datetime
+    played_at_local: str = Field(description="What a clock on the wall showed: 2026-11-28T14:02:00.")
     played_on: date
     track_id: str
     song_id: str | None
     track_name: str | None
     artist_name: str | None
-    artist_key: str | None
+    artist_id: str | None
     album_name: str | None
     album_key: str | None
     image_url: str | None
