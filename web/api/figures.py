@@ -3,13 +3,12 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
 
 from pipelines.domain.instants import rfc3339
 from web.api import shapes
 from web.api.answering import PREFIX, documented, json_answer
 from web.api.asked import Listening, Spanned, about, following
-from web.routing import Limit, StrictRoute
+from web.routing import Instant, Limit, StrictRoute
 from web.visit import asker_of
 
 router = APIRouter(prefix=PREFIX, route_class=StrictRoute, tags=["Figures"])
@@ -65,7 +64,7 @@ def plays(
     request: Request,
     there: Listening,
     found: Spanned,
-    after: Annotated[AwareDatetime | None, Query(description="What ``next`` says: only plays before it.")] = None,
+    after: Annotated[Instant | None, Query(description="What ``next`` says: only plays before it.")] = None,
     limit: Limit = 100,
 ) -> Response:
     """Every play of a span, the newest first."""
