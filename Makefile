@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TOOLS_STAMP := $(VENV)/.tools-installed
 # Tools whose requirements do not fit the project's, each in an environment of its own.
 BQEMULATOR := .tools/bqemulator
 INFRA := .tools/infra
@@ -15,22 +16,29 @@ if ! { test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --no-deps --python $(1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long bench check infra-check infra-tools bqemulator format lock clean
+.PHONY: help setup tools demo web test test-long siege siege-long bench bench-accounts check infra-check infra-tools bqemulator format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
 
-setup: $(STAMP) ## make .venv with everything pinned; the others do it themselves
+setup: $(STAMP) ## make .venv with what the commands need, pinned; the others do it themselves
 
-$(STAMP): requirements.txt requirements-dev.txt pyproject.toml
+$(STAMP): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
 	  { echo "Python 3.11, 3.12 or 3.13 is needed; name one with make PYTHON=python3.12 ..." >&2; exit 1; }
 	@test -x $(BIN)/python || { echo "Making $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing the pinned requirements into $(VENV), half a minute the first time"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "$$(grep '^uv==' requirements-dev.txt)" || true
-	@$(call install,$(VENV),-r requirements.txt -r requirements-dev.txt)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $(STAMP)
+	@$(call install,$(VENV),-r requirements.txt "$$(grep '^setuptools==' requirements-dev.txt)")
+	@$(call install,$(VENV),--no-build-isolation -e .)
+	@touch $@
+
+tools: $(TOOLS_STAMP) ## what developing needs besides, into the same .venv
+
+$(TOOLS_STAMP): $(STAMP) requirements-dev.txt
+	@echo "Installing the developers' tools into $(VENV)"
+	@$(call install,$(VENV),-r requirements-dev.txt)
+	@touch $@
 
 bqemulator: $(BQEMULATOR)/.installed ## make .tools/bqemulator, a BigQuery for tests; without it they skip
 
@@ -43,18 +51,33 @@ $(BQEMULATOR)/.installed: requirements-bqemulator.txt
 demo: setup ## the whole thing on this machine, no account needed; EXPORT=path takes a real export for the past
 	@$(BIN)/python -m demo $(if $(EXPORT),--export "$(EXPORT)") $(if $(FOLDER),--folder "$(FOLDER)")
 
-test: setup bqemulator ## the tests of a day's work, five minutes; COVERAGE=1 shows what they do not reach
+web: setup ## the pages over what make demo left; FOLDER=path where it worked elsewhere, PORT=n
+	@test -e "$(or $(FOLDER),demo-data)/warehouse/warehouse.json" || { echo "make demo comes first" >&2; exit 1; }
+	@$(BIN)/heavy-rotation web --warehouse "$(or $(FOLDER),demo-data)/warehouse" --state "$(or $(FOLDER),demo-data)/state" \
+	  $(if $(PORT),--port $(PORT))
+
+test: tools bqemulator ## the tests of a day's work, five minutes; COVERAGE=1 shows what they do not reach
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(if $(COVERAGE),--cov --cov-report=term)
 
-test-long: setup bqemulator ## the rest: the runbook rehearsed, processes killed, emulators from end to end
+test-long: tools bqemulator ## the rest: the runbook rehearsed, processes killed, emulators from end to end
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
-bench: setup ## what it can carry, in figures, a quarter of an hour; EVERY=2m polls more often, and ends sooner
-	@$(BIN)/python -m benchmarks.importing
-	@$(BIN)/python -m benchmarks.rebuild
+siege: tools ## five minutes under fire: random worlds, kills at every step, an oracle, the protocol's model
+	@$(BIN)/python -m tests.siege --seconds 180
+	@$(BIN)/python -m tests.siege.model
+
+siege-long: tools ## the same for HOURS=4, and every protection taken away once
+	@$(BIN)/python -m tests.siege --mutations
+	@$(BIN)/python -m tests.siege --seconds $$(( 3600 * $(or $(HOURS),4) ))
+	@$(BIN)/python -m tests.siege.model
+
+bench: tools ## what it can carry, in figures, beside what others take; ONLY=rebuild; LONG=1; INTO=docs/performance.md
+	@$(BIN)/python -m benchmarks $(ONLY) $(if $(LONG),--long) $(if $(INTO),--into "$(INTO)")
+
+bench-accounts: tools ## five thousand accounts polled, a quarter of an hour; EVERY=2m polls more often, and ends sooner
 	@$(BIN)/python -m benchmarks.many_accounts $(if $(EVERY),--every "$(EVERY)")
 
-check: setup ## style, types and the lock file
+check: tools ## style, types and the lock file
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -75,17 +98,19 @@ $(INFRA_STAMP): infra/check/requirements.txt infra/check/schemas.txt
 	@$(call install,$(INFRA),$(foreach file,$^,-r $(file)))
 	@touch $(INFRA_STAMP)
 
-format: setup ## format the code
+format: tools ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: setup ## compile the pinned requirements again, the image's among them, for Python 3.11 to 3.13
+lock: tools ## compile the pinned requirements again, the images' among them, for Python 3.11 to 3.13
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
-	  --extra all pyproject.toml -o requirements.txt
+	  --extra pipelines --extra query --extra web --extra demo pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  --no-annotate --generate-hashes --extra pipelines -c requirements.txt pyproject.toml -o templates/requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
-	  -c requirements.txt requirements-dev.in -o requirements-dev.txt
+	  --no-annotate --generate-hashes --extra web -c requirements.txt pyproject.toml -o templates/web-requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
+	  -c requirements.txt --extra dask pyproject.toml requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  requirements-bqemulator.in -o requirements-bqemulator.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import fastavro
 import polars as pl
 
-from pipelines.storage.archive import RECORDS, SCHEMA, check_count, readable
+from pipelines.storage.archive import SCHEMA, check_count, readable
 from pipelines.storage.blocks import Blocks, blocks_of, joined
+from pipelines.storage.encoding import COUNT
 from pipelines.storage.files import StorageError
 from pipelines.tables import play_schema
 
@@ -33,7 +34,7 @@ def read_all(files: Sequence[tuple[str, bytes]]) -> Decoded:
     alone, forms = [], dict[Any, list[tuple[int, Blocks]]]()
     for number, (_, data) in enumerate(files):
         blocks = blocks_of(data)
-        if blocks is None or blocks.about.get(RECORDS) not in (None, b"%d" % blocks.records):
+        if blocks is None or blocks.about.get(COUNT) not in (None, b"%d" % blocks.records):
             alone.append(number)
         elif blocks.records:
             forms.setdefault(blocks.form, []).append((number, blocks))

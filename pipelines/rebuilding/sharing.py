@@ -14,7 +14,7 @@ from pipelines.storage.archive import month_of
 
 # In bytes of files: some 45 a play, which takes ten to fifteen times as many while it is finished.
 _SMALL = 5 << 20
-_LARGE = 28 << 20
+_LARGE = 24 << 20
 _SLICE = 8 << 20
 _PIECE = 12 << 20
 _SHARE = 64 << 20

@@ -18,13 +18,11 @@ import fastavro
 
 from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
 from pipelines.domain.play import Play, from_record
+from pipelines.storage.encoding import COUNT, encode
 from pipelines.storage.files import StorageError, storage_of
 from pipelines.storage.forgotten import Marks
 from pipelines.tables import play_schema
 
-# What a header says the number of plays by: Avro files do not say how many records they hold, and one cut at the end of
-# a block would read as complete.
-RECORDS = "heavy_rotation.plays"
 # The archive's schema, parsed.
 SCHEMA = fastavro.parse_schema(play_schema())
 _log = logging.getLogger("heavy_rotation")
@@ -137,14 +135,6 @@ class Archive:
         return type(self), (self.root,)
 
 
-def encode(plays: Sequence[Play]) -> bytes:
-    """The bytes of an Avro file with these plays."""
-    file = io.BytesIO()
-    records = (play.to_record() for play in plays)
-    fastavro.writer(file, SCHEMA, records, codec="deflate", metadata={RECORDS: str(len(plays))})
-    return file.getvalue()
-
-
 def decode(path: str, data: bytes) -> Iterator[Play]:
     """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
     with readable(path):
@@ -194,9 +184,7 @@ def without(
         return data if others else None, gone
     file = io.BytesIO()
     about = {name: text for name, text in reader.metadata.items() if not name.startswith("avro.")}
-    fastavro.writer(
-        file, reader.writer_schema, others, codec=reader.codec, metadata={**about, RECORDS: str(len(others))}
-    )
+    fastavro.writer(file, reader.writer_schema, others, codec=reader.codec, metadata={**about, COUNT: str(len(others))})
     return file.getvalue(), gone
 
 
@@ -208,7 +196,7 @@ def check_count(path: str, data: bytes, count: int) -> None:
 
 def _check(path: str, reader: Any, count: int) -> None:
     # A file of another writer doesn't say.
-    expected = int(reader.metadata.get(RECORDS, count))
+    expected = int(reader.metadata.get(COUNT, count))
     if expected != count:
         raise _unreadable(path, f"{count} of its {expected} plays are left")
 

@@ -20,7 +20,8 @@ from pipelines import forget, rebuild
 from pipelines.domain.month import Calendar
 from pipelines.forgetting.archive import Found
 from pipelines.forgetting.tables import forget_in_folder, statements
-from pipelines.storage.archive import Archive, encode
+from pipelines.storage.archive import Archive
+from pipelines.storage.encoding import encode
 from pipelines.storage.rejects import Rejects
 from pipelines.tables import DATASET, REBUILT, play_schema
 from pipelines.warehouse.bigquery import BigQueryWarehouse

@@ -17,7 +17,7 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play, Source, UnreadableError, check_times
 from pipelines.rebuilding import columns
 from pipelines.rebuilding.decoding import read_plays
-from pipelines.storage.archive import encode
+from pipelines.storage.encoding import encode
 from tests.builders import play
 
 NOW = parse("2026-11-21T09:00:00Z")

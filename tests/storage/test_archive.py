@@ -144,7 +144,7 @@ def _of_something_else(_: bytes) -> bytes:
     ],
 )
 def test_a_broken_file_is_named(archive: Archive, damage: Callable[[bytes], bytes], read: Any) -> None:
-    path = archive.write(NOVEMBER, plays("abc" * 200))
+    path = archive.write(NOVEMBER, plays("abc" * 1_500))
     Path(path).write_bytes(damage(Path(path).read_bytes()))
     with pytest.raises(StorageError, match=rf"^{re.escape(path)} cannot be read \(.+\); restore it"):
         read(archive, path)

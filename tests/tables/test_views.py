@@ -18,7 +18,8 @@ from pipelines.domain import ranking
 from pipelines.domain.play import Artist, Play, Source
 from pipelines.domain.song import UNKNOWN_NAME, song_key
 from pipelines.querying import duck
-from pipelines.storage.archive import decode, encode
+from pipelines.storage.archive import decode
+from pipelines.storage.encoding import encode
 from pipelines.tables import TABLES, VIEWS, play_events_schema, table_schema
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.folder import FolderWarehouse

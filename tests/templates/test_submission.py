@@ -24,7 +24,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 
 from pipelines.failure import Failure
-from pipelines.storage.archive import encode
+from pipelines.storage.encoding import encode
 from pipelines.submission import run_or_submit
 from tests.builders import play
 from tests.ports import free_port
