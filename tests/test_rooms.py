@@ -31,7 +31,7 @@ WEB: tuple[set[str], ...] = (
     {"opening"},
     {"visit"},
     {"rendering"},
-    {"pages"},
+    {"answering", "pages"},
     {"app"},
     {"command"},
 )
