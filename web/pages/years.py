@@ -12,8 +12,9 @@ from web.drawing.figure import Figure, Key, Numbers, Source
 from web.errors import BadRequestError, NotFoundError
 from web.pages.charts import calendar_of, hours, months_figure
 from web.pages.facts import Fact, gap_notes, heard_fact, plays_fact
+from web.pages.first_heard import first_heard
 from web.pages.lists import By, item_url, tens
-from web.pages.months import Step, discoveries, new_by_kind
+from web.pages.months import Step
 from web.rendering import page
 from web.routing import Day, StrictRoute, Year
 from web.visit import Row, Visit, visit
@@ -98,12 +99,12 @@ def _sheet(
     after: Step | None = None,
 ) -> Response:
     [totals] = visit.ask("totals", span=(first, last))
-    found = new_by_kind(visit, first, last)
+    new = first_heard(visit, first, last)
     facts = [
         plays_fact(totals),
         heard_fact(totals),
         Fact("songs", f"{totals['songs']:,}", [count(totals["albums"], "album")]),
-        Fact("artists", f"{totals['artists']:,}", [f"{found.get('artist', 0):,} heard first"] if found else []),
+        Fact("artists", f"{totals['artists']:,}", [] if new.is_young else [f"{new.artists:,} heard first"]),
         Fact("days with a play", f"{totals['days']:,}", [f"of {_days(visit, first, last):,} known"]),
     ]
     wide: list[Figure] = []
@@ -125,7 +126,7 @@ def _sheet(
         wide=wide,
         figures=[_months(visit, first, last), hours(visit, first, last), *_releases(visit, first, last)],
         bests=_bests(visit, first, last),
-        first_heard=discoveries(visit, first, last),
+        first_heard=new,
         skips=_skips(visit, totals, first, last),
         notes=gap_notes(visit, first, last),
     )
