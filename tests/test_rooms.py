@@ -31,7 +31,8 @@ WEB: tuple[set[str], ...] = (
     {"opening"},
     {"visit"},
     {"rendering"},
-    {"answering", "pages"},
+    {"answering", "api"},
+    {"pages"},
     {"app"},
     {"command"},
 )

@@ -48,8 +48,10 @@ async def _say_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     said = str(first["msg"]).removeprefix("Value error, ")
-    where = str(first["loc"][-1])
-    text = said if first["type"] == "value_error" else f"{where}: {said[0].lower()}{said[1:]}"
+    is_ours = first["type"] == "value_error"
+    # A path's part has no name to who wrote it.
+    where = "" if is_ours and first["loc"][0] == "path" else f"{first['loc'][-1]}: "
+    text = where + (said if is_ours else f"{said[0].lower()}{said[1:]}")
     return await _say(request, BadRequestError(f"{text}." if text[-1] not in ".?" else text))
 
 
@@ -58,7 +60,9 @@ async def _say_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     said = NotFoundError("There is no such page here.") if error.status_code == 404 else SentenceError(error.detail)
     said.status = error.status_code
-    return await _say(request, said)
+    answer = await _say(request, said)
+    answer.headers.update(error.headers or {})  # of another method, those that there are
+    return answer
 
 
 async def _say_broken(request: Request, error: Exception) -> Response:  # noqa: ARG001  the log has it, with its stack

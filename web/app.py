@@ -7,6 +7,7 @@ from importlib import resources
 
 from fastapi import APIRouter, FastAPI, Response
 
+from web import api
 from web.access import login
 from web.access.middleware import Gate
 from web.answering import ANSWERS
@@ -15,6 +16,7 @@ from web.opening import Warehouse
 from web.pages import comparing, data, days, history, home, items, meanings, months, tops, years
 from web.rendering import static_names
 from web.responding import Sealed, content_policy
+from web.running.apart import Runner
 from web.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -29,6 +31,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     history.router,
     data.router,
     meanings.router,
+    *api.ROUTERS,
 )
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 
@@ -36,7 +39,7 @@ _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-
 def create_app(settings: Settings) -> FastAPI:
     """The application over one warehouse, which it opens when it is first asked."""
     app = FastAPI(title="Heavy Rotation", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_running)
-    app.state.settings = settings
+    app.state.settings, app.state.runner = settings, Runner(settings.warehouse)
     app.state.warehouse = Warehouse(settings)
     for router in ROUTERS:
         app.include_router(router)
@@ -45,14 +48,14 @@ def create_app(settings: Settings) -> FastAPI:
     for kind, answer in ANSWERS.items():
         app.add_exception_handler(kind, answer)
     app.add_middleware(Sealed, policy=content_policy(covers=settings.covers))
-    if settings.access:  # the last one added is the first one asked
-        app.add_middleware(Gate, access=settings.access)
+    app.add_middleware(Gate, access=settings.access)  # the last one added is the first one asked
     return app
 
 
 @asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     yield
+    app.state.runner.close()
     app.state.warehouse.close()
 
 

@@ -184,12 +184,13 @@ def _bests(visit: Visit, first: date, last: date) -> list[tuple[Best, Source]]:
         [one] = sessions
         when = one["started_at_local"]
         where = visit.url(f"/day/{one['started_on'].isoformat()}")
-        least = "at least " if any(_touches(one, gap.start, gap.end) for gap in visit.gaps) else ""
+        is_cut = one["is_at_least"] or any(_touches(one, gap.start, gap.end) for gap in visit.gaps)
+        lasted = (one["ended_at"] - one["started_at"]).total_seconds() * 1000
         below: list[tuple[str, str | None]] = [
             (f"{day(one['started_on'])}, {clock(when)} to {clock(one['ended_at_local'])}", where),
             (count(one["plays"], "play"), None),
         ]
-        best = Best("longest session", least + lasting(one["seconds"] * 1000), below)
+        best = Best("longest session", ("at least " if is_cut else "") + lasting(round(lasted)), below)
         made.append((best, Source("sessions", {**asked, "limit": 10})))
     for row in sorted(visit.ask("edges", span=(first, last)), key=lambda row: row["which"]):
         local = row["played_at_local"]
