@@ -16,10 +16,13 @@ COMMANDS = {
     "poll": ("producer.commandline", "get the plays that Spotify lists"),
     "doctor": ("producer.commandline", "say what is wrong, and what to do about it"),
     "logout": ("producer.commandline", "forget an account's login, and what polling remembers of it"),
+    "rename": ("producer.commandline", "make the plays of one user another's"),
     "rebuild": ("pipelines.rebuild", "make the tables again from the archive"),
     "stream": ("pipelines.stream", "plays from Pub/Sub into archive and tables, until it is stopped"),
     "top": ("pipelines.top", "the songs, artists and albums played most"),
+    "web": ("web.command", "show the tables as pages, in a browser"),
     "query": ("pipelines.query", "ask the tables, in BigQuery SQL"),
+    "hide": ("web.hiding.command", "what tens, figures and cards leave out"),
     "forget": ("pipelines.forget", "remove a person's plays from archive and tables"),
 }
 _PRODUCER = "producer.commandline"
@@ -48,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         run = __import__(module, fromlist=["main"]).main
     except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] in ("pipelines", "producer"):
+        if (missing.name or "").partition(".")[0] in ("pipelines", "producer", "web"):
             raise
         sys.stderr.write(f"error: {missing.name} is not installed here: pip install 'heavy-rotation[all]'\n")
         return 1

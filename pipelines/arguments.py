@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from pipelines.domain.month import Calendar, UnknownTimeZoneError, parse_month
 from pipelines.home import VARIABLE, home_of
-from pipelines.terminal import printable
+from pipelines.terminal import pasteable, printable
 
 _LONG_OPTION = re.compile(r"--[A-Za-z][\w-]*")
 
@@ -24,7 +24,7 @@ class Parser(argparse.ArgumentParser):
             prog=prog,
             usage=f"%(prog)s {usage}",
             description=description,
-            epilog=epilog,
+            epilog=pasteable(epilog),
             formatter_class=argparse.RawDescriptionHelpFormatter,
             allow_abbrev=False,
         )
@@ -62,6 +62,25 @@ class Parser(argparse.ArgumentParser):
             f"{home_of(None).folder})",
         )
 
+    def add_warehouse(self) -> None:
+        """``--warehouse`` and ``--home`` of a command that reads tables; None is the tables at home."""
+        # Loaded here: the producer's commands need none of it.
+        from pipelines.warehouse.identity import warehouse_argument
+
+        self.add_argument(
+            "--warehouse",
+            type=warehouse_argument,
+            metavar="W",
+            help="a folder, or bigquery://PROJECT.DATASET (default: the tables at home)",
+        )
+        self.add_home()
+
+    def add_pager(self) -> None:
+        """``--no-pager``."""
+        self.add_argument(
+            "--no-pager", action="store_true", help="write what is longer than the terminal at once, without $PAGER"
+        )
+
     def option_names(self) -> list[str]:
         """The long options, as ``--help`` lists them."""
         return re.findall(r"^  (?:-\w, )?(--[\w-]+)", self.format_help(), re.MULTILINE)
@@ -69,7 +88,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with 2, after the usage in one line and what is wrong."""
         usage = " ".join(self.format_usage().split())
-        self.exit(2, printable(f"{usage}\nerror: {message}\n"))
+        self.exit(2, printable(f"{usage}\nerror: {pasteable(message)}\n"))
 
 
 def _unknown(name: str, own: list[str], others: Iterable[str]) -> str:

@@ -2,17 +2,14 @@
 
 import logging
 import os
-import shlex
-import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from pipelines.failure import Failure
 from pipelines.logs import JsonLines, is_json_wanted, json_line
-from pipelines.terminal import printable
+from pipelines.terminal import pasteable, printable
 
 INTERRUPTED = 130
 
@@ -22,20 +19,8 @@ def report(line: str, level: int = logging.INFO, logger: str = "pipelines") -> N
     if is_json_wanted(os.environ):
         text = json_line(level, line, logger)
     else:
-        text = printable(f"error: {line}" if level >= logging.ERROR else line)
+        text = printable(pasteable(f"error: {line}" if level >= logging.ERROR else line))
     print(text, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def typed() -> str:
-    """How this command was called, so that what is said to type next can be pasted where the person is."""
-    called = Path(sys.argv[0])
-    if called.name != "heavy-rotation":
-        return f"{shlex.quote(sys.executable)} -m heavy_rotation"
-    found = shutil.which("heavy-rotation")
-    if found and called.exists() and Path(found).samefile(called):
-        return "heavy-rotation"
-    here = Path.cwd()
-    return shlex.quote(str(called.relative_to(here) if called.is_relative_to(here) else called))
 
 
 def _without_stack_trace(record: logging.LogRecord) -> bool:
@@ -58,7 +43,7 @@ def _plain(error: Exception) -> str:
 
 
 def run_command(command: Callable[[], str | bool | None], *, logger: str = "pipelines") -> int:
-    """Run a command, and print the text that it gives back.
+    """Run a command, and print the text that it gives back, with commands in it as they can be pasted.
 
     The exit code is 0, 1 for a Failure and where the command says False, having told why, and 130 after Ctrl-C; for a
     wrong command line, which raises SystemExit, it is 2.
@@ -70,12 +55,12 @@ def run_command(command: Callable[[], str | bool | None], *, logger: str = "pipe
     try:
         result = command()
         if isinstance(result, str):
-            print(printable(result))  # noqa: T201
+            print(printable(pasteable(result)))  # noqa: T201
     except Failure as error:
         report(_plain(error), logging.ERROR, logger)
         return 1
     except ModuleNotFoundError as missing:
-        if (missing.name or "").partition(".")[0] in ("pipelines", "producer"):
+        if (missing.name or "").partition(".")[0] in ("pipelines", "producer", "web"):
             raise
         report(f"{missing.name} is not installed here: pip install 'heavy-rotation[all]'", logging.ERROR, logger)
         return 1
@@ -92,7 +77,7 @@ class _Printable(logging.Formatter):
         super().__init__("%(levelname)s %(name)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        return printable(super().format(record))
+        return printable(pasteable(super().format(record)))
 
 
 @contextmanager

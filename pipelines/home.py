@@ -12,10 +12,11 @@ VARIABLE = "HEAVY_ROTATION_HOME"
 
 @dataclass(frozen=True)
 class Home:
-    """The folder, which need not be there yet, and whether somebody chose it."""
+    """The folder, which need not be there yet, whether somebody chose it, and the text of ``--home``, if any."""
 
     folder: Path
     is_named: bool
+    option: str | None = None
 
     @property
     def archive(self) -> str:
@@ -26,6 +27,11 @@ class Home:
     def warehouse(self) -> str:
         """The tables' folder."""
         return str(self.folder / "warehouse")
+
+    @property
+    def words(self) -> list[str]:
+        """What a command line has to have for this home: ``--home FOLDER`` where it was given, or nothing."""
+        return ["--home", self.option] if self.option else []
 
     @property
     def state(self) -> str:
@@ -40,7 +46,19 @@ class Home:
 def home_of(named: str | None) -> Home:
     """The home that is named, by an option or else by the environment; or the platform's folder for data."""
     if folder := named or os.environ.get(VARIABLE):
-        return Home(Path(folder).expanduser(), is_named=True)
+        return Home(Path(folder).expanduser(), is_named=True, option=named or None)
     from platformdirs import user_data_path
 
     return Home(user_data_path("heavy-rotation", appauthor=False), is_named=False)
+
+
+def places_of(archive: str | None, home: Home) -> list[str]:
+    """The options of a command for an archive and its tables; for None, or the archive at home, those of the home."""
+    if archive is None or Path(archive).resolve() == Path(home.archive).resolve():
+        return home.words
+    return ["--archive", archive, "--warehouse", warehouse_beside(archive)]
+
+
+def warehouse_beside(archive: str) -> str:
+    """Where to put, or to look for, the tables of an archive that is not at home: beside a folder, else in BigQuery."""
+    return "bigquery://PROJECT.DATASET" if "://" in archive else str(Path(archive).parent / "warehouse")

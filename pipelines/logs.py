@@ -14,7 +14,7 @@ from typing import Any, TextIO
 import orjson
 
 from pipelines.domain.instants import rfc3339, to_millisecond
-from pipelines.terminal import printable
+from pipelines.terminal import pasteable, printable
 
 # Cloud Run sets one of them, for a service or for a job.
 _GOOGLE_CLOUD = ("K_SERVICE", "CLOUD_RUN_JOB")
@@ -88,7 +88,8 @@ class _Text(logging.Formatter):
             text = f"error: {text}"
         elif record.levelno >= logging.WARNING:
             text = f"WARNING: {text}"
-        return printable(f"{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {text}" if self._is_timed else text)
+        text = f"{self.formatTime(record, '%Y-%m-%d %H:%M:%S')} {text}" if self._is_timed else text
+        return printable(pasteable(text))
 
 
 def _message(record: logging.LogRecord) -> str:

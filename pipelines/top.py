@@ -7,14 +7,16 @@ warehouse fails, 2 for a wrong command line.
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from pipelines.arguments import Parser, month, year
-from pipelines.command import run_command, typed
-from pipelines.home import home_of
+from pipelines.command import run_command
+from pipelines.domain.holes import ASK, EXPORT_FILE, holes_text
+from pipelines.home import Home, home_of
 from pipelines.querying import FORMATS
-from pipelines.warehouse.identity import warehouse_argument
+from pipelines.terminal import typed
 
 _KINDS = {"tracks": "track", "artists": "artist", "albums": "album"}
 
@@ -28,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> None:
     """Ask and print. Raises Failure."""
     # Loaded here: the help needs none of it.
+    from pipelines.querying import pager
     from pipelines.querying.chart import draw, screen_of
     from pipelines.querying.show import show
     from pipelines.querying.tops import Listener
@@ -44,24 +47,51 @@ def run(options: argparse.Namespace) -> None:
         others = [f"--year {top.first.year}", *([f"--month {earlier:%Y-%m}"] if earlier else [])]
     else:
         others = [f"--month {top.months[-1].first:%Y-%m}", *([f"--year {earlier.year}"] if earlier else [])]
-    lines = [*draw(top, kinds, screen_of(sys.stdout)), ""]
+    screen = screen_of(sys.stdout)
+    lines = [*draw(top, kinds, screen), ""]
+    # Of one month, whether the one before is there, which it would be compared with.
+    shown = [month.first for month in top.months]
+    lines += _about_holes([earlier, *shown] if earlier and len(shown) == 1 else shown, screen.width, options.for_import)
     lines += [f"{'' if number else 'next:':<6}{command} {other}" for number, other in enumerate(others)]
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    pager.write((f"{line}\n" for line in lines), sys.stdout, pages=not options.no_pager)
 
 
-def first_look(warehouse: str, user: str) -> None:
+def _about_holes(months: list[date], width: int, options: str | None) -> list[str]:
+    """Lines, the last one empty, on what is missing between months, and how it comes in; none where nothing is.
+
+    ``options`` are those of the import; None where they are not known.
+    """
+    if not (missing := holes_text(months)):
+        return []
+    then = ", then:" if options is not None else ", and import it"
+    told = textwrap.wrap(f"{missing}. If you listened then, {ASK}{then}", width, break_on_hyphens=False)
+    return [*told, *([f"  {typed()} import {EXPORT_FILE}{options}"] if options is not None else []), ""]
+
+
+def first_look(home: Home, user: str) -> None:
     """Print what a person sees after an import: the newest month's tens, each year in a line, and what to type next.
 
-    ``warehouse`` is the one at home. Raises Failure.
+    Raises Failure.
     """
     from pipelines.querying.chart import draw, draw_years, screen_of
     from pipelines.querying.tops import KINDS, Listener, years
 
-    listener, screen = Listener(warehouse, user), screen_of(sys.stdout)
-    top, named = listener.newest(), "" if listener.is_alone else f" --user {shlex.quote(user)}"
+    listener, screen = Listener(home.warehouse, user), screen_of(sys.stdout)
+    top, at = listener.newest(), _options_text({"home": home.option})
+    named = at + ("" if listener.is_alone else _options_text({"user": user}))
     lines = ["", *draw(top, KINDS, screen), "", *draw_years(list(years(listener)), screen), ""]
-    lines += [f"next: {typed()} top --year {top.first.year}{named}", f"      {typed()} query", f"      {typed()} login"]
+    lines += _about_holes([month.first for month in listener.months], screen.width, named)
+    lines += [
+        f"next: {typed()} top --year {top.first.year}{named}",
+        f"      {typed()} query{at}",
+        f"      {typed()} login",
+    ]
     sys.stdout.writelines(f"{line}\n" for line in lines)
+
+
+def _options_text(named: Mapping[str, str | None]) -> str:
+    """Options as they are typed, each with a space before it; without those that have no value."""
+    return "".join(f" --{name} {shlex.quote(value)}" for name, value in named.items() if value)
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -72,13 +102,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "The songs, artists and albums played most: of the newest month, or of the one that is named.",
         "",
     )
-    parser.add_argument(
-        "--warehouse",
-        type=warehouse_argument,
-        metavar="W",
-        help="a folder, or bigquery://PROJECT.DATASET (default: the tables at home)",
-    )
-    parser.add_home()
+    parser.add_warehouse()
     parser.add_argument("--month", type=month, metavar="YYYY-MM", help="a month (default: the newest)")
     parser.add_argument("--year", type=year, metavar="YYYY", help="a calendar year")
     parser.add_argument("--from", dest="first", type=month, metavar="YYYY-MM", help="from this month on")
@@ -87,8 +111,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(f"--{name}", action="store_true", help=f"the {name} (default: all three)")
     parser.add_argument("--user", metavar="NAME", help="whose, where there are several listeners")
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    parser.add_pager()
     options = parser.read(argv)
     named = {name: getattr(options, name) for name in ("warehouse", "home", "user")}
+    # What an import has to be told; where the tables are not those at home, nobody knows their archive.
+    options.for_import = None if options.warehouse else _options_text(named)
     options.warehouse = options.warehouse or home_of(options.home).warehouse
     spans = [options.month is not None, options.year is not None, bool(options.first or options.last)]
     if sum(spans) > 1:
@@ -100,7 +127,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     if options.year:
         options.first, options.last = date(options.year, 1, 1), date(options.year, 12, 1)
     options.is_newest = not any(spans)
-    options.named = "".join(f" --{name} {shlex.quote(value)}" for name, value in named.items() if value)
+    options.named = _options_text(named)
     return options
 
 

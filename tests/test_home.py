@@ -17,6 +17,7 @@ from pipelines.top import parse as parse_top
 from producer.commandline import parse as parse_producer
 
 ROOT = Path(__file__).parents[1]
+COMMAND = f"{sys.executable} -m heavy_rotation"  # as it is called here
 BEGIN = datetime(2026, 3, 10, tzinfo=UTC)
 
 
@@ -52,7 +53,7 @@ def test_from_an_export_to_a_top_ten_in_one_command(home: Path, tmp_path: Path) 
     assert [part.partition("\n")[0] for part in rest[:3]] == ["Songs", "Artists", "Albums"]
     assert all(len(part.splitlines()) == 11 for part in rest[:3])
     assert rest[3].startswith("2026 ")
-    assert rest[4].startswith(f"next: {sys.executable} -m heavy_rotation top --year 2026\n")
+    assert rest[4].startswith(f"next: {COMMAND} top --year 2026\n")
     assert {path.name for path in home.iterdir()} == {"archive", "warehouse", "state"}
     assert {oct(path.stat().st_mode & 0o777) for path in home.iterdir()} == {"0o700"}
     # Again, it writes nothing, and shows the same.
@@ -67,7 +68,9 @@ def test_an_archive_that_is_named_gets_the_plays_alone(home: Path, tmp_path: Pat
     export = write_export(tmp_path / "my_spotify_data.zip", Listener(7).listens(BEGIN, BEGIN + timedelta(days=2)))
     ended = heavy_rotation("import", export, "--archive", tmp_path / "archive")
     assert ended.returncode == 0
-    assert f"next: heavy-rotation rebuild --archive {tmp_path / 'archive'} --warehouse WAREHOUSE" in ended.stdout
+    assert (
+        f"next: {COMMAND} rebuild --archive {tmp_path / 'archive'} --warehouse {tmp_path / 'warehouse'}" in ended.stdout
+    )
     assert {path.name for path in home.iterdir()} == {"state"}
 
 

@@ -16,7 +16,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     folder = tmp_path_factory.mktemp("wheel")
     # Building leaves things beside setup.py, so it is done on a copy, of everything that might slip in too.
     source = folder / "source"
-    for name in ("pipelines", "producer", "demo", "tests"):
+    for name in ("pipelines", "producer", "web", "demo", "tests"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE", "heavy_rotation.py"):
         shutil.copy(ROOT / name, source)
@@ -29,18 +29,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     return zipfile.ZipFile(next(folder.glob("heavy_rotation-*.whl"))).namelist()
 
 
-def test_it_holds_the_pipelines_the_producer_their_command_and_nothing_else(wheel: list[str]) -> None:
+def test_it_holds_the_pipelines_the_producer_the_web_their_command_and_nothing_else(wheel: list[str]) -> None:
     tops = {name.split("/")[0] for name in wheel if ".dist-info" not in name}
-    assert tops == {"heavy_rotation.py", "pipelines", "producer"}
+    assert tops == {"heavy_rotation.py", "pipelines", "producer", "web"}
     assert [name for name in wheel if name.endswith("/licenses/LICENSE")]
 
 
-def test_it_holds_every_module_and_every_table(wheel: list[str]) -> None:
+def test_it_holds_every_module_table_and_template(wheel: list[str]) -> None:
     wanted = {
         path.relative_to(ROOT).as_posix()
-        for package in ("pipelines", "producer")
+        for package in ("pipelines", "producer", "web")
         for path in (ROOT / package).rglob("*")
-        if path.suffix in (".py", ".avsc", ".json", ".sql") or path.name == "py.typed"
+        if path.suffix in (".py", ".avsc", ".json", ".sql", ".html", ".css", ".js", ".svg") or path.name == "py.typed"
     }
     assert wanted <= set(wheel)
 

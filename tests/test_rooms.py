@@ -24,6 +24,22 @@ PRODUCER = (
     {"polling", "importing"},
     {"doctor"},
 )
+# The pages and the API; of the pipelines they use what needs no Beam.
+WEB: tuple[set[str], ...] = (
+    {"access", "asking", "errors", "figures", "hiding", "responding", "running", "words"},
+    {"drawing", "routing", "settings"},
+    {"opening"},
+    {"visit"},
+    {"rendering"},
+    {"api"},
+    {"pages"},
+    {"app"},
+    {"command"},
+)
+WEB_USES = {
+    "arguments", "clock", "command", "domain", "failure", "home", "logs", "querying", "storage", "tables", "terminal",
+    "warehouse",
+}  # fmt: skip
 
 
 def used_by(room: str) -> set[str]:
@@ -57,6 +73,20 @@ def test_a_room_of_the_producer_uses_only_those_below_it(level: int) -> None:
         assert used - {package} <= below, package
 
 
+@pytest.mark.parametrize("level", range(len(WEB)))
+def test_a_room_of_the_web_uses_only_those_below_it(level: int) -> None:
+    below = set().union(*WEB[:level])
+    for room in WEB[level]:
+        used = {module.split(".")[1] for module in used_by(f"web.{room}") if module.startswith("web.")}
+        assert used - {room} <= below, room
+
+
+def test_the_web_uses_no_pipeline() -> None:
+    used = used_by("web")
+    assert not {module for module in used if module.split(".")[0] in ("producer", "demo")}
+    assert {module.split(".")[1] for module in used if module.startswith("pipelines.")} <= WEB_USES
+
+
 def names_in(package: str) -> set[str]:
     """What lies directly in a top folder: modules and packages."""
     inside = (ROOT / package).iterdir()
@@ -66,3 +96,4 @@ def names_in(package: str) -> set[str]:
 def test_every_module_has_its_place() -> None:
     assert {f"pipelines.{name}" for name in names_in("pipelines")} == set().union(*ORDER)
     assert names_in("producer") - {"__main__", "commandline", "commands", "examples"} == set().union(*PRODUCER)
+    assert names_in("web") - {"__main__"} == set().union(*WEB)

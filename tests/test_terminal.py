@@ -12,7 +12,7 @@ import pytest
 
 from pipelines.command import report, run_command
 from pipelines.failure import Failure
-from pipelines.terminal import printable
+from pipelines.terminal import pasteable, printable
 from pipelines.warehouse.folder import FolderWarehouse
 
 ROOT = Path(__file__).parent.parent
@@ -32,6 +32,25 @@ SPELLED = r"\x1b]0;owned\x07\x9b31m\u202egnp"
 )
 def test_only_what_steers_is_spelled_out(text: str, shown: str) -> None:
     assert printable(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("called", "typed"),
+    [
+        ("heavy-rotation", "heavy-rotation"),
+        ("bin/heavy-rotation", "bin/heavy-rotation"),
+        ("/work/pipelines/query.py", f"{sys.executable} -m heavy_rotation"),
+    ],
+)
+def test_a_command_is_told_as_it_was_called(called: str, typed: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", [called])
+    assert pasteable("run: heavy-rotation login; or heavy-rotation poll") == f"run: {typed} login; or {typed} poll"
+    for untouched in (
+        "in ~/.local/share/heavy-rotation or",
+        "heavy-rotation 0.1.0",
+        "pip install 'heavy-rotation[all]'",
+    ):
+        assert pasteable(untouched) == untouched
 
 
 def test_reports_failures_and_answers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,7 +17,7 @@ A line shows the id of its last play that has one of Spotify's (else an id made 
 newest album and cover that its plays know. Rank is plays descending, then ``last_played_at`` descending, cut to the
 second because exports know no more, then the shown id ascending: a total order.
 
-``rebuilding/top_tens.py`` says the same on columns, and ``tables/questions/top.sql`` over longer spans.
+``rebuilding/top_tens.py`` says the same on columns, and ``tables/questions/parts`` over longer spans.
 """
 
 from collections.abc import Iterable, Iterator, Mapping

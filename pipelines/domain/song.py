@@ -3,7 +3,7 @@
 Spotify gives one recording several track ids (single and album, re-releases, other countries), and exports name albums
 without an id. So songs and albums go by their names, folded. A key says only what one copy of one play says of itself.
 Which copy a track's or an album's id goes by is decided over a user's month (``ranking``) or over a longer span
-(``tables/questions/top.sql``). Keys are made here and stored with the play, because each SQL engine folds text its own
+(``tables/questions/tens.sql``). Keys are made here and stored with the play, because each SQL engine folds text its own
 way.
 """
 

@@ -1,8 +1,7 @@
 """A question's way: to DuckDB or to BigQuery, and back as text, or as a sentence that says what is wrong with it."""
 
 import sys
-from collections.abc import Iterator, Mapping
-from datetime import date
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import duckdb
@@ -15,6 +14,7 @@ from pipelines.querying.bigquery_sql import NotASelectError, UnknownPartError
 from pipelines.querying.limits import too_much
 from pipelines.querying.messages import explain, hint_about_months, tables_in
 from pipelines.querying.overview import overview
+from pipelines.querying.parameters import Parameters, for_bigquery, kinds_of
 from pipelines.querying.show import show
 from pipelines.storage.files import StorageError
 from pipelines.tables import DATASET
@@ -22,7 +22,6 @@ from pipelines.warehouse.bigquery import SCHEME, bigquery_explained, briefly, pa
 from pipelines.warehouse.folder import FolderWarehouse
 
 MOST_ROWS = 100  # that a table in a terminal has, unless all are asked for
-Parameters = Mapping[str, str | date]
 
 
 class QueryError(Failure):
@@ -38,19 +37,25 @@ def answer(
     max_megabytes: int | None,
     width: int | None = None,
     command: str = "",
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[str]:
     """The answer as text, in one of FORMATS; without ``sql``, what there is to ask.
 
     With ``width`` a table is cut to so many columns of a terminal, and to its first rows. ``command`` is what asks this
     warehouse, to be shown with examples. With ``max_megabytes`` a query of a folder takes no more memory, nor does
-    anything else in this process after it.
+    anything else in this process after it. How many rows there are, and what to do where there are none, it
+    tells, on stderr if nothing else is said.
     Raises QueryError and StorageError.
     """
 
     try:
         if not sql:
             yield from overview(
-                warehouse, command, dataset_of(warehouse), partial(ask, warehouse, max_megabytes=max_megabytes)
+                warehouse,
+                command,
+                dataset_of(warehouse),
+                partial(ask, warehouse, max_megabytes=max_megabytes),
+                width,
             )
             return
         table = ask(warehouse, sql, native=native, max_megabytes=max_megabytes)
@@ -58,13 +63,14 @@ def answer(
         yield from show(shown, form, width)
     except MemoryError:
         raise too_much(max_megabytes or 0) from None
+    tell = tell or partial(print, file=sys.stderr)
     if form == "table":
         rows = f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}"
         more = shown.num_rows < table.num_rows
-        print(f"{shown.num_rows:,} of {rows}; --wide shows all" if more else rows, file=sys.stderr)  # noqa: T201
+        tell(f"{shown.num_rows:,} of {rows}; --wide shows all" if more else rows)
     if not table.num_rows:
         for hint in filter(None, (hint_about_months(sql), _months(warehouse))):
-            print(hint, file=sys.stderr)  # noqa: T201
+            tell(hint)
 
 
 def _months(warehouse: str) -> str:
@@ -89,7 +95,7 @@ def ask(
     With ``max_megabytes`` as ``answer``. Raises QueryError and StorageError.
     """
     if warehouse.startswith(SCHEME):
-        return _ask_bigquery(warehouse, sql, parameters or {})
+        return ask_bigquery(warehouse, sql, parameters or {})
     return _ask_folder(warehouse, sql, parameters, native=native, max_megabytes=max_megabytes)
 
 
@@ -121,7 +127,11 @@ def _ask_folder(
         raise QueryError(_hinted(explain(error, sql, names, list(there)), sql)) from None
 
 
-def _ask_bigquery(address: str, sql: str, parameters: Parameters) -> pa.Table:
+def ask_bigquery(address: str, sql: str, parameters: Parameters, kinds: Mapping[str, str] | None = None) -> pa.Table:
+    """The rows that a query of BigQuery gives; ``kinds`` are the types of parameters whose values do not tell them.
+
+    Raises QueryError and StorageError.
+    """
     try:
         from google.api_core.exceptions import BadRequest, NotFound
         from google.cloud import bigquery
@@ -130,10 +140,7 @@ def _ask_bigquery(address: str, sql: str, parameters: Parameters) -> pa.Table:
     project, dataset = parse_address(address)
     config = bigquery.QueryJobConfig(
         default_dataset=f"{project}.{dataset}",
-        query_parameters=[
-            bigquery.ScalarQueryParameter(name, "DATE" if isinstance(value, date) else "STRING", value)
-            for name, value in parameters.items()
-        ],
+        query_parameters=for_bigquery(parameters, {**kinds_of(parameters), **(kinds or {})}),
     )
     with bigquery_explained(f"{project}.{dataset}"), bigquery.Client(project=project) as client:
         try:

@@ -5,7 +5,7 @@ Google's own executor.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -57,8 +57,8 @@ def _check_parts(query: exp.Query) -> None:
         raise UnknownPartError(f"A valid date part name is required but found {unknown[0]}")
 
 
-def to_duckdb(query: exp.Query) -> str:
-    """The query for DuckDB; ``query`` itself stays as it is."""
+def to_duckdb(query: exp.Query, kinds: Mapping[str, str] | None = None) -> str:
+    """The query for DuckDB; ``query`` itself stays as it is. ``kinds`` are the BigQuery types of its parameters."""
     tree = query.copy()
     _name_columns(tree)
     for node in reversed(list(tree.walk())):  # what is inside first: a rewrite copies it
@@ -67,6 +67,9 @@ def to_duckdb(query: exp.Query) -> str:
             replacement = rewrite(node)
             if replacement is not node:
                 node.replace(replacement)
+    for parameter in list(tree.find_all(exp.Parameter)):  # DuckDB cannot tell what an empty list is a list of
+        if kind := (kinds or {}).get(parameter.name):
+            parameter.replace(exp.cast(parameter.copy(), exp.DataType.build(kind, dialect="bigquery")))
     return tree.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE)
 
 
@@ -158,6 +161,13 @@ def _string_agg(node: exp.GroupConcat) -> exp.Expr:
 def _approx_top_count(node: exp.ApproxTopK) -> exp.Expr:
     """DuckDB's gives the values without their counts."""
     return exp.Anonymous(this="APPROX_TOP_COUNT", expressions=[node.this.copy(), node.expression.copy()])
+
+
+def _count_if(node: exp.CountIf) -> exp.Expr:
+    """DuckDB's is NULL where there is nothing to count but NULLs."""
+    if isinstance(node.this, exp.Distinct):
+        return node
+    return exp.Count(this=exp.Case(ifs=[exp.If(this=node.this.copy(), true=exp.Literal.number(1))]))
 
 
 def _divide(node: exp.Div) -> exp.Expr:
@@ -263,6 +273,7 @@ _REWRITES: dict[type, Callable[..., exp.Expr]] = {
     exp.Normalize: _normalize,
     exp.GroupConcat: _string_agg,
     exp.ApproxTopK: _approx_top_count,
+    exp.CountIf: _count_if,
     exp.Div: _divide,
     exp.Extract: _extract,
     exp.TimeToStr: _time_to_str,

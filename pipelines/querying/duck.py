@@ -5,7 +5,7 @@ extensions. So whatever a query says, it can write nothing, not even where it ne
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from pipelines.querying.bigquery_sql import NotASelectError, parse, to_duckdb
 from pipelines.querying.functions import add_functions
 from pipelines.querying.information import COLUMNS_VIEW, TABLES_VIEW, information
 from pipelines.querying.limits import limit_address_space, threads
+from pipelines.querying.parameters import Parameters, for_duckdb, kinds_of
 from pipelines.tables import DATASET, TABLES, VIEWS, view_sql
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
@@ -34,7 +35,7 @@ def query(
     sql: str,
     *,
     native: bool = False,
-    parameters: Mapping[str, object] | None = None,
+    parameters: Parameters | None = None,
     max_megabytes: int | None = None,
 ) -> pa.Table:
     """The rows that one query gives, in BigQuery's SQL or, if ``native``, in DuckDB's.
@@ -44,14 +45,15 @@ def query(
     Sees every file that was there when it began; one that a rebuild replaces meanwhile makes it begin again.
     Raises WarehouseError, duckdb.Error, NotASelectError, and sqlglot's errors for BigQuery's SQL.
     """
-    statement = sql if native else to_duckdb(parse(sql))
+    statement = sql if native else to_duckdb(parse(sql), kinds_of(parameters))
+    values = for_duckdb(parameters)
     if max_megabytes:
         pa.set_cpu_count(threads())
         pa.set_io_thread_count(threads())
     for _ in range(_ATTEMPTS):
         files = {table: _files(warehouse, table) for table in TABLES}
         try:
-            with _database() as connection:
+            with new_database() as connection:
                 tree = _require_select(connection, statement)
                 add_functions(connection, statement)
                 _fill(connection, files, _needed(connection, tree))
@@ -59,7 +61,7 @@ def query(
                     connection.execute(f"SET threads = {threads()}; SET memory_limit = '{max_megabytes}MiB'")
                     limit_address_space(max_megabytes)
                 connection.execute("SET lock_configuration = true")
-                return _plain_numbers(connection.sql(statement, params=parameters).to_arrow_table())
+                return plain_numbers(connection.sql(statement, params=values).to_arrow_table())
         except (duckdb.Error, OSError) as error:
             if all(file.exists() for paths in files.values() for file in paths):
                 raise
@@ -67,7 +69,7 @@ def query(
     raise WarehouseError(f"The files of {warehouse.folder} cannot be read: {str(vanished).splitlines()[0]}")
 
 
-def _database() -> duckdb.DuckDBPyConnection:
+def new_database() -> duckdb.DuckDBPyConnection:
     """A database in memory, and nothing in it."""
     connection = duckdb.connect(
         config={
@@ -86,11 +88,11 @@ def _fill(connection: duckdb.DuckDBPyConnection, files: dict[str, list[Path]], n
     """Make those tables and views that are needed; a table without files is empty."""
     for table in TABLES:
         if table in needed:
-            connection.register(f"{table}_rows", _rows(table, files.get(table, [])))
+            connection.register(f"{table}_rows", rows_of(table, files.get(table, [])))
             connection.execute(f"CREATE VIEW {table} AS FROM {table}_rows")
     for view in VIEWS:
         if view in needed:
-            connection.execute(f"CREATE VIEW {view} AS {_view(view)}")
+            connection.execute(f"CREATE VIEW {view} AS {duckdb_view(view)}")
     for name in needed.intersection(_INFORMATION):
         view = _INFORMATION[name]
         connection.register(f"{name}_rows", information(view, columns()))
@@ -108,18 +110,18 @@ def _needed(connection: duckdb.DuckDBPyConnection, tree: Any) -> set[str]:
         nodes = _nodes(trees.pop(), "BASE_TABLE")
         names = {str(node["table_name"]).lower() for node in nodes} & _ALL.union(_INFORMATION) - needed
         needed |= names
-        trees += [_tree(connection, _view(view)) for view in VIEWS if view in names]
+        trees += [_tree(connection, duckdb_view(view)) for view in VIEWS if view in names]
     return needed or _ALL
 
 
 @cache
-def _view(view: str) -> str:
+def duckdb_view(view: str) -> str:
     return to_duckdb(parse(view_sql(view)))
 
 
 def columns() -> dict[str, list[tuple[str, str]]]:
     """The columns of each table and view, each with its type in BigQuery's words."""
-    with _database() as connection:
+    with new_database() as connection:
         add_functions(connection, "")
         _fill(connection, {}, _ALL)
         described = {name: connection.execute(f"DESCRIBE {name}").fetchall() for name in (*TABLES, *VIEWS)}
@@ -135,7 +137,7 @@ def _files(warehouse: FolderWarehouse, table: str) -> list[Path]:
     return [file for month in warehouse.months(table) for file in warehouse.files(table, month)]
 
 
-def _rows(table: str, files: list[Path]) -> Any:
+def rows_of(table: str, files: list[Path]) -> Any:
     schema = arrow_schema(table)
     if not files:
         return schema.empty_table()
@@ -173,7 +175,7 @@ def _nodes(tree: Any, kind: str) -> Iterator[dict[str, Any]]:
             yield from _nodes(part, kind)
 
 
-def _plain_numbers(table: pa.Table) -> pa.Table:
+def plain_numbers(table: pa.Table) -> pa.Table:
     """DuckDB's sums of whole numbers and fractions in a query are decimals; in BigQuery neither is."""
     for index, field in enumerate(table.schema):
         if pa.types.is_decimal(field.type):

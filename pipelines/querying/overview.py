@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import groupby
+from typing import Any
 
 import pyarrow as pa
 
+from pipelines.domain.holes import ASK, holes_text
 from pipelines.querying import duck
+from pipelines.querying.cells import one_line
 from pipelines.querying.show import show
 from pipelines.tables import TABLES
 
@@ -14,6 +18,8 @@ SELECT user_id, COUNT(*) AS plays, COUNT(DISTINCT month) AS months, MIN(month) A
 FROM {dataset}.plays
 GROUP BY user_id
 ORDER BY user_id"""
+_MONTHS = "SELECT DISTINCT user_id, month FROM {dataset}.plays ORDER BY user_id, month"
+_MOST_NAMED = 10
 _ROWS = "SELECT '{table}' AS name, COUNT(*) AS number FROM {dataset}.{table}"
 _EXAMPLES = (
     "SELECT rank, track_name, artist_name, plays\n"
@@ -29,10 +35,25 @@ _EXAMPLES = (
 )
 
 
-def overview(warehouse: str, command: str, dataset: str, ask: Callable[[str], pa.Table]) -> Iterator[str]:
+def _about_holes(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """Whose months do not follow on each other: a line each, and what to do at the end."""
+    told = [
+        f"{one_line(user)}: {missing}\n"
+        for user, some in groupby(rows, lambda row: str(row["user_id"]))
+        if (missing := holes_text(row["month"] for row in some))
+    ]
+    if told:
+        yield "\n"
+        yield from told[:_MOST_NAMED]
+        yield f"Whoever listened then: {ASK},\nand import it.\n"
+
+
+def overview(
+    warehouse: str, command: str, dataset: str, ask: Callable[[str], pa.Table], width: int | None
+) -> Iterator[str]:
     """The text, line by line. ``command`` is what asks this warehouse, as it is typed.
 
-    ``ask`` answers a query of the warehouse, whose tables are in ``dataset``.
+    ``ask`` answers a query of the warehouse, whose tables are in ``dataset``. With ``width`` lines are no wider.
     """
     users = ask(_USERS.format(dataset=dataset))
     counts = ask(" UNION ALL ".join(_ROWS.format(dataset=dataset, table=table) for table in TABLES))
@@ -40,6 +61,7 @@ def overview(warehouse: str, command: str, dataset: str, ask: Callable[[str], pa
     yield f"{warehouse}\n\n"
     if users.num_rows:
         yield from show(users, "table")
+        yield from _about_holes(ask(_MONTHS.format(dataset=dataset)).to_pylist())
         months: list[date] = [row["last_month"] for row in users.to_pylist()]
         newest = max(months)
         yield "\nFor example:\n"
@@ -51,6 +73,18 @@ def overview(warehouse: str, command: str, dataset: str, ask: Callable[[str], pa
         yield "There are no plays in it yet; heavy-rotation import or rebuild brings them in.\n\n"
     yield "Tables and views, with their columns:\n"
     for name, there in duck.columns().items():
-        columns = ", ".join(f"{column} {kind}" for column, kind in there)
+        columns = _wrapped([f"{column} {kind}" for column, kind in there], width)
         count = f"  {rows[name]:,} row{'' if rows[name] == 1 else 's'}" if name in rows else ""
-        yield f"\n  {dataset}.{name}{count}\n    {columns}\n"
+        yield f"\n  {dataset}.{name}{count}\n{columns}\n"
+
+
+def _wrapped(columns: list[str], width: int | None) -> str:
+    """The columns, indented, in lines that are no wider unless one column alone is."""
+    if not width:
+        return f"    {', '.join(columns)}"
+    lines = [""]
+    for column in columns:
+        if lines[-1] and len(lines[-1]) + len(column) + 7 > width:
+            lines.append("")
+        lines[-1] += f"{', ' if lines[-1] else ''}{column}"
+    return "\n".join(f"    {line}{',' if number < len(lines) else ''}" for number, line in enumerate(lines, start=1))

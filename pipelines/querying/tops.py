@@ -1,19 +1,19 @@
-"""A listener's most played of a month, from its views, or of a longer span, from the question ``top``."""
+"""A listener's most played of a month, from its views, or of a longer span, from the question ``tens``."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from itertools import groupby
 
 import pyarrow as pa
 
-from pipelines.domain.month import month_text, preceding
+from pipelines.domain.month import following, month_text, preceding
 from pipelines.failure import Failure
-from pipelines.querying.asking import Parameters, ask, dataset_of
-from pipelines.tables import question_sql
+from pipelines.querying.asking import ask, dataset_of
+from pipelines.querying.parameters import Parameters
+from pipelines.tables.questions import bound, question_sql
 
 KINDS = ("track", "artist", "album")
-TEN = 10
 _NAMED = 10
 _MONTHS = """\
 SELECT user_id, month, MAX(plays_in_month) AS plays, LOGICAL_AND(is_final) AS is_final
@@ -136,11 +136,8 @@ class Listener:
             raise Failure(f"there are no plays of {self.user_id} in {_span(first, last)}; {self._there()}")
         if first == last:
             return self._of_month(months[0])
-        sql = question_sql("top", self._dataset)
-        asked: Parameters = {"user_id": self.user_id, "from": first, "to": last}
-        # A list of all is thousands of lines, which would only be thrown away here.
-        ten = f"SELECT * FROM ({sql}) WHERE rank <= {TEN} ORDER BY kind, rank"  # noqa: S608 - a file of ours
-        tens = _tens(ask(self.warehouse, ten, parameters=asked).to_pylist(), {})
+        asked = bound("tens", {"user_id": self.user_id, "from": first, "to": following(last) - timedelta(days=1)})
+        tens = _tens(ask(self.warehouse, question_sql("tens", self._dataset), parameters=asked).to_pylist(), {})
         return Top(self.user_id, first, last, months, tens, None)
 
     def newest(self) -> Top:

@@ -3,7 +3,7 @@
 ``play.avsc`` is the archive's schema and the shape of a message. ``play_events`` is derived from it, and
 ``play_events.json`` is that derivation written out for Terraform (a test holds the two equal). ``layout.json`` has each
 table's partitions and clustering, in the terms of BigQuery's REST API. ``views`` has the views over the tables,
-``questions`` the queries that take parameters.
+``questions`` the queries that take parameters, which ``questions.py`` reads.
 """
 
 import json
@@ -17,8 +17,6 @@ TABLES = ("play_events", "top_ten_snapshots", "rejected")
 REBUILT = ("play_events", "top_ten_snapshots")
 # In the order in which they can be created: a view comes after those it reads.
 VIEWS = ("plays", "fullest_snapshots", "monthly_top_tracks", "monthly_top_artists", "monthly_top_albums")
-# What is asked with parameters, so that it can be no view.
-QUESTIONS = ("top",)
 DATASET = "heavy_rotation"
 
 Field = dict[str, Any]
@@ -56,11 +54,6 @@ def table_layout(table: str) -> dict[str, Any]:
 def view_sql(view: str, dataset: str = DATASET) -> str:
     """A view's query in BigQuery SQL over the tables of ``dataset`` (``dataset`` or ``project.dataset``)."""
     return Template(_text(f"views/{view}.sql")).substitute(dataset=dataset)
-
-
-def question_sql(question: str, dataset: str = DATASET) -> str:
-    """A question's query in BigQuery SQL, with named parameters (``@user_id``), which its comment explains."""
-    return Template(_text(f"questions/{question}.sql")).substitute(dataset=dataset)
 
 
 def play_events_schema() -> list[Field]:

@@ -13,6 +13,7 @@ from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
+from zoneinfo import available_timezones
 
 from pipelines.tables import TABLES, Field, table_layout, table_schema
 from pipelines.warehouse.folder import WarehouseError
@@ -47,22 +48,23 @@ class BigQueryWarehouse:
         self.address = address
         self.project, self.dataset = parse_address(address)
 
+    def time_zone(self) -> str:
+        """The time zone that its months are counted in, as the dataset's label says. Raises WarehouseError."""
+        zone = self._label()
+        by_label = {as_label(name): name for name in available_timezones()}
+        if zone not in by_label:
+            raise WarehouseError(
+                f"{self.project}.{self.dataset} does not say in which time zone its months are, by its label "
+                f"{TIME_ZONE_LABEL}; `terraform apply` in infra labels it"
+            )
+        return by_label[zone]
+
     def check(self, time_zone: str) -> None:
         """Raises WarehouseError, which says of each table how it is not what ``pipelines/tables`` says.
 
         Months that were counted in another time zone are another's tables: a rebuild of one would lose plays.
         """
-        from google.api_core.exceptions import NotFound
-
-        with bigquery_explained(f"{self.project}.{self.dataset}"):
-            try:
-                labels = self._client.get_dataset(self.dataset, **briefly()).labels
-            except NotFound:
-                raise WarehouseError(
-                    f"there is no dataset {self.project}.{self.dataset} in BigQuery; "
-                    "`terraform apply` in infra makes it, with its tables"
-                ) from None
-        zone = labels.get(TIME_ZONE_LABEL)
+        zone = self._label()
         if zone is None:
             raise WarehouseError(
                 f"{self.project}.{self.dataset} does not say in which time zone its months are, by its label "
@@ -145,6 +147,21 @@ class BigQueryWarehouse:
     def name(self, table: str) -> str:
         """``project.dataset.table``."""
         return f"{self.project}.{self.dataset}.{table}"
+
+    def _label(self) -> str | None:
+        """The time zone's label of the dataset."""
+        from google.api_core.exceptions import NotFound
+
+        with bigquery_explained(f"{self.project}.{self.dataset}"):
+            try:
+                labels = self._client.get_dataset(self.dataset, **briefly()).labels
+            except NotFound:
+                raise WarehouseError(
+                    f"there is no dataset {self.project}.{self.dataset} in BigQuery; "
+                    "`terraform apply` in infra makes it, with its tables"
+                ) from None
+        label: str | None = labels.get(TIME_ZONE_LABEL)
+        return label
 
     def _partition(self, table: str, month: date) -> str:
         return f"{self.name(table)}${month:%Y%m}"

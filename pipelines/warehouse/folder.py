@@ -98,15 +98,15 @@ class FolderWarehouse:
         schema = arrow_schema(table)
         buffer = pa.BufferOutputStream()
         pq.write_table(arrow_table.select(schema.names).cast(schema), buffer, compression="zstd")
-        path = self._month_folder(table, month) / f"{uuid4().hex}.parquet"
+        path = self.month_folder(table, month) / f"{uuid4().hex}.parquet"
         storage_of(str(path)).write_new(str(path), memoryview(buffer.getvalue()))
         return path
 
     def files(self, table: str, month: date) -> list[Path]:
         """The files of a month, sorted; none is unfinished. Raises StorageError."""
         with storage_explained(self.folder):
-            names = _names(self._month_folder(table, month))
-        return [self._month_folder(table, month) / name for name in names if name.endswith(".parquet")]
+            names = _names(self.month_folder(table, month))
+        return [self.month_folder(table, month) / name for name in names if name.endswith(".parquet")]
 
     def months(self, table: str) -> list[date]:
         """The months that have a folder, sorted; it may be empty. Raises StorageError."""
@@ -126,7 +126,7 @@ class FolderWarehouse:
 
     def take(self, table: str, month: date, path: Path) -> str:
         """Move a file of another warehouse in; its name. One that is in already stays. Raises StorageError."""
-        target = self._month_folder(table, month) / path.name
+        target = self.month_folder(table, month) / path.name
         with storage_explained(self.folder):
             make_folder(target.parent)
             with suppress(FileNotFoundError) if target.exists() else nullcontext():
@@ -136,7 +136,7 @@ class FolderWarehouse:
 
     def remove_files(self, table: str, month: date, names: Iterable[str]) -> None:
         """Remove files of a month by their names; one that is not there is removed already. Raises StorageError."""
-        self.remove(self._month_folder(table, month) / name for name in names)
+        self.remove(self.month_folder(table, month) / name for name in names)
 
     @contextmanager
     def alone(self) -> Iterator[bool]:
@@ -165,7 +165,8 @@ class FolderWarehouse:
             for folder in sorted({path.parent for path in gone if path.parent.exists()}):
                 sync_folder(folder)
 
-    def _month_folder(self, table: str, month: date) -> Path:
+    def month_folder(self, table: str, month: date) -> Path:
+        """Where a month's files are; it may not be there. Raises ValueError for what is no table."""
         if table not in TABLES:
             raise ValueError(f"{table!r} is not a table")
         return self.folder / table / f"month={month_text(month)}"

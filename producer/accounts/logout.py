@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+from pipelines.home import Home, places_of
 from producer.accounts.login import REFRESH_TOKEN, kept_of_environment
 from producer.accounts.stores import store_of
 from producer.state import forgetting
@@ -19,13 +20,13 @@ _NAMED_ACCOUNTS = 20
 _Place = tuple[Callable[[], list[str]], Callable[[str], None]]
 
 
-def run(account_id: str, *, logins: str, state: str, environment_state: Path, dry_run: bool) -> str:
+def run(account_id: str, *, logins: str, state: str, home: Home, environment_state: Path, dry_run: bool) -> str:
     """Remove all that is kept of the account, or look for it only; what to say of that.
 
     Logins go first: a poll that misses what was remembered then looks for the login, and begins nothing anew.
     Raises StateError and StorageError; the same call goes on from there.
     """
-    store = store_of(logins)
+    store, archive = store_of(logins), Cursors(state).archive()
     places: list[_Place] = [
         (lambda: store.traces(account_id), lambda _: store.remove(account_id)),
         (lambda: list(map(str, kept_of_environment(environment_state, account_id))), forgetting.remove),
@@ -47,7 +48,7 @@ def run(account_id: str, *, logins: str, state: str, environment_state: Path, dr
         f"next: its owner removes the app at {_APPS}; nobody else can end a token at Spotify",
         *([f"      take the account's token out of {REFRESH_TOKEN} wherever it is polled"] if from_environment else []),
         "      plays, if they are to go too: "
-        f"heavy-rotation forget --user {shlex.quote(account_id)} --archive ARCHIVE --warehouse WAREHOUSE",
+        f"{shlex.join(['heavy-rotation', 'forget', '--user', account_id, *places_of(archive, home)])} --dry-run",
     ]
     return "\n".join(lines)
 

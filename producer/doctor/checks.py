@@ -14,7 +14,11 @@ import requests
 
 from pipelines.clock import utc_now
 from pipelines.domain.durations import duration_text
+from pipelines.domain.holes import holes_text, how_to_fill
 from pipelines.domain.instants import to_the_second
+from pipelines.domain.month import month_text
+from pipelines.home import Home
+from pipelines.storage.archive import Archive
 from producer.accounts.app import app_of
 from producer.accounts.login import REFRESH_TOKEN, Login, days_left, ending_soon, logins_of
 from producer.accounts.stores import default_store, store_of
@@ -33,7 +37,6 @@ _CLOCK_MAY_BE_OFF = timedelta(seconds=60)
 _LONG_AGO = timedelta(days=1)
 # Of many accounts, only some are tried, and only what is wrong is listed.
 _TRIED_LOGINS, _LISTED_ACCOUNTS = 100, 20
-_EXPORTS = "https://www.spotify.com/account/privacy/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +47,30 @@ class DoctorSettings:
     archive: str | None
     state: str
     logins: str
-    default_state: str
+    home: Home
     environment_state: Path
 
     @property
     def poll(self) -> str:
         """The command that polls."""
-        into = ["--topic", self.topic] if self.topic else ["--archive", self.archive or "ARCHIVE"]
-        given = [
-            *(["--state", self.state] if self.state != self.default_state else []),
-            *(["--logins", self.logins] if self.logins != default_store() else []),
-        ]
-        return shlex.join(["heavy-rotation", "poll", "--every", "10m", *into, *given])
+        into = ["--topic", self.topic] if self.topic else self._archive
+        logins = ["--logins", self.logins] if self.logins != default_store() else []
+        return shlex.join(["heavy-rotation", "poll", "--every", "10m", *into, *self._state, *logins])
+
+    def options_of_import(self, *user: str) -> str:
+        """What follows an export's path in the command that imports it."""
+        return "".join(f" {shlex.quote(word)}" for word in (*user, *self._archive, *self._state))
+
+    @property
+    def _archive(self) -> list[str]:
+        """Nothing but the home, where it is the one at home."""
+        if self.archive in (None, self.home.archive):
+            return self.home.words
+        return ["--archive", self.archive or ""]
+
+    @property
+    def _state(self) -> list[str]:
+        return ["--state", self.state] if self.state != self.home.state else []
 
 
 def examine(settings: DoctorSettings) -> list[Finding]:
@@ -93,7 +108,8 @@ def _account_checks(logins: list[Login], endpoints: Endpoints, settings: DoctorS
 def _destinations(settings: DoctorSettings) -> list[tuple[str, Check]]:
     topic: list[tuple[str, Check]] = [("topic", partial(_topic, settings.topic))] if settings.topic else []
     if settings.archive:
-        return [*topic, ("archive", partial(_place, "archive", settings.archive))]
+        archive = settings.archive
+        return [*topic, ("archive", partial(_place, "archive", archive)), ("history", partial(_history, settings))]
     text = "not checked; name it as poll does, with --topic or --archive"
     return topic or [("destination", lambda: [Finding(Level.WARNING, "destination", text)])]
 
@@ -180,18 +196,24 @@ def _interval(cursor: Cursor) -> list[Finding]:
 
 
 def _gaps(cursor: Cursor, settings: DoctorSettings) -> list[Finding]:
-    user, archive = shlex.quote(cursor.account_id), shlex.quote(settings.archive or "ARCHIVE")
-    remedy = (
-        f"ask for your extended streaming history at {_EXPORTS}, then: "
-        f"heavy-rotation import my_spotify_data.zip --user {user} --archive {archive}"
-    )
-    if settings.state != settings.default_state:
-        remedy += f" --state {shlex.quote(settings.state)}"
+    remedy = how_to_fill(settings.options_of_import("--user", cursor.account_id))
     found = [
         Finding(Level.WARNING if gap.is_doubtful else Level.PROBLEM, cursor.account_id, f"{gap}; {remedy}")
         for gap in cursor.gaps
     ]
     return found or [Finding(Level.OK, cursor.account_id, "no gaps")]
+
+
+def _history(settings: DoctorSettings) -> list[Finding]:
+    """The archive's months follow on each other; nothing is said of an archive without any."""
+    months = Archive(settings.archive or "").months()
+    if not months:
+        return []
+    if missing := holes_text(months):
+        remedy = f"{missing}; if you listened then, {how_to_fill(settings.options_of_import())}"
+        return [Finding(Level.WARNING, "history", remedy)]
+    text = f"plays in every month from {month_text(months[0])} to {month_text(months[-1])}"
+    return [Finding(Level.OK, "history", text)]
 
 
 def _topic(topic: str) -> list[Finding]:

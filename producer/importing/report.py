@@ -4,6 +4,7 @@ import shlex
 from datetime import date
 
 from pipelines.domain.month import DEFAULT_TIME_ZONE, month_text
+from pipelines.home import warehouse_beside
 from producer.importing.importer import Report
 
 
@@ -36,7 +37,8 @@ def text_of(report: Report, *, time_zone: str, seconds: float, written_to: str |
     if written_to is None:
         lines += ["", "next: the same command without --dry-run"]
     elif report.plays and not tables_follow:
-        rebuild = f"heavy-rotation rebuild --archive {shlex.quote(written_to)} --warehouse WAREHOUSE"
+        places = ["--archive", written_to, "--warehouse", warehouse_beside(written_to)]
+        rebuild = f"heavy-rotation rebuild {shlex.join(places)}"
         zone = "" if time_zone == DEFAULT_TIME_ZONE else f" --time-zone {time_zone}"
         lines += ["", f"next: {rebuild}{zone}"]
     return "\n".join(lines)

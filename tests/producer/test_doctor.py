@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -12,11 +12,13 @@ import pytest
 from google.cloud import pubsub
 
 from pipelines.clock import utc_now
+from pipelines.storage.archive import Archive
 from producer.accounts.grant import Grant
 from producer.accounts.stores import FileStore
 from producer.doctor.findings import Finding, Level, run_all
 from producer.state.cursor import Cursor, Cursors
 from producer.state.gaps import Gap
+from tests.builders import play
 from tests.commands import Ran, Run
 from tests.standins.cloud_storage import Bucket, connected
 from tests.standins.spotify import ManySpotify, log_in
@@ -144,9 +146,33 @@ def test_gaps(spotify: ManySpotify, run: Run, tmp_path: Path, places: list[str])
     assert not_ok(ran) == [
         f"problem  ann: at least one play may be missing between {gap.start:%Y-%m-%d %H:%M:%S} UTC and "
         f"{gap.end:%Y-%m-%d %H:%M:%S} UTC; ask for your extended streaming history at "
-        "https://www.spotify.com/account/privacy/, then: heavy-rotation import my_spotify_data.zip --user ann "
+        "https://www.spotify.com/account/privacy/, then: heavy-rotation import ~/Downloads/my_spotify_data.zip "
+        f"--user ann "
         f"--archive {tmp_path / 'archive'} --state {tmp_path / 'state'}"
     ]
+
+
+def test_a_hole_in_the_history(spotify: ManySpotify, run: Run, tmp_path: Path, places: list[str]) -> None:
+    archive = Archive(places[1])
+    archive.write(date(2026, 8, 1), [play("2026-08-10T10:00:00Z")])
+    archive.write(date(2026, 11, 1), [play("2026-11-10T10:00:00Z")])
+    log_in(tmp_path / "logins", "ann")
+    remember(tmp_path)
+    assert not_ok(run("doctor", *places)) == [
+        "warning  history: no plays in 2026-09 to 2026-10; if you listened then, ask for your extended streaming "
+        "history at https://www.spotify.com/account/privacy/, then: heavy-rotation import "
+        f"~/Downloads/my_spotify_data.zip --archive {places[1]} --state {places[3]}"
+    ]
+
+
+def test_at_home_what_to_type_names_no_places(
+    spotify: ManySpotify, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEAVY_ROTATION_HOME", str(tmp_path / "home"))
+    log_in(tmp_path / "logins", "ann")
+    ran = run("doctor", "--logins", tmp_path / "logins")
+    command = f"heavy-rotation poll --every 10m --logins {tmp_path / 'logins'}"
+    assert f"problem  ann: it was never polled with this --state; run: {command}" in ran.out.splitlines()
 
 
 def test_no_network(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, places: list[str]) -> None:

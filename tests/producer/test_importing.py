@@ -85,7 +85,9 @@ def test_a_zip_as_spotify_sends_it(run: Run, tmp_path: Path) -> None:
         "unreadable ms_played is missing (first: row 3 of Streaming_History_Audio_2026_2.json)": 1,
         f"written plays in 2 files to {tmp_path / 'archive'}": 2,
     } | {key: value for key, value in numbers(ran.out).items() if key.startswith("took")}
-    assert f"next: heavy-rotation rebuild --archive {tmp_path / 'archive'} --warehouse WAREHOUSE" in ran.out
+    assert (
+        f"next: heavy-rotation rebuild --archive {tmp_path / 'archive'} --warehouse {tmp_path / 'warehouse'}" in ran.out
+    )
     first, second = plays_in(tmp_path / "archive")
     assert [first.played_at, second.played_at] == at("2026-05-01T10:00:00Z", "2026-06-01T10:00:00Z")
     assert (first.user_id, first.track_id, first.source) == ("me", "a", Source.EXTENDED_EXPORT)

@@ -163,7 +163,7 @@ def test_an_account_goes_and_others_stay(run: Run, folders: Folders, tmp_path: P
         "",
         f"next: its owner removes the app at {APPS}; nobody else can end a token at Spotify",
         "      take the account's token out of SPOTIFY_REFRESH_TOKEN wherever it is polled",
-        "      plays, if they are to go too: heavy-rotation forget --user ann --archive ARCHIVE --warehouse WAREHOUSE",
+        "      plays, if they are to go too: heavy-rotation forget --user ann --dry-run",
     ]
     expected = ran.out.replace("logged out  ann", "dry run     nothing of ann was removed")
     assert dry.out == expected.replace("removed     ", "found       ")

@@ -287,7 +287,7 @@ def test_a_service_without_a_login_waits_for_one(spotify: ManySpotify, folders: 
         log_in(folders.logins, "ann")
         wait_for(lambda: spotify.polls_of("ann"))
         ran = stopped(process)
-    assert "WARNING: no account has logged in; run: heavy-rotation login" in ran.err
+    assert f"WARNING: no account has logged in; run: {sys.executable} -m heavy_rotation login" in ran.err
 
 
 def test_killed_at_any_time_it_skips_nothing(spotify: ManySpotify, folders: Folders) -> None:

@@ -16,6 +16,7 @@ from pipelines.querying import tops
 from pipelines.querying.asking import ask
 from pipelines.querying.cells import fitted, padded, width_of
 from pipelines.querying.chart import Screen, draw
+from pipelines.querying.parameters import Parameters
 from pipelines.querying.tops import Line, Month, Top
 from pipelines.top import main, parse
 from pipelines.warehouse.folder import FolderWarehouse
@@ -103,6 +104,24 @@ def test_a_month_without_plays_says_which_there_are(folder: str, capsys: pytest.
     )
 
 
+def test_a_hole_of_months_is_told_with_how_to_fill_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEAVY_ROTATION_HOME", str(tmp_path))
+    warehouse = FolderWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    for row in rows()["top_ten_snapshots"]:
+        month = row["month"] if row["month"] == NOVEMBER else date(2026, 8, 1)
+        warehouse.append("top_ten_snapshots", [row | {"month": month}])
+    missing = "no plays in 2026-09 to 2026-10. If you listened then, ask for your extended"
+    command = "  heavy-rotation import ~/Downloads/my_spotify_data.zip"
+    for argv in ([], ["--year", "2026"]):
+        lines = told(capsys, *argv)
+        assert (missing in lines, command in lines) == (True, True)
+    # Of August alone nothing is missing, and of tables that are named nobody knows the archive.
+    assert missing not in told(capsys, "--month", "2026-08")
+    assert command not in told(capsys, "--warehouse", str(tmp_path / "warehouse"))
+
+
 def test_with_several_listeners_it_says_who_there_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     warehouse = FolderWarehouse(tmp_path, "Europe/Paris")
     for user in ("ana", "ben"):
@@ -151,7 +170,7 @@ def test_an_album_stays_itself_under_another_id(tmp_path: Path) -> None:
 def test_google_gives_the_same_lines(folder: str) -> None:
     judge = the_judge()
     judge.fill(**rows())
-    asked: tops.Parameters = {"user_id": "listener", "month": NOVEMBER, "before": date(2026, 10, 1)}
+    asked: Parameters = {"user_id": "listener", "month": NOVEMBER, "before": date(2026, 10, 1)}
     for sql, parameters in ((tops._MONTHS, {}), (tops._TENS, asked)):
         query = sql.format(dataset="heavy_rotation")
         assert judge.query(query, **parameters) == [

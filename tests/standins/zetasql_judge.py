@@ -24,6 +24,7 @@ from zetasql.types import (
 from zetasql.wasi._pb2.zetasql.local_service import local_service_pb2 as service
 from zetasql.wasi._pb2.zetasql.public.value_pb2 import ValueProto
 
+from pipelines.querying.parameters import Value, kinds_of
 from pipelines.tables import DATASET, VIEWS, Field, table_schema, view_sql
 
 Row = dict[str, Any]
@@ -31,6 +32,7 @@ _EPOCH = date(1970, 1, 1)
 _KINDS = {
     "STRING": TypeKind.TYPE_STRING,
     "INTEGER": TypeKind.TYPE_INT64,
+    "INT64": TypeKind.TYPE_INT64,
     "BOOLEAN": TypeKind.TYPE_BOOL,
     "BYTES": TypeKind.TYPE_BYTES,
     "DATE": TypeKind.TYPE_DATE,
@@ -74,16 +76,16 @@ class Judge:
                 columns, cells = self._run(view_sql(view))
                 self._types[view], self._contents[view] = columns, cells
 
-    def query(self, sql: str, **parameters: str | date) -> list[tuple[Any, ...]]:
+    def query(self, sql: str, **parameters: Value) -> list[tuple[Any, ...]]:
         """The rows of a query as Python's values, structs as dicts. Raises Refused."""
         columns, rows = self._run(sql, **parameters)
         return [tuple(_from_value(cell, kind) for cell, (_, kind) in zip(row, columns, strict=True)) for row in rows]
 
-    def columns(self, sql: str, **parameters: str | date) -> list[str]:
+    def columns(self, sql: str, **parameters: Value) -> list[str]:
         """The names of a query's columns. Raises Refused."""
         return [name for name, _ in self._run(sql, **parameters)[0]]
 
-    def _run(self, sql: str, **parameters: str | date) -> tuple[list[tuple[str, Any]], list[list[ValueProto]]]:
+    def _run(self, sql: str, **parameters: Value) -> tuple[list[tuple[str, Any]], list[list[ValueProto]]]:
         builder = CatalogBuilder("project").with_builtin_functions(self._functions)
         for name, columns in self._types.items():
             table = TableBuilder(name)
@@ -112,7 +114,7 @@ class Judge:
         columns = [(column.name, Type.from_proto(column.type)) for column in prepared.columns]
         return columns, [list(row.cell) for row in answer.content.table_data.row]
 
-    def _options_for(self, parameters: dict[str, str | date]) -> Any:
+    def _options_for(self, parameters: dict[str, Value]) -> Any:
         options = type(self._options)()
         options.CopyFrom(self._options)
         for name, value in parameters.items():
@@ -130,8 +132,11 @@ def _type(field: Field) -> Type:
     return TypeFactory.create_array_type(TypeFactory.create_struct_type(fields))
 
 
-def _type_of(parameter: str | date) -> Type:
-    return TypeFactory.create_simple_type(_KINDS["DATE" if isinstance(parameter, date) else "STRING"])
+def _type_of(parameter: Value) -> Type:
+    kind = kinds_of({"": parameter})[""]
+    if kind.startswith("ARRAY<"):
+        return TypeFactory.create_array_type(TypeFactory.create_simple_type(_KINDS[kind[len("ARRAY<") : -1]]))
+    return TypeFactory.create_simple_type(_KINDS[kind])
 
 
 def _to_value(value: Any, kind: Type) -> ValueProto:

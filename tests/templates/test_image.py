@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.templates.image import DOCKERFILE, ROOT, TEMPLATES, Image, context, requirements, stage, stages
+from tests.templates.image import DOCKERFILE, ROOT, TEMPLATES, WEB, Image, context, requirements, stage, stages
 
 pytestmark = pytest.mark.xdist_group("image")
 
@@ -77,7 +77,13 @@ def test_a_job_gives_up_root_for_good(tmp_path: Path) -> None:
 
 
 def test_the_context_is_what_the_dockerfile_copies() -> None:
-    copied = {source for one in stages() for sources, _ in one.copies() for source in sources}
+    copied = {
+        source
+        for dockerfile in (DOCKERFILE, WEB)
+        for one in stages(dockerfile)
+        for sources, _ in one.copies()
+        for source in sources
+    }
     # The engine needs the first two itself. The others of templates/ are for building, and go into no layer.
     assert top_level(context()) - {".dockerignore"} == top_level(copied)
     for source in copied:
@@ -122,7 +128,7 @@ def test_everything_that_it_needs_and_fits_together(image: Image) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-def test_of_this_repository_it_has_two_packages_and_the_command(image: Image) -> None:
+def test_of_this_repository_it_has_three_packages_and_the_command(image: Image) -> None:
     site = next((image.folder / "usr/local/lib").glob("python*/site-packages"))
     # Packages of the index are links.
     files = [path.relative_to(site) for path in site.rglob("*") if path.is_file() and not path.is_symlink()]
@@ -131,6 +137,7 @@ def test_of_this_repository_it_has_two_packages_and_the_command(image: Image) ->
         "heavy_rotation.py",
         "pipelines",
         "producer",
+        "web",
     }
     assert {path.name for path in image.folder.iterdir()} == {"usr", "build", "template"}
     assert [path.name for path in (image.folder / "template").iterdir()] == ["main.py"]

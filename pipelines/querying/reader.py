@@ -1,0 +1,152 @@
+"""A folder's warehouse for a process that asks again and again: one DuckDB in memory, which keeps what it has read.
+
+``plays`` and ``fullest_snapshots`` are tables here, filled month by month as questions need them, and a month anew when
+its files have changed; files never change themselves. What they hold is what the views say, so that the monthly views
+over them, and every question, stay as they are. It is for queries of the project's own: what a person types is judged
+and limited by ``duck.query`` and ``limits``.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from pathlib import Path
+from threading import Lock
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.querying.duck import duckdb_view, new_database, plain_numbers, rows_of
+from pipelines.querying.functions import add_functions
+from pipelines.querying.listing import Listing
+from pipelines.querying.parameters import Parameters, for_duckdb
+from pipelines.tables import DATASET, VIEWS
+from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
+
+_ATTEMPTS = 10
+# Which table's files each is made from.
+_KEPT = {"plays": "play_events", "fullest_snapshots": "top_ten_snapshots", "rejected": "rejected"}
+# Rows that were replaced take room until the table is written anew.
+_MOST_DEAD_ROWS = 200_000
+# Months in which a play is there twice, or a track's id has two keys. In all others the view is the rows themselves.
+_MIXED = """
+SELECT month FROM play_events_rows GROUP BY user_id, month, played_at HAVING COUNT(*) > 1
+UNION
+SELECT month FROM play_events_rows GROUP BY user_id, month, track_id
+HAVING COUNT(*) > 1 AND COUNT(DISTINCT COALESCE(song_key, '')) > 1"""
+
+
+class FolderReader:
+    """Answers to queries over one folder; any number of threads may ask at once."""
+
+    def __init__(self, warehouse: FolderWarehouse) -> None:
+        self.warehouse = warehouse
+        self._lock = Lock()
+        self._listing = Listing(warehouse)
+        self._database = new_database()
+        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+        add_functions(self._database, "normalize_text")
+        # Of each kept table, the files that each month's rows are from.
+        self._kept: dict[str, dict[date, tuple[Path, ...]]] = {name: {} for name in _KEPT}
+        self._dead_rows = dict.fromkeys(_KEPT, 0)
+        for name, table in _KEPT.items():
+            self._register(table, [])
+            source = duckdb_view(name) if name in VIEWS else f"FROM {table}_rows"
+            if name in VIEWS:
+                self._database.execute(f"CREATE VIEW {table} AS FROM {table}_rows")
+            self._database.execute(f"CREATE VIEW made_{name} AS {source}")
+            self._database.execute(f"CREATE TABLE {name} AS FROM made_{name} LIMIT 0")
+        for view in VIEWS:
+            if view not in _KEPT:
+                self._database.execute(f"CREATE VIEW {view} AS {duckdb_view(view)}")
+        self._database.execute("SET lock_configuration = true")
+
+    def version(self) -> str:
+        """A text that is another one once the warehouse's files are others. Raises StorageError."""
+        with self._lock:
+            self._listing.refresh()
+            return self._listing.version
+
+    def months(self) -> list[date]:
+        """The months that there are plays of. Raises StorageError."""
+        self.version()
+        return sorted(self._listing.files["play_events"])
+
+    def query(
+        self, statement: str, parameters: Parameters | None = None, months: Iterable[tuple[date, date]] | None = None
+    ) -> pa.Table:
+        """The rows of a query in DuckDB's SQL (``bigquery_sql.to_duckdb``).
+
+        ``months`` are the spans, first days and both in them, of ``plays`` that it reads, or None for all. Sees every
+        file that was there when it began. Raises StorageError, duckdb.Error.
+        """
+        spans = None if months is None else list(months)
+        with self._lock:
+            self._bring(spans)
+        with self._database.cursor() as cursor:
+            cursor.execute(f"USE {DATASET}")
+            return plain_numbers(cursor.sql(statement, params=for_duckdb(parameters)).to_arrow_table())
+
+    def close(self) -> None:
+        """End the database."""
+        self._database.close()
+
+    def _bring(self, spans: Sequence[tuple[date, date]] | None) -> None:
+        """Read the months that are missing or have changed; begin again where a rebuild replaces them meanwhile."""
+        for _ in range(_ATTEMPTS):
+            self._listing.refresh()
+            try:
+                for name, table in _KEPT.items():
+                    there, kept = self._listing.files[table], self._kept[name]
+                    wanted = {*there, *kept}
+                    if name == "plays" and spans is not None:
+                        wanted = {month for month in wanted if any(first <= month <= last for first, last in spans)}
+                    if changed := sorted(month for month in wanted if there.get(month) != kept.get(month)):
+                        self._replace(name, {month: there.get(month, ()) for month in changed})
+                return
+            except (duckdb.Error, OSError) as error:
+                if all(file.exists() for of in self._listing.files.values() for files in of.values() for file in files):
+                    raise
+                vanished = error
+        raise WarehouseError(f"The files of {self.warehouse.folder} cannot be read: {str(vanished).splitlines()[0]}")
+
+    def _replace(self, name: str, months: dict[date, tuple[Path, ...]]) -> None:
+        """Give months of a table their files' rows, in one step for whoever reads."""
+        table, database = _KEPT[name], self._database
+        self._register(table, [file for files in months.values() for file in files])
+        known = [month for month in months if month in self._kept[name]]
+        column = "date_trunc('month', rejected_at)::DATE" if name == "rejected" else "month"
+        database.execute("BEGIN")
+        try:
+            if known:
+                gone = database.execute(f"DELETE FROM {name} WHERE list_contains($known, {column})", {"known": known})  # noqa: S608
+                self._dead_rows[name] += (gone.fetchone() or (0,))[0]
+            if name == "plays":
+                mixed = [month for (month,) in database.execute(_MIXED).fetchall()]
+                database.execute(
+                    "INSERT INTO plays BY NAME SELECT * EXCLUDE (song_key), COALESCE(song_key, track_id) AS song_id "
+                    "FROM play_events_rows WHERE NOT list_contains($mixed::DATE[], month)",
+                    {"mixed": mixed},
+                )
+                if mixed:
+                    database.execute(
+                        "INSERT INTO plays BY NAME FROM made_plays WHERE list_contains($mixed::DATE[], month)",
+                        {"mixed": mixed},
+                    )
+            else:
+                database.execute(f"INSERT INTO {name} BY NAME FROM made_{name}")
+            if self._dead_rows[name] > _MOST_DEAD_ROWS:
+                database.execute(f"CREATE OR REPLACE TABLE {name} AS FROM {name}")
+                self._dead_rows[name] = 0
+            database.execute("COMMIT")
+        except BaseException:
+            database.execute("ROLLBACK")
+            raise
+        finally:
+            self._register(table, [])
+        for month, files in months.items():
+            if files:
+                self._kept[name][month] = files
+            else:
+                self._kept[name].pop(month, None)
+
+    def _register(self, table: str, files: list[Path]) -> None:
+        self._database.register(f"{table}_rows", rows_of(table, files))

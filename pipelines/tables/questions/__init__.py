@@ -1,0 +1,113 @@
+"""Questions: queries in BigQuery SQL that take parameters, one in a file, and what each says of its parameters.
+
+The head of a file is its meaning. A parameter is a line of it, ``--   @limit  INT64 = 10  how many``: name, type, what
+it is where it is not given, and a few words. ``-- Months:`` says which partitions of ``plays`` the query reads:
+``all``, ``none``, ``ends`` (a listener's first and last), or spans between two parameters, ``@from to @to``, with
+``before`` where the month before is read too.
+
+What several questions share is in ``parts``, and is put in where a query has its name, ``${heard}``.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from importlib import resources
+from string import Template
+from typing import Literal, cast
+
+from pipelines.domain.month import preceding
+from pipelines.tables import DATASET
+
+Value = str | int | date | datetime | None | tuple[str, ...] | tuple[date, ...]
+Months = tuple[tuple[date, date], ...]
+_FILES = resources.files(__name__)
+_PARAMETER = re.compile(r"--   @(?P<name>\w+) +(?P<kind>[A-Z0-9<>]+)(?: = (?P<default>\S+))? ", re.MULTILINE)
+_MONTHS = re.compile(r"^-- Months: (?P<spans>.*)$", re.MULTILINE)
+_SPAN = re.compile(r"(?P<before>before )?@(?P<first>\w+) to @(?P<last>\w+)")
+
+
+def _stems(folder: resources.abc.Traversable) -> tuple[str, ...]:
+    return tuple(sorted(file.name.removesuffix(".sql") for file in folder.iterdir() if file.name.endswith(".sql")))
+
+
+QUESTIONS = _stems(_FILES)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One of a question's. ``kind`` is BigQuery's type; ``default`` is what it is where it is not given."""
+
+    name: str
+    kind: str
+    is_required: bool
+    default: Value
+
+
+def question_sql(question: str, dataset: str = DATASET) -> str:
+    """A question's query in BigQuery SQL, with named parameters (``@user_id``), which its comment explains."""
+    return Template(_text(question)).substitute(dataset=dataset)
+
+
+@cache
+def parameters_of(question: str) -> Mapping[str, Parameter]:
+    """A question's parameters by name, in the order of its comment."""
+    return {found["name"]: _parameter(found) for found in _PARAMETER.finditer(_text(question))}
+
+
+def bound(question: str, given: Mapping[str, Value]) -> dict[str, Value]:
+    """The values of all of a question's parameters. Raises TypeError for one that is unknown or missing."""
+    known = parameters_of(question)
+    if unknown := sorted(set(given) - set(known)):
+        raise TypeError(f"the question {question} has no parameter {unknown[0]}; it has {', '.join(known)}")
+    if missing := [name for name, parameter in known.items() if parameter.is_required and name not in given]:
+        raise TypeError(f"the question {question} needs {', '.join(missing)}")
+    return {name: given.get(name, parameter.default) for name, parameter in known.items()}
+
+
+def months_read(question: str, values: Mapping[str, Value]) -> Months | Literal["all", "ends"]:
+    """Which months of ``plays`` a query reads, as spans of first days, both in them."""
+    found = _MONTHS.search(_text(question))
+    assert found, f"{question}.sql does not say which months it reads"
+    text = found["spans"]
+    if text in ("all", "ends"):
+        return cast('Literal["all", "ends"]', text)
+    return tuple(_span(span, values) for span in _SPAN.finditer(text))
+
+
+def _span(span: re.Match[str], values: Mapping[str, Value]) -> tuple[date, date]:
+    first, last = values[span["first"]], values[span["last"]]
+    assert isinstance(first, date)
+    assert isinstance(last, date)
+    first = date(first.year, first.month, 1)
+    return preceding(first) if span["before"] else first, date(last.year, last.month, 1)
+
+
+def _parameter(found: re.Match[str]) -> Parameter:
+    text = found["default"]
+    default = json.loads(text) if text else None
+    if found["kind"] in ("DATETIME", "TIMESTAMP"):
+        default = datetime.fromisoformat(default) if default else None
+    return Parameter(found["name"], found["kind"], text is None, () if default == [] else default)
+
+
+@cache
+def _text(question: str) -> str:
+    """The file with its parts in their places; only the dataset's name is left open."""
+    if question not in QUESTIONS:
+        raise KeyError(question)
+    parts = {name: _FILES.joinpath("parts", f"{name}.sql").read_text(encoding="utf-8").rstrip() for name in _parts()}
+    text = _FILES.joinpath(f"{question}.sql").read_text(encoding="utf-8")
+    return Template(text).safe_substitute(parts)
+
+
+@cache
+def _parts() -> tuple[str, ...]:
+    return _stems(_FILES.joinpath("parts"))
+
+
+def described(question: str) -> str:
+    """What a question is for: the first sentence of its file."""
+    return _text(question).partition("\n")[0].removeprefix("-- ")

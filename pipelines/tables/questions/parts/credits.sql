@@ -1,0 +1,50 @@
+-- The preferred copy of each track id, and of each album's id among these.
+copies AS (
+  SELECT *
+  FROM heard
+  WHERE TRUE
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY track_id ORDER BY source_rank, ingested_at, played_at DESC) = 1
+),
+
+album_copies AS (
+  SELECT album_id, album_name, album_artist, album_key
+  FROM copies
+  WHERE album_id IS NOT NULL AND album_name IS NOT NULL
+  QUALIFY ROW_NUMBER() OVER (PARTITION BY album_id ORDER BY source_rank, ingested_at, track_id, played_at DESC) = 1
+),
+
+-- The one id of each name that has just one.
+artist_ids AS (
+  SELECT artist_name, MIN(artist_id) AS only_id
+  FROM copies
+  WHERE artist_id IS NOT NULL AND artist_name IS NOT NULL
+  GROUP BY artist_name
+  HAVING COUNT(DISTINCT artist_id) = 1
+),
+
+-- What a track id counts for. A track's song_id at the span's preferred copy is that copy's own key, since that copy is
+-- its month's preferred one too.
+credits AS (
+  SELECT
+    copies.track_id,
+    copies.track_name,
+    copies.song_id,
+    copies.artist_name,
+    IF(
+      copies.artist_name IS NULL,
+      NULL,
+      COALESCE(
+        copies.artist_id,
+        artist_ids.only_id,
+        CONCAT('names:', SUBSTR(TO_HEX(SHA256(CONCAT('artist\x1f', copies.artist_name))), 1, 22))
+      )
+    ) AS artist_key,
+    COALESCE(album_copies.album_key, copies.album_key) AS album_key,
+    COALESCE(copies.album_id, copies.album_key) AS shown_album_id,
+    copies.album_id IS NOT NULL AS is_album_of_spotify,
+    IF(copies.album_name IS NULL, NULL, COALESCE(album_copies.album_name, copies.album_name)) AS album_name,
+    IF(album_copies.album_id IS NULL, copies.album_artist, album_copies.album_artist) AS album_artist
+  FROM copies
+  LEFT JOIN artist_ids ON artist_ids.artist_name = copies.artist_name
+  LEFT JOIN album_copies ON album_copies.album_id = copies.album_id
+)

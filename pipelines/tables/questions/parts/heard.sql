@@ -1,0 +1,3 @@
+heard AS (
+  SELECT * FROM span WHERE NOT is_hidden
+)

@@ -1,0 +1,1 @@
+"""Pages, figures and an API over the tables, without Beam: ``heavy-rotation web``."""

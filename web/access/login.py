@@ -1,0 +1,89 @@
+"""``/login``: a browser gives a token once, and keeps it in a cookie that no script sees and no other site sends."""
+
+from html import escape
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, Form, Query, Request
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+
+from web.access.deciding import Access
+from web.access.middleware import LOGIN
+
+router = APIRouter(include_in_schema=False)
+_DAYS = 30
+_PAGE = """\
+<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+<meta name="color-scheme" content="light dark"><title>Log in · Heavy Rotation</title></head>
+<body><main><h1>Heavy Rotation</h1>
+{told}<form method="post" action="{action}">
+<p><label for="token">Token</label><br><input id="token" name="token" type="password" autocomplete="current-password"
+ required autofocus></p>
+<input type="hidden" name="next" value="{next}">
+<p><button>Log in</button></p></form>
+<p>On the machine where the plays are, <code>heavy-rotation web token add NAME</code> makes one.</p>
+</main></body></html>
+"""
+
+
+@router.get(LOGIN)
+def login_page(request: Request, next: str = Query("/", max_length=4096)) -> Response:  # noqa: A002
+    """The form; who is in already goes on."""
+    if request.state.visitor:
+        return RedirectResponse(_target(request, next), 303)
+    return _page(request, next)
+
+
+@router.post(LOGIN)
+def log_in(
+    request: Request,
+    token: str = Form(max_length=200),
+    next: str = Form("/", max_length=4096),  # noqa: A002
+) -> Response:
+    """Take the token, and go on to where the browser wanted to."""
+    access: Access = request.state.access
+    text = token.strip()
+    if access.iap or not access.tokens.visitor(text):
+        return _page(request, next, "There is no such token, or not any more.", 401)
+    answer = RedirectResponse(_target(request, next), 303)
+    _set_cookie(answer, access, text, _DAYS * 86_400)
+    return answer
+
+
+@router.post("/logout")
+def log_out(request: Request) -> Response:
+    """Forget the cookie."""
+    access: Access = request.state.access
+    answer = RedirectResponse(f"{access.root_path}{LOGIN}", 303)
+    _set_cookie(answer, access, "", 0)
+    return answer
+
+
+def _set_cookie(answer: Response, access: Access, value: str, seconds: int) -> None:
+    """For these pages alone, out of scripts' sight, sent by no other site's page; over TLS where there is a proxy."""
+    answer.set_cookie(
+        access.cookie,
+        value,
+        max_age=seconds,
+        path=f"{access.root_path}/",
+        secure=access.public is not None,
+        httponly=True,
+        samesite="strict",
+    )
+
+
+def _target(request: Request, wanted: str) -> str:
+    """Where to go on: a path of these pages, whatever was asked for."""
+    parts = urlsplit(wanted)
+    is_ours = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and not (parts.scheme or parts.netloc)
+    is_plain = all(" " < character < "\x7f" for character in wanted)
+    return f"{request.scope['root_path']}{wanted if is_ours and is_plain else '/'}"
+
+
+def _page(request: Request, wanted: str, told: str = "", status: int = 200) -> Response:
+    action = f"{request.scope['root_path']}{LOGIN}"
+    told = f'<p role="alert">{escape(told)}</p>\n' if told else ""
+    return HTMLResponse(
+        _PAGE.format(told=told, action=escape(action), next=escape(wanted)), status, {"Cache-Control": "no-store"}
+    )

@@ -1,0 +1,201 @@
+"""Every figure's answer: a question and its parameters to rows, from a folder or from BigQuery, remembered for a day.
+
+An answer is kept for one version of the warehouse and one local date, so that "so far" and streaks turn at midnight.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from functools import cache
+from threading import Lock
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+import pyarrow as pa
+
+from pipelines.clock import utc_now
+from pipelines.querying.asking import ask_bigquery, dataset_of
+from pipelines.querying.bigquery_sql import parse, to_duckdb
+from pipelines.querying.parameters import Value
+from pipelines.querying.reader import FolderReader
+from pipelines.tables.questions import Months, Parameter, bound, months_read, parameters_of, question_sql
+from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
+from pipelines.warehouse.folder import FolderWarehouse
+
+# Of cached answers: how many, and how much they may take. A page asks a dozen.
+_MOST_ANSWERS, _MOST_BYTES = 2_000, 64 * 2**20
+# How long a version is believed, so that the dozen questions of a page look once.
+FRESH_SECONDS = 0.1
+# How long BigQuery's newest computed_at is believed: asking for it costs a query.
+_BIGQUERY_SECONDS = 30.0
+Row = dict[str, Any]
+
+
+class Source(Protocol):
+    """Where answers come from."""
+
+    time_zone: str
+
+    def version(self) -> str:
+        """Another text once the tables are others."""
+
+    def answer(self, question: str, values: Mapping[str, Value]) -> pa.Table:
+        """The rows of a question, all of whose parameters are given."""
+
+    def close(self) -> None:
+        """Nothing more will be asked."""
+
+
+class Asker:
+    """Asks one warehouse; any number of threads may. Methods raise Failure, whose text is for whoever asked."""
+
+    def __init__(self, warehouse: str, *, clock: Callable[[], datetime] = utc_now) -> None:
+        """``warehouse`` is a folder or ``bigquery://project.dataset``; ``clock`` says what time it is, aware."""
+        self.warehouse = warehouse
+        self.dataset = dataset_of(warehouse)
+        self._source: Source = _BigQuery(warehouse) if warehouse.startswith(SCHEME) else _Folder(warehouse)
+        self.time_zone = self._source.time_zone
+        self._clock, self._zone = clock, ZoneInfo(self.time_zone)
+        self._lock = Lock()
+        self._kept: OrderedDict[object, tuple[pa.Table, list[Row] | None]] = OrderedDict()
+        self._bytes = 0
+        self._version, self._looked = "", -FRESH_SECONDS
+
+    def version(self) -> str:
+        """Another text once the tables are others, which may take FRESH_SECONDS to be seen; cheap."""
+        if time.monotonic() - self._looked >= FRESH_SECONDS:
+            self._version = self._source.version()
+            self._looked = time.monotonic()
+        return self._version
+
+    def today(self) -> date:
+        """The day that it is in the warehouse's time zone."""
+        return self._clock().astimezone(self._zone).date()
+
+    @staticmethod
+    def parameters(question: str) -> Mapping[str, Parameter]:
+        """What a question takes."""
+        return parameters_of(question)
+
+    def sql(self, question: str) -> str:
+        """A question in BigQuery SQL, with @parameters."""
+        return question_sql(question, self.dataset)
+
+    def ask(self, question: str, span: tuple[date, date] | None = None, **given: Value) -> pa.Table:
+        """The rows of a question; ``span`` is short for its @from and @to. What is given @today need not be told.
+
+        Raises TypeError for a parameter that it does not have, or lacks.
+        """
+        return self._answer(self._key(question, span, given), question, span, given)[0]
+
+    def fresh(self, question: str, **given: Value) -> pa.Table:
+        """As ``ask``, and not kept: for what is large and asked once."""
+        return self._source.answer(question, bound(question, given))
+
+    def rows(self, question: str, span: tuple[date, date] | None = None, **given: Value) -> list[Row]:
+        """As ``ask``, each row a dict by column. They are kept and given to others too: leave them as they are."""
+        key = self._key(question, span, given)
+        table, rows = self._answer(key, question, span, given)
+        if rows is None:
+            rows = table.to_pylist()
+            with self._lock:
+                if key in self._kept:
+                    self._kept[key] = table, rows
+        return rows
+
+    def close(self) -> None:
+        """Let go of the warehouse."""
+        self._source.close()
+
+    def _key(self, question: str, span: tuple[date, date] | None, given: Mapping[str, Value]) -> object:
+        return self.version(), self.today(), question, span, tuple(sorted(given.items()))
+
+    def _answer(
+        self, key: object, question: str, span: tuple[date, date] | None, given: Mapping[str, Value]
+    ) -> tuple[pa.Table, list[Row] | None]:
+        with self._lock:
+            if kept := self._kept.get(key):
+                self._kept.move_to_end(key)
+                return kept
+        asked = dict(given)
+        if span:
+            asked |= {"from": span[0], "to": span[1]}
+        if "today" in parameters_of(question):
+            asked.setdefault("today", self.today())
+        answer = self._source.answer(question, bound(question, asked)), None
+        if answer[0].num_rows:  # what is not found today may be found in a minute
+            self._keep(key, answer)
+        return answer
+
+    def _keep(self, key: object, answer: tuple[pa.Table, None]) -> None:
+        with self._lock:
+            if key not in self._kept:
+                self._bytes += answer[0].nbytes
+            self._kept[key] = answer
+            while self._bytes > _MOST_BYTES or len(self._kept) > _MOST_ANSWERS:
+                _, (table, _) = self._kept.popitem(last=False)
+                self._bytes -= table.nbytes
+
+
+class _Folder:
+    """A warehouse in a folder."""
+
+    def __init__(self, folder: str) -> None:
+        warehouse = FolderWarehouse.open(folder)
+        self.time_zone = warehouse.time_zone
+        self._reader = FolderReader(warehouse)
+
+    def version(self) -> str:
+        return self._reader.version()
+
+    def answer(self, question: str, values: Mapping[str, Value]) -> pa.Table:
+        return self._reader.query(_statement(question), values, self._months(question, values))
+
+    def close(self) -> None:
+        self._reader.close()
+
+    def _months(self, question: str, values: Mapping[str, Value]) -> Months | None:
+        months = months_read(question, values)
+        if months == "all":
+            return None
+        if months == "ends":
+            there = [row["month"] for row in self.answer("months", {"user_id": values["user_id"]}).to_pylist()]
+            return tuple((month, month) for month in {*there[:1], *there[-1:]})
+        return months
+
+
+@cache
+def _statement(question: str) -> str:
+    """A question in DuckDB's SQL."""
+    return to_duckdb(parse(question_sql(question)), _kinds(question))
+
+
+@cache
+def _kinds(question: str) -> dict[str, str]:
+    return {name: parameter.kind for name, parameter in parameters_of(question).items()}
+
+
+class _BigQuery:
+    """A dataset in BigQuery."""
+
+    def __init__(self, address: str) -> None:
+        self._address, self._dataset = address, dataset_of(address)
+        self.time_zone = BigQueryWarehouse(address).time_zone()
+        self._lock = Lock()
+        self._version, self._looked = "", -_BIGQUERY_SECONDS
+
+    def version(self) -> str:
+        """When the newest snapshot was computed: with every play there is a new one."""
+        with self._lock:
+            if time.monotonic() - self._looked >= _BIGQUERY_SECONDS:
+                sql = f"SELECT MAX(computed_at) AS newest FROM {self._dataset}.top_ten_snapshots"  # noqa: S608
+                self._version = str(ask_bigquery(self._address, sql, {}).column("newest")[0])
+                self._looked = time.monotonic()
+            return self._version
+
+    def answer(self, question: str, values: Mapping[str, Value]) -> pa.Table:
+        return ask_bigquery(self._address, question_sql(question, self._dataset), values, _kinds(question))
+
+    def close(self) -> None:
+        """Nothing is open."""
