@@ -1,16 +1,20 @@
 """Google's own analyser and reference executor for BigQuery's SQL (ZetaSQL), as a judge of ours.
 
-Starting it takes about fifteen seconds, so ``the_judge`` keeps one.
+It comes as WebAssembly. Compiling that takes half a minute of CPU, so the outcome is kept in ``.tools``; with it the
+judge is there in a second. ``the_judge`` keeps one.
 """
 
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from wasmtime import Config
 from zetasql.api import CatalogBuilder, TableBuilder
 from zetasql.api.type_factory import TypeFactory
+from zetasql.core import wasm_client
 from zetasql.core.exceptions import ServerError
 from zetasql.core.local_service import ZetaSqlLocalService
 from zetasql.types import (
@@ -29,6 +33,7 @@ from pipelines.tables import DATASET, VIEWS, Field, table_schema, view_sql
 
 Row = dict[str, Any]
 _EPOCH = date(1970, 1, 1)
+_CACHE = Path(__file__).parents[2] / ".tools" / "wasmtime"
 _KINDS = {
     "STRING": TypeKind.TYPE_STRING,
     "INTEGER": TypeKind.TYPE_INT64,
@@ -45,6 +50,17 @@ class Refused(Exception):  # noqa: N818
     """ZetaSQL does not accept the query, or fails to run it."""
 
 
+class _CachedConfig(Config):
+    """The engine's settings, which the package offers no way to give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        _CACHE.mkdir(parents=True, exist_ok=True)
+        settings = _CACHE / "config.toml"
+        settings.write_text(f'[cache]\ndirectory = "{_CACHE / "modules"}"\n')
+        self.cache = str(settings)
+
+
 class Judge:
     """The tables and views of the dataset, with rows, and queries on them."""
 
@@ -56,6 +72,7 @@ class Judge:
             error_message_mode=ErrorMessageMode.ERROR_MESSAGE_ONE_LINE,  # with [at 1:8]
         ).to_proto()
         self._functions = ZetaSQLBuiltinFunctionOptions(language_options=language)
+        wasm_client.Config = _CachedConfig
         self._service = ZetaSqlLocalService.get_instance()
         self._types: dict[str, list[tuple[str, Type]]] = {}
         self._contents: dict[str, list[list[ValueProto]]] = {}
