@@ -61,6 +61,9 @@ class _CachedConfig(Config):
         self.cache = str(settings)
 
 
+wasm_client.Config = _CachedConfig
+
+
 class Judge:
     """The tables and views of the dataset, with rows, and queries on them."""
 
@@ -72,7 +75,6 @@ class Judge:
             error_message_mode=ErrorMessageMode.ERROR_MESSAGE_ONE_LINE,  # with [at 1:8]
         ).to_proto()
         self._functions = ZetaSQLBuiltinFunctionOptions(language_options=language)
-        wasm_client.Config = _CachedConfig
         self._service = ZetaSqlLocalService.get_instance()
         self._types: dict[str, list[tuple[str, Type]]] = {}
         self._contents: dict[str, list[list[ValueProto]]] = {}
