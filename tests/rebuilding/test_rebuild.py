@@ -268,6 +268,7 @@ def test_what_a_stream_writes_during_a_rebuild_stays(folder: Path, monkeypatch: 
     assert tracks(folder) == heard
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["before it is read", "before it is replaced"])
 def test_who_is_forgotten_during_a_rebuild_does_not_come_back(
     folder: Path, when: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
