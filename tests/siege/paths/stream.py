@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class Stream(Siege):
         self.world, self.ledger = World(self.seed, now - timedelta(hours=1)), Ledger()
         self.stream: subprocess.Popen[bytes] | None = None
         self.before: dict[tuple[str, str, str], int] = {}
+        self.stamps: set[tuple[str, int]] = set()
         for place in ("archive", "warehouse"):
             self._mount(self.folder / place)
         try:
@@ -78,7 +80,7 @@ class Stream(Siege):
         return chunks
 
     def _publish(self, plays: Sequence[Heard]) -> None:
-        data = [json.dumps(message(play, (play.stamp or 0) + 60_000)).encode() for play in plays]
+        data = [json.dumps(message(self._settled(play), (play.stamp or 0) + 60_000)).encode() for play in plays]
         data += self.rng.choices(data, k=len(data) // 3)
         corrupt = self.rng.sample(_CORRUPT, 2)
         data += corrupt
@@ -87,6 +89,14 @@ class Stream(Siege):
         self.ledger.polled(plays)
         self.figures["messages"] += len(data)
         self.figures["corrupt messages"] += len(corrupt)
+
+    def _settled(self, play: Heard) -> Heard:
+        """As polling publishes it: an instant that another play of the listener has is moved by milliseconds."""
+        stamp = play.stamp or 0
+        while (play.user, stamp) in self.stamps:
+            stamp += 1
+        self.stamps.add((play.user, stamp))
+        return replace(play, stamp=stamp)
 
     # What goes wrong
 
