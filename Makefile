@@ -102,11 +102,13 @@ format: tools ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: tools ## compile the pinned requirements again, the image's among them, for Python 3.11 to 3.13
+lock: tools ## compile the pinned requirements again, the images' among them, for Python 3.11 to 3.13
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  --extra pipelines --extra query --extra web --extra demo pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  --no-annotate --generate-hashes --extra pipelines -c requirements.txt pyproject.toml -o templates/requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
+	  --no-annotate --generate-hashes --extra web -c requirements.txt pyproject.toml -o templates/web-requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  -c requirements.txt --extra dask pyproject.toml requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
