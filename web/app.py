@@ -17,7 +17,7 @@ from web.access import login
 from web.access.middleware import Gate
 from web.errors import BadRequestError, NotFoundError, NothingYetError, SentenceError
 from web.opening import Warehouse
-from web.pages import comparing, data, days, history, home, items, meanings, months, tops, years
+from web.pages import comparing, data, days, history, home, items, meanings, months, sql, tops, years
 from web.rendering import page, static_names
 from web.responding import Sealed, content_policy
 from web.running.apart import Runner
@@ -36,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     history.router,
     data.router,
     meanings.router,
+    sql.router,
     *api.ROUTERS,
 )
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
