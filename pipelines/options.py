@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date, timedelta
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from apache_beam.options.pipeline_options import (
     PipelineOptions,
     StandardOptions,
 )
+from apache_beam.runners.runner import PipelineRunner
 
 from pipelines.arguments import Parser, calendar, whole_number
 from pipelines.domain.month import DEFAULT_TIME_ZONE, parse_month
@@ -33,6 +35,9 @@ from pipelines.warehouse.identity import warehouse_argument
 # downloads a binary, and Prism refuses windows of one's own.
 LOCAL_STREAM_RUNNER = "BundleBasedDirectRunner"
 LOCAL_BATCH_RUNNER = "FnApiRunner"
+# Runners that Beam brings and knows by nothing but their whole name, and the options of which it learns from them: each
+# with the extra that installs what it needs.
+_RUNNERS_BESIDE = {"dask": "pipelines.dask_runner.DaskRunner"}
 _MOST_DAYS = 36_500
 _HOME = f"Without --archive and --warehouse: those at home, the folder that --home or {VARIABLE} names."
 SHOW_GRAPH = "--show-graph"
@@ -240,8 +245,9 @@ def _read(
     parser: Parser, argv: Sequence[str] | None, local_runner: str, *, streaming: bool
 ) -> tuple[dict[str, Any], PipelineOptions]:
     """The fields of our options, and Beam's options."""
-    beams = _beam_parser()
     argv = _at_home(sys.argv[1:] if argv is None else argv)
+    asked_runner = _load_runner(parser, argv)
+    beams = _beam_parser()
     names = re.findall(r"--[A-Za-z]\w*", beams.format_help())
     arguments, rest = parser.read_known(argv, others=names)
     try:
@@ -250,7 +256,7 @@ def _read(
         parser.error(str(error))
     if unknown:  # Beam would drop it with a line in the log.
         parser.error(f"{unknown[0]!r} is one argument too many")
-    runner = beam_arguments.runner or local_runner
+    runner = asked_runner or local_runner
     known_names = {name.lower() for name in StandardOptions.KNOWN_RUNNER_NAMES}
     if runner.lower() in ("direct", "directrunner"):
         runner = local_runner
@@ -259,6 +265,24 @@ def _read(
     values = vars(arguments)
     values |= {"calendar": values.pop("time_zone"), "lateness": values.pop("allowed_lateness_days")}
     return values, PipelineOptions(rest, runner=runner, streaming=streaming)
+
+
+def _load_runner(parser: Parser, argv: Sequence[str]) -> str | None:
+    """The runner that a command line names, loaded where Beam does not know it by itself: then it knows its options."""
+    names = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    names.add_argument("--runner")
+    asked: str | None = names.parse_known_args(argv)[0].runner
+    runner = _RUNNERS_BESIDE.get(asked.lower().removesuffix("runner"), asked) if asked else None
+    if runner and "." in runner:
+        try:
+            found = getattr(import_module(runner.rpartition(".")[0]), runner.rpartition(".")[2], None)
+        except ImportError as error:
+            extra = next((name for name, path in _RUNNERS_BESIDE.items() if path == runner), None)
+            hint = f"; pip install 'heavy-rotation[{extra}]'" if extra else ""
+            parser.error(f"the runner {asked} cannot be loaded ({error}){hint}")
+        if not (isinstance(found, type) and issubclass(found, PipelineRunner)):
+            parser.error(f"{asked} is no runner of Beam's")
+    return runner
 
 
 def _at_home(argv: Sequence[str]) -> list[str]:
