@@ -16,6 +16,7 @@ COMMANDS = {
     "poll": ("producer.commandline", "get the plays that Spotify lists"),
     "doctor": ("producer.commandline", "say what is wrong, and what to do about it"),
     "logout": ("producer.commandline", "forget an account's login, and what polling remembers of it"),
+    "rename": ("producer.commandline", "make the plays of one user another's"),
     "rebuild": ("pipelines.rebuild", "make the tables again from the archive"),
     "stream": ("pipelines.stream", "plays from Pub/Sub into archive and tables, until it is stopped"),
     "top": ("pipelines.top", "the songs, artists and albums played most"),

@@ -31,6 +31,7 @@ WEB: tuple[set[str], ...] = (
     {"opening"},
     {"visit"},
     {"rendering"},
+    {"api"},
     {"pages"},
     {"app"},
     {"command"},

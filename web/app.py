@@ -1,7 +1,8 @@
 """The application: which routers there are, and what stands around each of them."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from importlib import resources
 
@@ -11,6 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from pipelines.failure import Failure
+from web import api
 from web.access import login
 from web.access.middleware import Gate
 from web.errors import BadRequestError, NotFoundError, NothingYetError, SentenceError
@@ -18,6 +20,7 @@ from web.opening import Warehouse
 from web.pages import comparing, data, days, history, home, items, meanings, months, tops, years
 from web.rendering import page, static_names
 from web.responding import Sealed, content_policy
+from web.running.apart import Runner
 from web.settings import Settings
 from web.visit import WhoseError, links
 
@@ -33,6 +36,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     history.router,
     data.router,
     meanings.router,
+    *api.ROUTERS,
 )
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
 _log = logging.getLogger("heavy_rotation")
@@ -40,8 +44,15 @@ _log = logging.getLogger("heavy_rotation")
 
 def create_app(settings: Settings) -> FastAPI:
     """The application over one warehouse, which it opens when it is first asked."""
-    app = FastAPI(title="Heavy Rotation", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.settings = settings
+    runner = Runner(settings.warehouse)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        runner.close()
+
+    app = FastAPI(title="Heavy Rotation", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.settings, app.state.runner = settings, runner
     app.state.warehouse = Warehouse(settings)
     for router in ROUTERS:
         app.include_router(router)
@@ -50,8 +61,7 @@ def create_app(settings: Settings) -> FastAPI:
     for kind, answer in _ANSWERS.items():
         app.add_exception_handler(kind, answer)
     app.add_middleware(Sealed, policy=content_policy(covers=settings.covers))
-    if settings.access:  # the last one added is the first one asked
-        app.add_middleware(Gate, access=settings.access)
+    app.add_middleware(Gate, access=settings.access)  # the last one added is the first one asked
     return app
 
 
@@ -116,7 +126,9 @@ async def _say_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     said = NotFoundError("There is no such page here.") if error.status_code == 404 else SentenceError(error.detail)
     said.status = error.status_code
-    return await _say(request, said)
+    answer = await _say(request, said)
+    answer.headers.update(error.headers or {})  # of another method, those that there are
+    return answer
 
 
 _ANSWERS: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {

@@ -89,6 +89,10 @@ class Asker:
         """
         return self._answer(self._key(question, span, given), question, span, given)[0]
 
+    def fresh(self, question: str, **given: Value) -> pa.Table:
+        """As ``ask``, and not kept: for what is large and asked once."""
+        return self._source.answer(question, bound(question, given))
+
     def rows(self, question: str, span: tuple[date, date] | None = None, **given: Value) -> list[Row]:
         """As ``ask``, each row a dict by column. They are kept and given to others too: leave them as they are."""
         key = self._key(question, span, given)

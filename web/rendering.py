@@ -60,6 +60,11 @@ def environment() -> Environment:
     return made
 
 
+def _first(path: str) -> str:
+    """The first part of a path, by which a page is there or not."""
+    return path.split("/")[1]
+
+
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """An HTML answer. A template has ``url``, ``static``, ``nav``, ``visit`` (None if it is nobody's), the values.
 
@@ -68,7 +73,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     url = links(request)
     visit = getattr(request.state, "visit", None)
     settings = request.app.state.settings
-    there = request.app.state.paths
+    there = {_first(path) for path in request.app.state.paths}
     here = request.scope["path"].removeprefix(url.root)
     names = static_names()
     context = {
@@ -78,9 +83,9 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "nav": [
             (text, path, here == path or any(f"{here}/".startswith(f"{base}/") for base in below))
             for text, path, below in _NAV
-            if path in there
+            if _first(path) in there
         ],
-        "foot": [(text, path) for text, path in _FOOT if path in there],
+        "foot": [(text, path) for text, path in _FOOT if _first(path) in there],
         "covers": settings.covers,
         "settings": settings,
         "moves": False,

@@ -1,7 +1,7 @@
 """What a server was started with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pipelines.clock import utc_now
@@ -13,7 +13,7 @@ class Settings:
     """``warehouse`` is a folder or ``bigquery://project.dataset``; ``user`` is the only one who is shown, if it is set.
 
     ``state`` is the folder of what the producer remembers, with polls and gaps; None where nobody knows it.
-    ``access`` says who may ask; without it whoever comes is let in, as in a test.
+    ``access`` says who may ask: without more, who is at this machine.
     With ``covers`` pages show Spotify's pictures, the only thing that a page asks another server for.
     """
 
@@ -21,5 +21,5 @@ class Settings:
     user: str | None = None
     state: str | None = None
     covers: bool = True
-    access: Access | None = None
+    access: Access = field(default_factory=Access)
     clock: Callable[[], datetime] = utc_now

@@ -15,6 +15,7 @@ from web import words
 from web.asking import Asker
 from web.errors import NotFoundError, NothingYetError, SentenceError
 from web.figures.gaps import Gap, Polling, polling_of, unknown_days
+from web.hiding.hidden import Hidden
 from web.settings import Settings
 
 Row = dict[str, Any]
@@ -177,6 +178,7 @@ def visit(
         bounds=bounds,
         gaps=polling.gaps,
         path=request.url.path,
+        hidden=Hidden.of(settings.state).keys(who) if settings.state else (),
     )
     request.state.visit = made
     return made

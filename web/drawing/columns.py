@@ -34,7 +34,7 @@ def columns(
     highest = most or max((value or 0 for one in series for value in one.values), default=0)
     top = rounded_up(highest)
     canvas = Canvas(width, height, label)
-    floor, left = height - _BOTTOM, max(_LEFT, 8 + 8 * len(f"{top:,}"))
+    floor, left = height - _BOTTOM, max(_LEFT, round(8 + 9.5 * len(f"{top:,}")))
     slot = (width - left) / places
     wide = max(slot * (0.84 if len(series) > 1 else 0.78) / len(series), 0.8)
     scale = (floor - _TOP) / top

@@ -9,18 +9,18 @@ from web.drawing.figure import Canvas
 from web.drawing.scale import tint
 from web.words import MONTHS, WEEKDAYS, count
 
-_SIDE, _STEP = 13, 16
+_SIDE, _STEP = 15.4, 18.4
 _DAY, _WEEK = 12, 15
 
 
 def week_clock(cells: Mapping[tuple[int, int], int], bounds: Sequence[int], label: str) -> Markup:
     """Plays by weekday (1 is Monday) and hour of the wall clock."""
-    left = 38
-    canvas = Canvas(left + 24 * _STEP + 2, 7 * _STEP + 24, label)
+    left = 42
+    canvas = Canvas(484, round(7 * _STEP) + 24, label)
     for hour in (0, 6, 12, 18):
         canvas.text(left + hour * _STEP, 7 * _STEP + 20, f"{hour:02}")
     for row, name in enumerate(WEEKDAYS):
-        canvas.text(0, 4 + row * _STEP + 11, name[:3])
+        canvas.text(0, 4 + row * _STEP + 12, name[:3])
         for hour in range(24):
             mark = f"q{tint(cells.get((row + 1, hour), 0), bounds)}"
             canvas.box(mark, left + hour * _STEP, 4 + row * _STEP, _SIDE, _SIDE)

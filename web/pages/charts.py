@@ -11,6 +11,7 @@ from web.drawing.scale import keys, steps
 from web.visit import Row, Visit
 from web.words import MONTHS, WEEKDAYS, count, day, listed, month, month_name, number_word, span
 
+WIDE = 838  # as a calendar of twelve months is
 _NOT_KNOWN = Key("gap", "not known")
 
 
@@ -28,8 +29,8 @@ def known_days(visit: Visit, first: date, last: date) -> dict[date, int | None]:
     }
 
 
-def day_by_day(visit: Visit, first: date, before: date | None) -> Figure:
-    """The days of a month beside those of the month ``before``."""
+def day_by_day(visit: Visit, first: date, before: date | None, *, is_wide: bool = False) -> Figure:
+    """The days of a month beside those of the month ``before``; wide where it has the room of two figures."""
     last = visit.end_of(first)
     now = list(known_days(visit, first, last).values())
     then = list(known_days(visit, before, visit.end_of(before)).values()) if before else []
@@ -53,10 +54,16 @@ def day_by_day(visit: Visit, first: date, before: date | None) -> Figure:
     return Figure(
         name="days",
         heading="Day by day",
-        drawing=columns(series, [(n, str(n + 1)) for n in (0, 7, 14, 21, 28) if n < places], label),
+        drawing=columns(
+            series,
+            [(n, str(n + 1)) for n in (0, 7, 14, 21, 28) if n < places],
+            label,
+            **({"width": WIDE} if is_wide else {}),
+        ),
         legend=legend,
         numbers=Numbers(head, rows),
         source=Source("days", {"from": before or first, "to": last}),
+        scrolls="Day by day, scrolls sideways" if is_wide else "",
     )
 
 

@@ -117,19 +117,17 @@ def _totals(a: Row, b: Row) -> list[tuple[str, str, str, str]]:
 
 
 def _lines(visit: Visit, rows: Sequence[Row], one: Days) -> list[Row]:
-    most = max((max(row["plays_a"], row["plays_b"]) for row in rows), default=0) or 1
+    most = max((max(row["plays"], row["plays_before"]) for row in rows), default=0) or 1
     return [
         {
             "name": row["name"],
             "href": item_url(visit.url, row["kind"], row["key"], one),
             "below": row["artist_name"] if row["kind"] != "artist" else "",
-            "a": f"{row['plays_a']:,}",
-            "b": f"{row['plays_b']:,}",
-            "change": signed(row["plays_a"] - row["plays_b"]),
-            "rank_a": row["rank_a"],
-            "rank_b": row["rank_b"],
-            "share_a": f"{100 * row['plays_a'] / most:.1f}",
-            "share_b": f"{100 * row['plays_b'] / most:.1f}",
+            "a": f"{row['plays']:,}",
+            "b": f"{row['plays_before']:,}",
+            "change": signed(row["plays"] - row["plays_before"]),
+            "share_a": f"{100 * row['plays'] / most:.1f}",
+            "share_b": f"{100 * row['plays_before'] / most:.1f}",
         }
         for row in rows
     ]

@@ -132,7 +132,13 @@ def of_year(
                 "href": visit.url(f"/month/{month_text(name)}")
                 if visit.first_month <= name <= visit.last_month
                 else None,
-                "plays": count(sum(plays or 0 for plays in some.values()), "play") if there else "not known",
+                "plays": count(sum(plays or 0 for plays in some.values()), "play")
+                if there
+                else "not known"
+                if some
+                else "to come"
+                if name > visit.last_month
+                else "",
                 "drawing": drawing,
             }
         )

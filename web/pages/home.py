@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from pipelines.domain.month import preceding
 from web.drawing.figure import Source
-from web.pages.charts import calendar_of
+from web.pages.charts import calendar_of, day_by_day
 from web.pages.lists import By, plays_line
 from web.pages.months import month_steps, sheet
 from web.rendering import page
@@ -33,6 +33,7 @@ def show(request: Request, visit: Annotated[Visit, Depends(visit)], by: By = "pl
         by=by,
         before=month_steps(visit, made.first)[0],
         calendar=calendar_of(visit, eleven_before(made.first), last, "Twelve months"),
+        days=day_by_day(visit, made.first, made.compared, is_wide=True),
         plays=[plays_line(visit, row) for row in plays],
         plays_source=Source("last_plays", {**newest, "limit": 10}),
         newest_day=visit.bounds["last_played_on"],

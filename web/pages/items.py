@@ -82,7 +82,7 @@ def _show(request: Request, visit: Visit, what: str, key: str, first: date | Non
         heading=item["name"],
         facts=[*(_in_span(item, chosen) if is_span else []), *_in_all(visit, item, kind)],
         cover=cover_url(item["image_url"]) if covers else None,
-        spotify=spotify_url(kind, item["id"]),
+        spotify=spotify_url(kind, item["spotify_id"]),
         artist=_link(visit, "artist", item["artist_key"], item["artist_name"]) if kind != "artist" else None,
         album=_link(visit, "album", item["album_key"], item["album_name"]) if kind == "track" else None,
         months=_months(visit, item, kind),

@@ -15,7 +15,7 @@ from web.words import span
 
 router = APIRouter(route_class=StrictRoute)
 Order = Literal["plays", "time", "first", "name"]
-_ORDERS = {"plays": "most plays", "time": "most time heard", "first": "first heard", "name": "name"}
+_ORDERS = {"first": "first heard", "name": "name"}
 _KINDS = {plural: kind for kind, plural in LISTS.items()}
 
 
@@ -70,7 +70,10 @@ def show(
             (text, visit.url(path, **{**kept, "by": one if one != "plays" else None, "order": None}), one == by)
             for one, text in (("plays", "plays"), ("time", "time heard"))
         ],
-        orders=[(text, visit.url(path, **{**kept, "order": one}), one == chosen) for one, text in _ORDERS.items()],
+        orders=[
+            (text, visit.url(path, **{**kept, "order": one or None}), (one or by) == chosen)
+            for one, text in {"": "rank", **_ORDERS}.items()
+        ],
         next_page=visit.url(path, **{**kept, "after": rows[-1]["place"]}) if has_more else None,
         first_page=visit.url(path, **kept) if after else None,
         path=path,

@@ -106,9 +106,9 @@ def _sheet(
         Fact("artists", f"{totals['artists']:,}", [f"{found.get('artist', 0):,} heard first"] if found else []),
         Fact("days with a play", f"{totals['days']:,}", [f"of {_days(visit, first, last):,} known"]),
     ]
-    figures: list[Figure] = [_months(visit, first, last)]
+    wide: list[Figure] = []
     if (last - first).days <= _MOST_DAYS_OF_CALENDAR:
-        figures.append(calendar_of(visit, first, min(last, visit.today), "Day by day"))
+        wide.append(calendar_of(visit, first, min(last, visit.today), "Day by day"))
     return page(
         request,
         "recap.html",
@@ -122,8 +122,8 @@ def _sheet(
         after=after,
         facts=facts,
         tens=tens(visit, (first, last), by, covers=request.app.state.settings.covers),
-        wide=figures,
-        figures=[hours(visit, first, last), *_releases(visit, first, last)],
+        wide=wide,
+        figures=[_months(visit, first, last), hours(visit, first, last), *_releases(visit, first, last)],
         bests=_bests(visit, first, last),
         first_heard=discoveries(visit, first, last),
         skips=_skips(visit, totals, first, last),
