@@ -29,6 +29,16 @@ class Process:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Its number, which is also that of its group."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it at once, as a machine that fails does."""
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> int:
         """Ask it to end, wait until it has, and return its exit code; in the end it is killed."""
         with suppress(ProcessLookupError):

@@ -13,7 +13,7 @@ ORDER = (
     {"pipelines.storage"},
     {"pipelines.warehouse"},
     {"pipelines.querying", "pipelines.forgetting", "pipelines.streaming", "pipelines.rebuilding"},
-    {"pipelines.arguments", "pipelines.command"},
+    {"pipelines.arguments", "pipelines.command", "pipelines.runners", "pipelines.dask_runner"},
     {"pipelines.options", "pipelines.submission"},
     {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )
