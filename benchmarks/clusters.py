@@ -5,7 +5,6 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -53,7 +52,8 @@ class DaskCluster:
                 self.workers.append(self._start("worker", *self._worker(file), *here, log=f"worker{number}"))
             for number in range(self._count):
                 log = self._folder / f"worker{number}.log"
-                self._wait(partial(_says, log, "Registered to"), log.stem)
+                if not self.workers[number].wait_for("Registered to", _PATIENCE_SECONDS):
+                    raise BenchmarkError(f"{log.stem} of Dask did not come up: {log.read_text()[-1000:]}")
             self._stack = self._stack.pop_all()
         return self
 
@@ -77,10 +77,6 @@ class DaskCluster:
             if time.monotonic() > until:
                 raise BenchmarkError(f"the {what} of Dask did not come up: see {self._folder}")
             time.sleep(0.05)
-
-
-def _says(log: Path, text: str) -> bool:
-    return text in log.read_text()
 
 
 def prism() -> Path | None:

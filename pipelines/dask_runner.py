@@ -1,7 +1,7 @@
 """Beam's runner on Dask, with two steps that it lacks: ``--runner=DaskRunner``.
 
-Beam 2.77 knows no ``Impulse`` there, and for ``Reshuffle`` does nothing, so that what comes of one element stays on one
-worker. Loaded only where it was asked for: it needs the extra ``dask``.
+Beam 2.77 knows no ``Impulse`` there, and what comes of one element stays on one worker: ``Reshuffle`` does nothing, and
+a shuffle has as many partitions as what goes into it. Loaded only where it was asked for: it needs the extra ``dask``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ _SECONDS_TO_ANSWER = 10
 class DaskRunner(dask_runner.DaskRunner):
     """Runs bounded pipelines on a Dask cluster, ``--dask_client_address``, or on one of this machine's cores.
 
-    ``--dask_npartitions`` is how many tasks a shuffle makes, 16 by default.
+    ``--dask_npartitions`` is into how many tasks a shuffle parts its work, 16 by default.
     """
 
     def run_pipeline(self, pipeline: Pipeline, options: PipelineOptions) -> PipelineResult:
@@ -91,19 +91,23 @@ def _see(probes: Sequence[Path]) -> list[bool]:
 
 
 class _ImpulseOp(DaskBagOp):
-    """One element."""
-
-    def apply(self, input_bag: Any, side_inputs: Any = None) -> Any:  # noqa: ARG002
-        return dask.bag.from_sequence([b""], npartitions=1)
-
-
-class _ReshuffleOp(DaskBagOp):
-    """The same elements, spread over the workers."""
+    """One element, and room for what will come of it: a shuffle on Dask has as many partitions as what it shuffles."""
 
     def apply(self, input_bag: Any, side_inputs: Any = None) -> Any:  # noqa: ARG002
         partitions = self.bag_kwargs.get("npartitions") or _PARTITIONS
-        dealt = input_bag.map_partitions(_deal, partitions)
-        return dealt.groupby(_first, npartitions=partitions).map_partitions(_collect)
+        return dask.bag.from_sequence(range(partitions), npartitions=partitions).map_partitions(_only_the_first)
+
+
+class _ReshuffleOp(DaskBagOp):
+    """The same elements, dealt to the partitions."""
+
+    def apply(self, input_bag: Any, side_inputs: Any = None) -> Any:  # noqa: ARG002
+        dealt = input_bag.map_partitions(_deal, input_bag.npartitions)
+        return dealt.groupby(_first).map_partitions(_collect)
+
+
+def _only_the_first(numbers: Iterable[int]) -> list[bytes]:
+    return [b"" for number in numbers if number == 0]
 
 
 def _deal(elements: Iterable[Any], partitions: int) -> Iterator[tuple[int, Any]]:

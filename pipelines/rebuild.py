@@ -22,7 +22,7 @@ from pipelines.rebuilding.planning import Work
 from pipelines.rebuilding.replacing import Result, nothing_in
 from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.rebuilding.target import Target
-from pipelines.runners import check_workers, is_on_dataflow
+from pipelines.runners import LOCAL_BATCH_RUNNER, check_workers, is_on_dataflow, runner_of
 from pipelines.storage.archive import Archive, around
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse
@@ -63,7 +63,8 @@ def _run(work: Work, beam_options: PipelineOptions) -> Result | None:
     temporary = str(beam_options.view_as(GoogleCloudOptions).temp_location or "")
     with work.target.staging(temporary) as staging:
         pipeline = beam.Pipeline(options=beam_options)
-        build(pipeline, work, staging, fails=is_on_dataflow(beam_options))
+        alone = runner_of(beam_options) == LOCAL_BATCH_RUNNER
+        build(pipeline, work, staging, fails=is_on_dataflow(beam_options), spread=not alone)
         ran = pipeline.run()
         ran.wait_until_finish()
         return Result.take(staging.result) if getattr(ran, "has_job", True) else None

@@ -18,12 +18,13 @@ import fastavro
 
 from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
 from pipelines.domain.play import Play, from_record
-from pipelines.storage.encoding import COUNT, encode
+from pipelines.storage.encoding import COUNT, encode, file_of
 from pipelines.storage.files import StorageError, storage_of
 from pipelines.storage.forgotten import Marks
 from pipelines.tables import play_schema
 
-_SCHEMA = fastavro.parse_schema(play_schema())
+# The archive's schema, parsed.
+SCHEMA = fastavro.parse_schema(play_schema())
 _log = logging.getLogger("heavy_rotation")
 
 Holding = Literal["plays", "older version"]
@@ -54,6 +55,19 @@ class Archive:
         self._withdraw(path)
         return others
 
+    def write_records(self, month: date, records: Sequence[bytes], user_id: str, ingested_at: datetime) -> str | None:
+        """The same with the records of a user's plays (``encoding``), ingested at one instant.
+
+        None is returned where the user is forgotten up to then, and nothing of it stays.
+        """
+        if self.marks.lately().has(user_id, ingested_at):
+            return None
+        path = self._write_new(self._folder(month), file_of(records))
+        if not self.marks.read().has(user_id, ingested_at):  # behind the writing, as above
+            return path
+        self._withdraw(path)
+        return None
+
     def check_writable(self) -> None:
         """Raises StorageError where nothing can be written, before work begins that would end in it."""
         self._storage.check_writable(self.root)
@@ -66,6 +80,11 @@ class Archive:
         """The paths of all files, or of those of some months. Raises StorageError."""
         folders = [f"{self.root}/plays"] if months is None else [self._folder(month) for month in months]
         return [path for folder in folders for path in self._files(folder) if month_of(path)]
+
+    def sizes(self) -> dict[str, int]:
+        """The paths of all files with the bytes of each. Raises StorageError."""
+        there = self._storage.sizes(f"{self.root}/plays", ".avro")
+        return {path: size for path, size in there.items() if _is_seen(path) and month_of(path)}
 
     def read(self, path: str) -> Iterator[Play]:
         """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
@@ -115,8 +134,7 @@ class Archive:
             _log.error("%s has plays of who was forgotten, which no table shows; forget again (%s)", path, error)
 
     def _files(self, folder: str) -> list[str]:
-        # Systems and file managers keep what they know of a file in a hidden one with the same ending.
-        return [path for path in self._storage.files(folder, ".avro") if not path.rpartition("/")[2].startswith(".")]
+        return [path for path in self._storage.files(folder, ".avro") if _is_seen(path)]
 
     def _write_new(self, folder: str, data: bytes) -> str:
         path = f"{folder}/plays-{uuid.uuid4().hex}.avro"
@@ -133,7 +151,7 @@ class Archive:
 def decode(path: str, data: bytes) -> Iterator[Play]:
     """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
     with readable(path):
-        reader: Any = fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA)
+        reader: Any = fastavro.reader(io.BytesIO(data), reader_schema=SCHEMA)
         records: list[Any] = list(reader)
         _check(path, reader, len(records))
     return map(from_record, records)
@@ -209,6 +227,11 @@ def readable(path: str) -> Iterator[None]:
 
 def _unreadable(path: str, why: str) -> StorageError:
     return StorageError(f"{path} cannot be read ({why}); restore it from a copy, or move it out of the archive")
+
+
+def _is_seen(path: str) -> bool:
+    """Systems and file managers keep what they know of a file in a hidden one with the same ending."""
+    return not path.rpartition("/")[2].startswith(".")
 
 
 def months_of(paths: Iterable[str]) -> set[date]:
