@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 TOOLS_STAMP := $(VENV)/.tools-installed
 # Tools whose requirements do not fit the project's, each in an environment of its own.
 BQEMULATOR := .tools/bqemulator
+PRISM := .tools/prism
 INFRA := .tools/infra
 INFRA_STAMP := $(INFRA)/.installed
 
@@ -16,7 +17,7 @@ if ! { test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --no-deps --python $(1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo pictures web test test-long siege siege-long bench bench-accounts check infra-check infra-tools bqemulator format lock clean
+.PHONY: help setup tools demo pictures web test test-long siege siege-long bench bench-accounts check infra-check infra-tools bqemulator prism format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -46,6 +47,14 @@ $(BQEMULATOR)/.installed: requirements-bqemulator.txt
 	@test -x $(BQEMULATOR)/bin/python || $(PYTHON) -m venv $(BQEMULATOR)
 	@echo "Installing the BigQuery emulator into $(BQEMULATOR), half a minute the first time"
 	@$(call install,$(BQEMULATOR),-r requirements-bqemulator.txt)
+	@touch $@
+
+prism: $(PRISM)/prism ## make .tools/prism, Beam's portable local runner, for tests and bench; needs go, a minute or two
+
+$(PRISM)/prism: requirements.txt
+	@command -v go >/dev/null || { echo "go is not installed, and Prism comes from the Go modules" >&2; exit 1; }
+	@echo "Building Beam's Prism into $(PRISM), a minute or two the first time"
+	@GOBIN="$(abspath $(PRISM))" go install "github.com/apache/beam/sdks/v2/go/cmd/prism@v$$(sed -n 's/^apache-beam==//p' requirements.txt)"
 	@touch $@
 
 demo: setup ## the whole thing on this machine, no account needed; EXPORT=path takes a real export for the past
