@@ -16,7 +16,7 @@ if ! { test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --no-deps --python $(1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo test test-long bench check infra-check infra-tools bqemulator format lock clean
+.PHONY: help setup tools demo web test test-long siege siege-long bench bench-accounts check infra-check infra-tools bqemulator format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -51,15 +51,30 @@ $(BQEMULATOR)/.installed: requirements-bqemulator.txt
 demo: setup ## the whole thing on this machine, no account needed; EXPORT=path takes a real export for the past
 	@$(BIN)/python -m demo $(if $(EXPORT),--export "$(EXPORT)") $(if $(FOLDER),--folder "$(FOLDER)")
 
+web: setup ## the pages over what make demo left; FOLDER=path where it worked elsewhere, PORT=n
+	@test -e "$(or $(FOLDER),demo-data)/warehouse/warehouse.json" || { echo "make demo comes first" >&2; exit 1; }
+	@$(BIN)/heavy-rotation web --warehouse "$(or $(FOLDER),demo-data)/warehouse" --state "$(or $(FOLDER),demo-data)/state" \
+	  $(if $(PORT),--port $(PORT))
+
 test: tools bqemulator ## the tests of a day's work, five minutes; COVERAGE=1 shows what they do not reach
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(if $(COVERAGE),--cov --cov-report=term)
 
 test-long: tools bqemulator ## the rest: the runbook rehearsed, processes killed, emulators from end to end
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
-bench: tools ## what it can carry, in figures, a quarter of an hour; EVERY=2m polls more often, and ends sooner
-	@$(BIN)/python -m benchmarks.importing
-	@$(BIN)/python -m benchmarks.rebuild
+siege: tools ## five minutes under fire: random worlds, kills at every step, an oracle, the protocol's model
+	@$(BIN)/python -m tests.siege --seconds 180
+	@$(BIN)/python -m tests.siege.model
+
+siege-long: tools ## the same for HOURS=4, and every protection taken away once
+	@$(BIN)/python -m tests.siege --mutations
+	@$(BIN)/python -m tests.siege --seconds $$(( 3600 * $(or $(HOURS),4) ))
+	@$(BIN)/python -m tests.siege.model
+
+bench: tools ## what it can carry, in figures, beside what others take; ONLY=rebuild; LONG=1; INTO=docs/performance.md
+	@$(BIN)/python -m benchmarks $(ONLY) $(if $(LONG),--long) $(if $(INTO),--into "$(INTO)")
+
+bench-accounts: tools ## five thousand accounts polled, a quarter of an hour; EVERY=2m polls more often, and ends sooner
 	@$(BIN)/python -m benchmarks.many_accounts $(if $(EVERY),--every "$(EVERY)")
 
 check: tools ## style, types and the lock file
@@ -87,11 +102,13 @@ format: tools ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: tools ## compile the pinned requirements again, the image's among them, for Python 3.11 to 3.13
+lock: tools ## compile the pinned requirements again, the images' among them, for Python 3.11 to 3.13
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  --extra pipelines --extra query --extra web --extra demo pyproject.toml -o requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  --no-annotate --generate-hashes --extra pipelines -c requirements.txt pyproject.toml -o templates/requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
+	  --no-annotate --generate-hashes --extra web -c requirements.txt pyproject.toml -o templates/web-requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \
 	  -c requirements.txt --extra dask pyproject.toml requirements-dev.in -o requirements-dev.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --custom-compile-command 'make lock' \

@@ -203,7 +203,8 @@ class Demonstration:
             f"\n[bold]Done in {seconds:.0f} s.[/] What there is now:\n"
             f"  {self.archive}    every play, raw, in Avro: the truth\n"
             f"  {self.warehouse}  the tables, in Parquet, made from it\n"
-            "\nThree things to type next:\n"
+            "\nWhat to type next:\n"
+            f"  .venv/bin/heavy-rotation web --warehouse {self.warehouse}    shows it all as pages, in a browser\n"
             f"  .venv/bin/heavy-rotation query --warehouse {self.warehouse}    lists what can be asked\n"
             "  make demo EXPORT=~/Downloads/my_spotify_data.zip    takes your own history as the past\n"
             "  .venv/bin/heavy-rotation import --help    says how to keep it for good",

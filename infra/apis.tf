@@ -24,6 +24,7 @@ locals {
     local.is_stream ? ["compute.googleapis.com", "dataflow.googleapis.com"] : [],
     local.has_topics ? ["pubsub.googleapis.com"] : [],
     var.slack ? ["eventarc.googleapis.com", "workflows.googleapis.com", "workflowexecutions.googleapis.com"] : [],
+    var.web ? ["iap.googleapis.com"] : [],
     var.billing_account == null ? [] : ["billingbudgets.googleapis.com"],
     var.kms_key_name == null ? [] : ["cloudkms.googleapis.com"],
   ))

@@ -5,7 +5,7 @@ locals {
 
 resource "google_artifact_registry_repository" "this" {
   repository_id = "heavy-rotation"
-  description   = "The image of the pipelines and the producer."
+  description   = "The image of the pipelines and the producer, and that of the pages."
   location      = var.region
   format        = "DOCKER"
   kms_key_name  = var.kms_key_name

@@ -12,6 +12,7 @@ locals {
       stream  = "Dataflow's launcher and workers of the stream"
     } : {},
     var.slack ? { slack = "sends alerts to Slack" } : {},
+    var.web ? { web = "shows the pages" } : {},
   )
   emails  = { for name, account in google_service_account.this : name => "${account.account_id}@${var.project_id}.iam.gserviceaccount.com" }
   members = { for name, email in local.emails : name => "serviceAccount:${email}" }
@@ -36,16 +37,18 @@ locals {
     rebuild_staging = { folder = "staging", account = "rebuild", role = "roles/storage.objectUser" }
     stream_temp     = { folder = "temp", account = "stream", role = "roles/storage.objectUser" }
     stream_staging  = { folder = "staging", account = "stream", role = "roles/storage.objectUser" }
+    } : {}, var.web ? {
+    web_state = { folder = "state", account = "web", role = "roles/storage.objectViewer" }
   } : {})
 
   monitoring_agent = "serviceAccount:service-${local.project_number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
 }
 
 # Accounts of Google's services. Google makes them when a service is first used, which is too late for the first apply:
-# with a key of one's own (kms.tf) they use the key.
+# with a key of one's own (kms.tf) they use the key, and IAP's hands on what it lets in (web.tf).
 resource "google_project_service_identity" "this" {
   provider = google-beta
-  for_each = toset(local.key_identities)
+  for_each = toset(concat(local.key_identities, var.web ? ["iap.googleapis.com"] : []))
 
   project = var.project_id
   service = each.key
@@ -137,8 +140,12 @@ resource "google_project_iam_member" "builder_logs" {
 }
 
 resource "google_project_iam_member" "load_jobs" {
-  # A load job belongs to the project, not to a dataset. This allows to run jobs, not to see data.
-  for_each = toset(concat([local.rebuilder], local.is_stream && var.bigquery_write_method == "FILE_LOADS" ? ["stream"] : []))
+  # A load job belongs to the project, not to a dataset, and so does a query. This allows to run jobs, not to see data.
+  for_each = toset(concat(
+    [local.rebuilder],
+    local.is_stream && var.bigquery_write_method == "FILE_LOADS" ? ["stream"] : [],
+    var.web ? ["web"] : [],
+  ))
 
   project = var.project_id
   role    = "roles/bigquery.jobUser"

@@ -3,7 +3,7 @@ output "next_steps" {
   value = join("\n", concat(
     [
       "# 1. The image and the templates:",
-      "templates/build.sh --project=${var.project_id} --region=${var.region} --bucket=${google_storage_bucket.this.name} --service-account=${local.emails["builder"]} --tag=v1",
+      "templates/build.sh --project=${var.project_id} --region=${var.region} --bucket=${google_storage_bucket.this.name} --service-account=${local.emails["builder"]} --tag=v1${var.web ? " --web" : ""}",
       "# 2. The app at Spotify: type {\"client_id\": \"...\", \"client_secret\": \"...\"}, Enter, Ctrl-D:",
       "gcloud secrets versions add ${local.app_secret} --project=${var.project_id} --data-file=-",
     ],
@@ -84,6 +84,26 @@ output "rebuild_now" {
 output "query" {
   description = "Asks for the top ten tracks of this month."
   value       = "bq query --project_id=${var.project_id} --use_legacy_sql=false 'SELECT rank, track_name, artist_name, plays FROM ${var.dataset}.monthly_top_tracks WHERE month = DATE_TRUNC(CURRENT_DATE(\"${var.time_zone}\"), MONTH) ORDER BY user_id, rank'"
+}
+
+output "web" {
+  description = "The address of the pages."
+  value       = one(google_cloud_run_v2_service.web[*].uri)
+}
+
+# Looker Studio's linking API: a link makes a report in the account of whoever opens it, who needs to see the tables.
+output "looker_studio" {
+  description = "A link for each view, which opens a new report on it in Looker Studio."
+  value = { for view in keys(local.views) : view => join("&", [
+    "https://lookerstudio.google.com/reporting/create?c.mode=edit",
+    "r.reportName=Heavy%20Rotation",
+    "ds.ds0.connector=bigQuery",
+    "ds.ds0.type=TABLE",
+    "ds.ds0.projectId=${var.project_id}",
+    "ds.ds0.datasetId=${var.dataset}",
+    "ds.ds0.tableId=${view}",
+    "ds.ds0.datasourceName=${view}",
+  ]) }
 }
 
 output "places" {

@@ -226,3 +226,22 @@ variable "bigquery_write_method" {
     error_message = "A template's job writes by STREAMING_INSERTS or FILE_LOADS; STORAGE_WRITE_API needs Java where it is launched."
   }
 }
+
+variable "web" {
+  description = "Whether the pages are shown, by a Cloud Run service behind Google's Identity-Aware Proxy; templates/build.sh --web makes its image."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "web_users" {
+  description = "Who may see the pages, as IAM writes members: user:me@example.com, group:us@example.com, domain:example.com."
+  type        = list(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for member in var.web_users : can(regex("^(user|group|serviceAccount):[^@\\s:]+@[^@\\s:]+\\.[^@\\s:]+$|^domain:[^@\\s:]+\\.[^@\\s:]+$", member))])
+    error_message = "Write each as user:me@example.com, group:us@example.com, serviceAccount:... or domain:example.com; the pages are for nobody else."
+  }
+}

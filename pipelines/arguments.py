@@ -62,6 +62,25 @@ class Parser(argparse.ArgumentParser):
             f"{home_of(None).folder})",
         )
 
+    def add_warehouse(self) -> None:
+        """``--warehouse`` and ``--home`` of a command that reads tables; None is the tables at home."""
+        # Loaded here: the producer's commands need none of it.
+        from pipelines.warehouse.identity import warehouse_argument
+
+        self.add_argument(
+            "--warehouse",
+            type=warehouse_argument,
+            metavar="W",
+            help="a folder, or bigquery://PROJECT.DATASET (default: the tables at home)",
+        )
+        self.add_home()
+
+    def add_pager(self) -> None:
+        """``--no-pager``."""
+        self.add_argument(
+            "--no-pager", action="store_true", help="write what is longer than the terminal at once, without $PAGER"
+        )
+
     def option_names(self) -> list[str]:
         """The long options, as ``--help`` lists them."""
         return re.findall(r"^  (?:-\w, )?(--[\w-]+)", self.format_help(), re.MULTILINE)

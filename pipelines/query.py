@@ -8,7 +8,7 @@ import argparse
 import shlex
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from pipelines.arguments import Parser, whole_number
 from pipelines.command import run_command
@@ -17,7 +17,6 @@ from pipelines.querying import FORMATS
 from pipelines.querying.limits import DEFAULT_SECONDS, LEAST_MEGABYTES, default_megabytes, run_apart
 from pipelines.terminal import printable, typed
 from pipelines.warehouse.bigquery import SCHEME
-from pipelines.warehouse.identity import warehouse_argument
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -39,10 +38,12 @@ def run(options: argparse.Namespace, *, is_apart: bool = False) -> int:
 
     def ask() -> None:
         # Loaded here, so that it is loaded once: by the process that asks.
+        from pipelines.querying import pager
         from pipelines.querying.asking import answer
 
         to_terminal = sys.stdout.isatty()
-        for text in answer(
+        notes: list[str] = []
+        texts = answer(
             options.warehouse,
             options.sql,
             form=options.format,
@@ -50,9 +51,19 @@ def run(options: argparse.Namespace, *, is_apart: bool = False) -> int:
             max_megabytes=options.max_memory if is_apart else None,
             command=f"{typed()} query{options.named}",
             width=shutil.get_terminal_size().columns if to_terminal and not options.wide else None,
-        ):
-            sys.stdout.write(printable(text) if to_terminal else text)
-        sys.stdout.flush()
+            tell=notes.append,
+        )
+        if not to_terminal:
+            sys.stdout.writelines(texts)
+            sys.stdout.flush()
+            sys.stderr.writelines(f"{note}\n" for note in notes)
+            return
+
+        def shown() -> Iterator[str]:
+            yield from map(printable, texts)
+            yield from (f"{printable(note)}\n" for note in notes)  # known when the rows are
+
+        pager.write(shown(), sys.stdout, pages=not options.no_pager, chops=options.wide)
 
     return run_command(ask)
 
@@ -65,14 +76,9 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "Asks the warehouse in BigQuery SQL. Without a query: what there is to ask.",
         "A query only reads. One of a folder is stopped after --max-seconds, or where it needs more than --max-memory.",
     )
-    parser.add_argument(
-        "--warehouse",
-        type=warehouse_argument,
-        metavar="W",
-        help="a folder, or bigquery://PROJECT.DATASET (default: the tables at home)",
-    )
-    parser.add_home()
+    parser.add_warehouse()
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    parser.add_pager()
     parser.add_argument("--wide", action="store_true", help="all of a table, also where a terminal has no room for it")
     parser.add_argument(
         "--dialect",

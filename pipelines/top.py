@@ -17,7 +17,6 @@ from pipelines.domain.holes import ASK, EXPORT_FILE, holes_text
 from pipelines.home import Home, home_of
 from pipelines.querying import FORMATS
 from pipelines.terminal import typed
-from pipelines.warehouse.identity import warehouse_argument
 
 _KINDS = {"tracks": "track", "artists": "artist", "albums": "album"}
 
@@ -31,6 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(options: argparse.Namespace) -> None:
     """Ask and print. Raises Failure."""
     # Loaded here: the help needs none of it.
+    from pipelines.querying import pager
     from pipelines.querying.chart import draw, screen_of
     from pipelines.querying.show import show
     from pipelines.querying.tops import Listener
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
     shown = [month.first for month in top.months]
     lines += _about_holes([earlier, *shown] if earlier and len(shown) == 1 else shown, screen.width, options.for_import)
     lines += [f"{'' if number else 'next:':<6}{command} {other}" for number, other in enumerate(others)]
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    pager.write((f"{line}\n" for line in lines), sys.stdout, pages=not options.no_pager)
 
 
 def _about_holes(months: list[date], width: int, options: str | None) -> list[str]:
@@ -102,13 +102,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         "The songs, artists and albums played most: of the newest month, or of the one that is named.",
         "",
     )
-    parser.add_argument(
-        "--warehouse",
-        type=warehouse_argument,
-        metavar="W",
-        help="a folder, or bigquery://PROJECT.DATASET (default: the tables at home)",
-    )
-    parser.add_home()
+    parser.add_warehouse()
     parser.add_argument("--month", type=month, metavar="YYYY-MM", help="a month (default: the newest)")
     parser.add_argument("--year", type=year, metavar="YYYY", help="a calendar year")
     parser.add_argument("--from", dest="first", type=month, metavar="YYYY-MM", help="from this month on")
@@ -117,6 +111,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         parser.add_argument(f"--{name}", action="store_true", help=f"the {name} (default: all three)")
     parser.add_argument("--user", metavar="NAME", help="whose, where there are several listeners")
     parser.add_argument("--format", choices=FORMATS, default="table", help="default: table")
+    parser.add_pager()
     options = parser.read(argv)
     named = {name: getattr(options, name) for name in ("warehouse", "home", "user")}
     # What an import has to be told; where the tables are not those at home, nobody knows their archive.

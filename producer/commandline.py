@@ -50,12 +50,17 @@ def _login() -> Parser:
         default=DEFAULT_PORT,
         help="the redirect URI's, on this machine (default: %(default)s)",
     )
+    _add_state(parser)
     parser.add_argument("--no-browser", action="store_true", help="print the address only; open no browser")
 
     def run(options: argparse.Namespace) -> str:
-        from producer.accounts import authorization
-
-        return authorization.run(options.logins, port=options.port, with_browser=not options.no_browser)
+        return commands.login(
+            port=options.port,
+            with_browser=not options.no_browser,
+            home=home_of(options.home),
+            state=options.state,
+            logins=options.logins,
+        )
 
     parser.set_defaults(run=run)
     return parser
@@ -94,6 +99,39 @@ def _import() -> Parser:
             state=options.state,
             logins=options.logins,
             skip_unreadable=options.skip_unreadable,
+        )
+
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _rename() -> Parser:
+    usage = "[--user NAME] [--to ID] [--archive A --warehouse W] [OPTIONS]"
+    parser = _parser("rename", usage, "Makes the plays of one user another's.", examples.RENAME)
+    parser.add_argument(
+        "--user", metavar="NAME", default=commands.NOBODY, help="whose plays they are now (default: %(default)s)"
+    )
+    parser.add_argument("--to", metavar="ID", help="whose they become (default: the account that has logged in)")
+    parser.add_argument("--archive", metavar="A", help="a folder or gs://bucket/folder (default: at home)")
+    parser.add_argument("--warehouse", metavar="W", help="with --archive: the tables to bring up to date")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be renamed, change nothing")
+    _add_time_zone(parser)
+    _add_logins(parser)
+    _add_state(parser)
+
+    def run(options: argparse.Namespace) -> str:
+        if options.warehouse and not options.archive:
+            parser.error("--warehouse is for --archive; without both it is those at home")
+        return commands.rename(
+            options.user,
+            options.to,
+            archive=options.archive,
+            warehouse=options.warehouse,
+            home=home_of(options.home),
+            dry_run=options.dry_run,
+            calendar=options.time_zone or Calendar(),
+            state=options.state,
+            logins=options.logins,
         )
 
     parser.set_defaults(run=run)
@@ -240,4 +278,4 @@ def _topic(name: str) -> str:
     return name
 
 
-_PARSERS = {"import": _import, "login": _login, "poll": _poll, "doctor": _doctor, "logout": _logout}
+_PARSERS = {"import": _import, "rename": _rename, "login": _login, "poll": _poll, "doctor": _doctor, "logout": _logout}

@@ -1,5 +1,6 @@
 """What the commands do, once their options are read. They give back the text for stdout."""
 
+import shlex
 import sys
 import time
 from datetime import timedelta
@@ -11,9 +12,9 @@ from pipelines.command import stopped_like_ctrl_c
 from pipelines.domain.holes import ASK, holes_text
 from pipelines.domain.instants import to_the_second
 from pipelines.domain.month import Calendar
-from pipelines.home import Home, home_of
+from pipelines.home import Home, home_of, places_of, warehouse_beside
 from pipelines.terminal import pasteable, printable
-from producer.accounts.stores import store_of
+from producer.accounts.stores import logins_option, store_of
 from producer.private_files import StateError
 from producer.state.cursor import Cursors
 
@@ -80,7 +81,7 @@ def import_exports(
             lines += ["", f"note: {missing}; if you listened then, {ASK}, and import it the same way"]
         return "\n".join(lines)
     print(printable(pasteable("\n".join(lines))), flush=True)  # noqa: T201  the tables take some seconds more
-    _make_tables(home, calendar)
+    make_tables(home.archive, home.warehouse, calendar)
     # Loaded here: a poller has no DuckDB.
     from pipelines.top import first_look
 
@@ -88,14 +89,92 @@ def import_exports(
     return None
 
 
-def _make_tables(home: Home, calendar: Calendar) -> None:
+def login(*, port: int, with_browser: bool, home: Home, state: str, logins: str) -> str:
+    """Connect an account. Where plays were imported before anybody had logged in, offer to make them the account's.
+
+    Raises Failure.
+    """
+    from producer.accounts import authorization
+
+    store = store_of(logins)
+    grant = authorization.run(store, port=port, with_browser=with_browser)
+    account, cursors = grant.account_id, Cursors(state)
+    if account == NOBODY or not cursors.load(NOBODY).imported:
+        return authorization.text_of(grant, store)
+    places = places_of(cursors.archive(), home)
+    own_state = ["--state", state] if state != home.state else []
+    command = shlex.join(["heavy-rotation", "rename", "--to", account, *places, *own_state]) + logins_option(store)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return authorization.text_of(grant, store, command)
+    print(printable(f"{NOBODY}'s plays were imported before; polled ones are {account}'s."))  # noqa: T201
+    if input(f"Make all of them {printable(account)}'s, one history? [Y/n] ").strip().lower() not in ("", "y", "yes"):
+        return authorization.text_of(grant, store, command)
+    named = dict(zip(places[::2], places[1::2], strict=True))
+    renamed = rename(
+        NOBODY,
+        account,
+        archive=named.get("--archive"),
+        warehouse=named.get("--warehouse"),
+        home=home,
+        dry_run=False,
+        calendar=Calendar(),
+        state=state,
+        logins=logins,
+    )
+    return f"{renamed}\n{authorization.text_of(grant, store)}"
+
+
+def rename(
+    user: str,
+    to: str | None,
+    *,
+    archive: str | None,
+    warehouse: str | None,
+    home: Home,
+    dry_run: bool,
+    calendar: Calendar,
+    state: str,
+    logins: str,
+) -> str:
+    """Make a user's plays another's, by default the account's that has logged in; the tables follow. Raises Failure.
+
+    Without ``archive`` it is the one at home; ``warehouse`` is for one that is named.
+    """
+    from pipelines.storage.archive import Archive
+    from producer.importing.renaming import Renaming
+    from producer.importing.renaming import rename as run
+
+    to = to or only([account for account in store_of(logins).accounts() if account != user])
+    if to == user:
+        raise StateError("whose are the plays to be? Nobody has logged in: say --to NAME, or log in first")
+    root, tables = archive or home.archive, warehouse if archive else home.warehouse
+    with stopped_like_ctrl_c():
+        renamed = run(Renaming(user, to, Archive(root), state, calendar), dry_run=dry_run)
+    if tables and not dry_run:  # also those that an earlier run did not get to
+        make_tables(root, tables, calendar)
+    if not renamed.plays:
+        return f"there are no plays of {user} in {root}"
+    files = f"{renamed.files:,} file{'' if renamed.files == 1 else 's'}"
+    lines = [
+        f"{'dry run' if dry_run else 'renamed':<11} {renamed.plays:>9,} plays of {user} to {to}, in {files} of {root}",
+        *([f"{'':<11} {renamed.polled:>9,} of them were polled too, and count once"] if renamed.polled else []),
+    ]
+    if renamed.has_other_state:
+        lines += ["", _other_archive_note(state, str(Cursors(state).archive()))]
+    elif archive and not tables and not dry_run:
+        places = shlex.join(["--archive", archive, "--warehouse", warehouse_beside(archive)])
+        lines += ["", f"next: heavy-rotation rebuild {places} --months changed"]
+    return "\n".join(lines)
+
+
+def make_tables(archive: str, warehouse: str, calendar: Calendar) -> None:
     """Those of the months that changed. Raises Failure."""
     from producer.polling.tables import Tables
 
     if sys.stderr.isatty():
         print("making the tables …", file=sys.stderr, flush=True)  # noqa: T201
     with stopped_like_ctrl_c():
-        Tables(home.archive, home.warehouse, calendar).update()
+        Tables(archive, warehouse, calendar).update()
 
 
 def _close_gaps(cursors: Cursors, user: str, report: "Report") -> list[str]:
@@ -173,7 +252,7 @@ def _other_archive_note(state: str, archive: str) -> str:
 
 def _name_note(user: str) -> str:
     return (
-        f"note: no account {user} has logged in or was polled here. Polled plays have their account's id, and imported "
-        "ones\nbelong to them under that id only. To poll the account too: heavy-rotation login, then import into "
-        "an empty\narchive without --user."
+        f"note: no account {user} has logged in or was polled here, and polled plays have their account's id. To poll "
+        f"the account too:\nheavy-rotation login, then heavy-rotation rename --user {shlex.quote(user)}, which makes "
+        "these plays the account's."
     )

@@ -33,6 +33,18 @@ that is polled too, before or after: log in first, leave out --user, and give --
 docs/import.md says how plays are matched.
 """
 
+RENAME = """\
+examples:
+  what was imported before the login becomes the account's:
+    heavy-rotation rename
+
+  of an archive and tables that are not at home:
+    heavy-rotation rename --user me --to ID --archive ~/music/archive --warehouse ~/music/warehouse
+
+Files of the archive are written anew, one by one. It can be stopped and run again, beside polls and a stream. Plays
+that were polled and imported are brought together by the rules of an import, and count once. It cannot be undone.
+"""
+
 POLL = """\
 examples:
   to the topic that the stream reads:

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds the image and the two Flex templates.
+# Builds the image and the two Flex templates, and the image of the pages.
 set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: templates/build.sh --project=P --region=R --bucket=B [--tag=T] [--service-account=EMAIL] [--dry-run]
+usage: templates/build.sh --project=P --region=R --bucket=B [--tag=T] [--service-account=EMAIL] [--web] [--dry-run]
 
 Builds the image in Cloud Build, pushes it to Artifact Registry as
   R-docker.pkg.dev/P/heavy-rotation/pipelines:T
@@ -18,6 +18,7 @@ Those of other tags stay as they are, and so does what runs.
   --machine-type=M         the workers' machine (default: e2-standard-2)
   --max-workers=N          how many workers may be started when messages wait (default: 3)
   --service-account=EMAIL  the account that Cloud Build builds as (default: the project's own choice)
+  --web                    build the image of the pages too, R-docker.pkg.dev/P/heavy-rotation/web:T
   --dry-run                print the commands, run none
 TEXT
 }
@@ -35,7 +36,7 @@ run() {
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-project=${PROJECT:-} region=${REGION:-} bucket=${BUCKET:-} tag=${TAG:-} account="" dry_run=""
+project=${PROJECT:-} region=${REGION:-} bucket=${BUCKET:-} tag=${TAG:-} account="" dry_run="" web=""
 machine_type=e2-standard-2 max_workers=3
 for argument in "$@"; do
   value=${argument#*=}
@@ -47,6 +48,7 @@ for argument in "$@"; do
     --machine-type=*) machine_type=$value ;;
     --max-workers=*) max_workers=$value ;;
     --service-account=*) account=$value ;;
+    --web) web=yes ;;
     --dry-run) dry_run=yes ;;
     --help | -h)
       usage
@@ -61,10 +63,16 @@ done
 [[ "$bucket" =~ ^[a-z0-9][a-z0-9._-]*[a-z0-9]$ ]] || fail "the bucket's name is missing or has a gs://, --bucket=B"
 : "${tag:=$(git describe --always --dirty)}"
 
-image=$region-docker.pkg.dev/$project/heavy-rotation/pipelines:$tag
-run gcloud builds submit . --project="$project" --config=templates/cloudbuild.yaml --substitutions="_IMAGE=$image" \
-  ${account:+--service-account="projects/$project/serviceAccounts/$account"} \
-  ${account:+--gcs-source-staging-dir="gs://$bucket/staging/source"}
+build() {
+  run gcloud builds submit . --project="$project" --config=templates/cloudbuild.yaml --substitutions="$1" \
+    ${account:+--service-account="projects/$project/serviceAccounts/$account"} \
+    ${account:+--gcs-source-staging-dir="gs://$bucket/staging/source"}
+}
+
+repository=$region-docker.pkg.dev/$project/heavy-rotation
+image=$repository/pipelines:$tag
+build "_IMAGE=$image"
+if [[ -n "$web" ]]; then build "_IMAGE=$repository/web:$tag,_DOCKERFILE=templates/web.Dockerfile"; fi
 for template in stream rebuild; do
   run gcloud dataflow flex-template build "gs://$bucket/templates/$tag/$template.json" --project="$project" \
     --image="$image" --sdk-language=PYTHON --metadata-file="templates/${template}_metadata.json" \

@@ -22,6 +22,7 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the logins and the state of whoever runs it, nor the app; commands are called by their name."""
     monkeypatch.setattr(sys, "argv", ["heavy-rotation"])
+    monkeypatch.setenv("PAGER", "cat")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))

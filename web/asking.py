@@ -93,6 +93,10 @@ class Asker:
         table: pa.Table = self._remembered("table", question, span, given, self._source.table)
         return table
 
+    def fresh(self, question: str, **given: Value) -> pa.Table:
+        """As ``ask``, and not kept: for what is large and asked once."""
+        return self._source.answer(question, bound(question, given))
+
     def rows(self, question: str, span: tuple[date, date] | None = None, **given: Value) -> list[Row]:
         """As ``ask``, each row a dict by column. They are kept and given to others too: leave them as they are."""
         rows: list[Row] = self._remembered("rows", question, span, given, self._source.rows)

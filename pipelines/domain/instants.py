@@ -32,6 +32,14 @@ def parse(text: str) -> datetime:
     return to_millisecond(instant)
 
 
+def parse_millis(text: str) -> int:
+    """The same, to milliseconds since 1970: for hundreds of thousands of rows."""
+    try:
+        return (datetime.fromisoformat(text) - EPOCH) // MILLISECOND
+    except TypeError:
+        raise ValueError(f"no time zone in {text!r}") from None
+
+
 def rfc3339(instant: datetime) -> str:
     """For example ``2026-11-21T08:50:14.123Z``."""
     return instant.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant.microsecond // 1000:03d}Z"

@@ -6,7 +6,7 @@ JSON with RFC 3339 times, and the row of ``play_events``.
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, get_args, get_type_hints
@@ -20,6 +20,7 @@ from pipelines.domain.song import album_key, song_key
 # Spotify was founded in 2006. Exports hold rows of 1970, and a broken clock can write any year: such a row
 # would open a month that nobody lived in.
 FIRST_YEAR, LAST_YEAR = 2006, 2099
+_FIRST_MS, _END_MS = (to_millis(datetime(year, 1, 1, tzinfo=UTC)) for year in (FIRST_YEAR, LAST_YEAR + 1))
 # How far a clock may be ahead of another one.
 AHEAD = timedelta(days=1)
 
@@ -174,9 +175,15 @@ def from_message(data: bytes) -> Play:
 def in_its_years(name: str, instant: datetime) -> datetime:
     """The instant, if its year of UTC is one that every later step can carry, in any time zone: FIRST_YEAR to
     LAST_YEAR. Raises UnreadableError."""
-    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
-        raise UnreadableError(f"{name} is not between {FIRST_YEAR} and {LAST_YEAR}")
+    millis_in_its_years(name, to_millis(instant))
     return instant
+
+
+def millis_in_its_years(name: str, millis: int) -> int:
+    """The same of milliseconds since 1970."""
+    if _FIRST_MS <= millis < _END_MS:
+        return millis
+    raise UnreadableError(f"{name} is not between {FIRST_YEAR} and {LAST_YEAR}")
 
 
 def check_times(played_at: datetime, ingested_at: datetime, now: datetime) -> None:

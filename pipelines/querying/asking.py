@@ -1,7 +1,7 @@
 """A question's way: to DuckDB or to BigQuery, and back as text, or as a sentence that says what is wrong with it."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 import duckdb
@@ -37,19 +37,25 @@ def answer(
     max_megabytes: int | None,
     width: int | None = None,
     command: str = "",
+    tell: Callable[[str], None] | None = None,
 ) -> Iterator[str]:
     """The answer as text, in one of FORMATS; without ``sql``, what there is to ask.
 
     With ``width`` a table is cut to so many columns of a terminal, and to its first rows. ``command`` is what asks this
     warehouse, to be shown with examples. With ``max_megabytes`` a query of a folder takes no more memory, nor does
-    anything else in this process after it.
+    anything else in this process after it. How many rows there are, and what to do where there are none, it
+    tells, on stderr if nothing else is said.
     Raises QueryError and StorageError.
     """
 
     try:
         if not sql:
             yield from overview(
-                warehouse, command, dataset_of(warehouse), partial(ask, warehouse, max_megabytes=max_megabytes)
+                warehouse,
+                command,
+                dataset_of(warehouse),
+                partial(ask, warehouse, max_megabytes=max_megabytes),
+                width,
             )
             return
         table = ask(warehouse, sql, native=native, max_megabytes=max_megabytes)
@@ -57,13 +63,14 @@ def answer(
         yield from show(shown, form, width)
     except MemoryError:
         raise too_much(max_megabytes or 0) from None
+    tell = tell or partial(print, file=sys.stderr)
     if form == "table":
         rows = f"{table.num_rows:,} row{'' if table.num_rows == 1 else 's'}"
         more = shown.num_rows < table.num_rows
-        print(f"{shown.num_rows:,} of {rows}; --wide shows all" if more else rows, file=sys.stderr)  # noqa: T201
+        tell(f"{shown.num_rows:,} of {rows}; --wide shows all" if more else rows)
     if not table.num_rows:
         for hint in filter(None, (hint_about_months(sql), _months(warehouse))):
-            print(hint, file=sys.stderr)  # noqa: T201
+            tell(hint)
 
 
 def _months(warehouse: str) -> str:

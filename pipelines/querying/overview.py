@@ -48,10 +48,12 @@ def _about_holes(rows: list[dict[str, Any]]) -> Iterator[str]:
         yield f"Whoever listened then: {ASK},\nand import it.\n"
 
 
-def overview(warehouse: str, command: str, dataset: str, ask: Callable[[str], pa.Table]) -> Iterator[str]:
+def overview(
+    warehouse: str, command: str, dataset: str, ask: Callable[[str], pa.Table], width: int | None
+) -> Iterator[str]:
     """The text, line by line. ``command`` is what asks this warehouse, as it is typed.
 
-    ``ask`` answers a query of the warehouse, whose tables are in ``dataset``.
+    ``ask`` answers a query of the warehouse, whose tables are in ``dataset``. With ``width`` lines are no wider.
     """
     users = ask(_USERS.format(dataset=dataset))
     counts = ask(" UNION ALL ".join(_ROWS.format(dataset=dataset, table=table) for table in TABLES))
@@ -71,6 +73,18 @@ def overview(warehouse: str, command: str, dataset: str, ask: Callable[[str], pa
         yield "There are no plays in it yet; heavy-rotation import or rebuild brings them in.\n\n"
     yield "Tables and views, with their columns:\n"
     for name, there in duck.columns().items():
-        columns = ", ".join(f"{column} {kind}" for column, kind in there)
+        columns = _wrapped([f"{column} {kind}" for column, kind in there], width)
         count = f"  {rows[name]:,} row{'' if rows[name] == 1 else 's'}" if name in rows else ""
-        yield f"\n  {dataset}.{name}{count}\n    {columns}\n"
+        yield f"\n  {dataset}.{name}{count}\n{columns}\n"
+
+
+def _wrapped(columns: list[str], width: int | None) -> str:
+    """The columns, indented, in lines that are no wider unless one column alone is."""
+    if not width:
+        return f"    {', '.join(columns)}"
+    lines = [""]
+    for column in columns:
+        if lines[-1] and len(lines[-1]) + len(column) + 7 > width:
+            lines.append("")
+        lines[-1] += f"{', ' if lines[-1] else ''}{column}"
+    return "\n".join(f"    {line}{',' if number < len(lines) else ''}" for number, line in enumerate(lines, start=1))

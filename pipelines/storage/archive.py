@@ -18,7 +18,7 @@ import fastavro
 
 from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
 from pipelines.domain.play import Play, from_record
-from pipelines.storage.encoding import COUNT, encode
+from pipelines.storage.encoding import COUNT, encode, file_of
 from pipelines.storage.files import StorageError, storage_of
 from pipelines.storage.forgotten import Marks
 from pipelines.tables import play_schema
@@ -53,6 +53,19 @@ class Archive:
         others = self.write(month, left) if left else None
         self._withdraw(path)
         return others
+
+    def write_records(self, month: date, records: Sequence[bytes], user_id: str, ingested_at: datetime) -> str | None:
+        """The same with the records of a user's plays (``encoding``), ingested at one instant.
+
+        None is returned where the user is forgotten up to then, and nothing of it stays.
+        """
+        if self.marks.lately().has(user_id, ingested_at):
+            return None
+        path = self._write_new(self._folder(month), file_of(records))
+        if not self.marks.read().has(user_id, ingested_at):  # behind the writing, as above
+            return path
+        self._withdraw(path)
+        return None
 
     def check_writable(self) -> None:
         """Raises StorageError where nothing can be written, before work begins that would end in it."""

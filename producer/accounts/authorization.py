@@ -12,7 +12,7 @@ from pipelines.clock import Clock, utc_now
 from producer.accounts.app import app_of
 from producer.accounts.grant import TOKEN_LIFE, Grant, LoginStore
 from producer.accounts.redirect import Redirect, redirect_uri
-from producer.accounts.stores import logins_option, store_of
+from producer.accounts.stores import logins_option
 from producer.spotify.client import Api, Endpoints
 from producer.spotify.oauth import DASHBOARD, SCOPE, Accounts, App, Attempt, LoginError, Tokens
 from producer.spotify.transport import Transport, Wait
@@ -55,10 +55,9 @@ def log_in(
     return grant
 
 
-def run(spec: str, *, port: int, with_browser: bool) -> str:
-    """The command: log in with the app and the browser of the environment. Raises Failure."""
-    store = store_of(spec)
-    grant = log_in(
+def run(store: LoginStore, *, port: int, with_browser: bool) -> Grant:
+    """Log in with the app and the browser of the environment. Raises Failure."""
+    return log_in(
         app_of(os.environ),
         store,
         Endpoints.of(os.environ),
@@ -67,7 +66,6 @@ def run(spec: str, *, port: int, with_browser: bool) -> str:
         browse=browser_of(os.environ) if with_browser else None,
         tell=lambda line: print(line, file=sys.stderr, flush=True),
     )
-    return text_of(grant, store)
 
 
 def browser_of(environment: Mapping[str, str]) -> Callable[[str], None] | None:
@@ -77,14 +75,15 @@ def browser_of(environment: Mapping[str, str]) -> Callable[[str], None] | None:
     return _browse if has_screen else None
 
 
-def text_of(grant: Grant, store: LoginStore) -> str:
-    """What was done, until when it lasts, and what to type next; several lines."""
+def text_of(grant: Grant, store: LoginStore, *first: str) -> str:
+    """What was done, until when it lasts, and what to type next, ``first`` and then to poll; several lines."""
     assert grant.authorized_at
+    commands = [*first, f"heavy-rotation poll --every 10m{logins_option(store)}"]
     return (
         f"logged in   {grant.account_id}\n"
         f"stored in   {store}\n"
         f"lasts until {grant.authorized_at + TOKEN_LIFE:%Y-%m-%d}, six months as Spotify has it; log in again by then"
-        f"\n\nnext: heavy-rotation poll --every 10m{logins_option(store)}"
+        "\n\nnext: " + "\n      ".join(commands)
     )
 
 

@@ -7,7 +7,7 @@ instant or a few seconds apart, with lengths that differ a little or with anothe
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 
-from pipelines.domain.spotify import COUNTS_FROM_MS
+from pipelines.domain.exports import COUNTS_FROM_MS
 from producer.identity.rows import Rows
 
 # The least between the ends of two plays of one track: each takes that long. Ends are compared as whole seconds: some

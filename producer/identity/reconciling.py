@@ -130,7 +130,10 @@ class _Kind:
             return
         other_id: list[int] = []
         late: list[int] = []
-        for row in order:
+        for row, is_there in self._with_own_copy(order):
+            if is_there:
+                self._keep(row, self._rows.instants[row])
+                continue
             found = self._own_copies(row)
             exact = [instant for instant, has_id in found if has_id]
             if exact:
@@ -149,6 +152,27 @@ class _Kind:
                     self._decided.instants[row], self._stays[row] = DUPLICATE, True
                 else:
                     self._keep(row, instant)
+
+    def _with_own_copy(self, order: list[int]) -> Iterator[tuple[int, bool]]:
+        """The rows, and whether the very copy of each is at its own instant: so it is with nearly all of them, and
+        what ``_own_copies`` would find first.
+        """
+        rows, copies, last = self._rows, self._copies, len(self._copies)
+        place = 0
+        for row in order:
+            own, is_there = rows.instants[row], False
+            while place < last and copies.instants[place] < own:
+                place += 1
+            at = place
+            while at < last and copies.instants[at] == own and not is_there:
+                is_there = (
+                    copies.tracks[at] == rows.tracks[row]
+                    and copies.ms_played[at] == rows.ms_played[row]
+                    and copies.sources[at] == self._source
+                )
+                at += 1
+            is_taken = own in self._polled or own in self._kept
+            yield row, is_there and rows.reported[row] == own and not is_taken
 
     def _own_copies(self, row: int, at: int | None = None) -> list[tuple[int, bool]]:
         """The instants near the row's end, or near another one, that have its copy; and whether that has its id."""

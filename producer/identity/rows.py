@@ -7,6 +7,7 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Iterable
 from itertools import compress
+from operator import gt
 from typing import Self
 
 from pipelines.domain.play import SOURCE_RANK, Source
@@ -112,9 +113,13 @@ class Rows(Plays):
         super().__init__(tracks)
         self.reported = array("q")
 
-    def add_row(self, end: int, source: int, track: int, ms_played: int | None, reported: int) -> None:
+    def add_row(self, end: int, source: int, track: int, ms_played: int, reported: int) -> None:
         """One more row."""
-        self.add(end, source, track, ms_played)
+        # Not by ``add``: of a lifetime's rows each call is noticed.
+        self.instants.append(end)
+        self.sources.append(source)
+        self.tracks.append(track)
+        self.ms_played.append(ms_played)
         self.reported.append(reported)
 
 
@@ -159,12 +164,14 @@ class Copies(Plays):
 
     def sort(self) -> None:
         """By instant."""
+        self._stamped = sorted((stamp, instant) for instant, stamp in self.stamps.items())
+        if not any(map(gt, self.instants, self.instants[1:])):
+            return
         order = sorted(range(len(self)), key=self.instants.__getitem__)
         self.instants = array("q", map(self.instants.__getitem__, order))
         self.sources = array("B", map(self.sources.__getitem__, order))
         self.tracks = array("i", map(self.tracks.__getitem__, order))
         self.ms_played = array("q", map(self.ms_played.__getitem__, order))
-        self._stamped = sorted((stamp, instant) for instant, stamp in self.stamps.items())
 
     def between(self, first: int, last: int) -> range:
         """The copies of these instants, both included."""

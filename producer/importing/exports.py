@@ -7,17 +7,16 @@ itself, since account data mixes songs and podcasts.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pipelines.domain.play import Play, UnreadableError
-from pipelines.domain.spotify import LeftOut, LeftOutError, from_account_row, from_extended_row
+from pipelines.domain.exports import ExportedPlay, LeftOut, LeftOutError, from_account_row, from_extended_row
+from pipelines.domain.play import UnreadableError
 from producer.importing.containers import ExportError, Opener, Place
 from producer.importing.decoding import DecodingError, OtherContentError, decode
 
-# The play of a row for a user, ingested at an instant. Raises LeftOutError and UnreadableError.
-Reader = Callable[[str, object, datetime], Play]
+# The play of a row that is read at an instant (milliseconds). Raises LeftOutError and UnreadableError.
+Reader = Callable[[object, int], ExportedPlay]
 
 EXPECTED = (
     "expected are my_spotify_data.zip, or files such as Streaming_History_Audio_2025.json, endsong_0.json, "
@@ -80,13 +79,13 @@ class ExportFile:
         return _read_video if any(fnmatchcase(name, pattern) for pattern in _VIDEOS) else read_row
 
 
-def read_row(user_id: str, row: object, ingested_at: datetime) -> Play:
+def read_row(row: object, read_at: int) -> ExportedPlay:
     """The play of a row of either kind of export. Raises LeftOutError and UnreadableError."""
     if isinstance(row, dict):
         if "ts" in row or "ms_played" in row:
-            return from_extended_row(user_id, row, ingested_at)
+            return from_extended_row(row, read_at)
         if "endTime" in row or "msPlayed" in row:
-            return from_account_row(user_id, row, ingested_at)
+            return from_account_row(row, read_at)
         raise UnreadableError("neither ts nor endTime is there")
     raise UnreadableError("row is not an object")
 
@@ -101,5 +100,5 @@ def _is_history(row: object) -> bool:
     return isinstance(row, dict) and any(one in row and other in row for one, other in _FIELDS)
 
 
-def _read_video(*_: object) -> Play:
+def _read_video(*_: object) -> ExportedPlay:
     raise LeftOutError(LeftOut.VIDEO)

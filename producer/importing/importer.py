@@ -1,9 +1,8 @@
-"""Exports into the archive, in two passes over the files.
+"""Exports into the archive.
 
-The first pass reads every file and finds whatever is wrong with one before anything is written. Then the archive
-and the account's state are asked what they know of the same months, and every play gets its identity. The newest are
-kept in the state, for polls that list them later. The second pass reads the files again, one at a time, and writes by
-month the plays that the archive does not have.
+Every file is read, and whatever is wrong with one is found, before anything is written. Then the archive and the
+account's state are asked what they know of the same months, and every play gets its identity. The newest are kept in
+the state, for polls that list them later. The plays that the archive does not have are written, by month.
 """
 
 from bisect import bisect_right
@@ -13,10 +12,10 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
-from pipelines.domain.instants import from_millis
+from pipelines.domain.exports import LeftOut, LeftOutError
+from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
-from pipelines.domain.play import Play, UnreadableError
-from pipelines.domain.spotify import LeftOut, LeftOutError, reported_at
+from pipelines.domain.play import UnreadableError
 from pipelines.storage.archive import Archive
 from producer.identity.newest import newest
 from producer.identity.reconciling import DUPLICATE, Identities, identities
@@ -24,10 +23,11 @@ from producer.identity.rows import Copies, Rows
 from producer.importing.containers import ExportError
 from producer.importing.coverage import Coverage
 from producer.importing.exports import ExportFile
+from producer.importing.found import Found
 from producer.importing.known_plays import read_copies, touched_months
 from producer.importing.owners import Owners
 from producer.importing.progress import Meter, Progress, silent
-from producer.importing.writing import Found, Writer
+from producer.importing.writing import Writer
 from producer.state.cursor import Cursor, Cursors
 
 Span = tuple[datetime, datetime]
@@ -115,49 +115,44 @@ class Importer:
         files with the right identities: importing again completes them.
         """
         dry_run = dry_run or archive is None
-        passes = 1 if dry_run else 2
-        report, meter = Report(), self._meter(files, passes)
-        found, readable = self._survey(files, report, meter)
+        report, meter = Report(), self._meter(files, dry_run=dry_run)
+        found, readable = self._read(files, report, meter)
         if report.skipped:
             if not (readable and self.skip_unreadable):
                 raise ExportError(_refusal(report.skipped, readable))
             # Of a file that is broken somewhere nothing counts, so the others are gone through alone.
-            files, report, meter = readable, Report(skipped=report.skipped), self._meter(readable, passes)
-            found, again = self._survey(files, report, meter)
+            files, report, meter = readable, Report(skipped=report.skipped), self._meter(readable, dry_run=dry_run)
+            found, again = self._read(files, report, meter)
             if len(again) < len(files):
                 raise ExportError("a file changed while it was read; run the import again")
         if archive is not None and not self.cursors.are_of(archive.root, claims=not dry_run):
             report.other_archive = self.cursors.archive()
         decided = self._decide(found.rows, self._copies(found.rows, archive, meter), report, dry_run=dry_run)
         missing = self._count(decided, report)
-        report.copies = missing.total() - report.new
+        report.copies = missing - report.new
         if archive is not None and not dry_run and missing:
             writer = Writer(archive, self.calendar, self.user_id, self.ingested_at, meter)
-            report.written += writer.write(files, found, decided, missing)
+            report.written += writer.write(found, decided)
         return report
 
-    def _meter(self, files: list[ExportFile], passes: int) -> Meter:
-        return Meter(self.progress, sum(file.size for file in files) * passes)
+    def _meter(self, files: list[ExportFile], *, dry_run: bool) -> Meter:
+        return Meter(self.progress, sum(file.size for file in files), writes=not dry_run)
 
-    def _survey(self, files: list[ExportFile], report: Report, meter: Meter) -> tuple[Found, list[ExportFile]]:
-        """The first pass: the rows that count, and the files that can be read; what they say goes into the report."""
+    def _read(self, files: list[ExportFile], report: Report, meter: Meter) -> tuple[Found, list[ExportFile]]:
+        """The rows that count, and the files that can be read; what they say goes into the report."""
         found, owners = Found(), Owners()
         readable: list[ExportFile] = []
         coverage = Coverage()
         for file in files:
+            first = len(found.rows)
             try:
-                rows = meter.rows("reading", file.size, owners.watching(file, file.batches()))
-                for place, play, reported in self._plays(file, rows, report):
-                    found.add(place, play, reported)
+                self._read_file(file, meter.batches(file.size, owners.watching(file, file.batches())), found, report)
             except ExportError as error:
                 report.skipped.append(str(error))
-                found.end_file()
                 continue
             readable.append(file)
-            counted = found.end_file()
             # An export has what was reported while it covers the account, whenever it was heard.
-            rows_of_file = slice(counted.start, counted.stop)
-            coverage.add(file, found.rows.reported[rows_of_file], found.rows.sources[rows_of_file])
+            coverage.add(file, found.rows.reported[first:], found.rows.sources[first:])
         if len(readable) == len(files):
             owners.check()
         report.files = len(readable)
@@ -166,27 +161,26 @@ class Importer:
             report.covered.append((from_millis(first), from_millis(last)))
         return found, readable
 
-    def _plays(
-        self, file: ExportFile, rows: Iterator[Any], report: Report
-    ) -> Iterator[tuple[int, Play, datetime | None]]:
-        """A file's rows that count, by their place, with the export's own instants, and when an offline play was
-        reported; the others into the report.
-        """
-        read, place = file.reader, -1
-        for place, row in enumerate(rows):
-            try:
-                yield place, read(self.user_id, row, self.ingested_at), reported_at(row)
-            except LeftOutError as error:
-                report.left_out[error.reason] += 1
-            except UnreadableError as error:
-                report.unreadable.setdefault(str(error), Unreadable(file.short_name, place + 1)).count += 1
-        report.rows += place + 1
+    def _read_file(self, file: ExportFile, batches: Iterator[list[Any]], found: Found, report: Report) -> None:
+        """A file's rows: those that count into ``found``, the others, by reason, into the report."""
+        read, add, read_at = file.reader, found.add, to_millis(self.ingested_at)
+        before = 0
+        for rows in batches:
+            for place, row in enumerate(rows, start=before + 1):
+                try:
+                    add(read(row, read_at))
+                except LeftOutError as error:
+                    report.left_out[error.reason] += 1
+                except UnreadableError as error:
+                    report.unreadable.setdefault(str(error), Unreadable(file.short_name, place)).count += 1
+            before += len(rows)
+        report.rows += before
 
     def _copies(self, rows: Rows, archive: Archive | None, meter: Meter) -> Copies:
         if archive is None:
             return Copies(rows.all_tracks)
         months = touched_months(rows.instants, self.calendar)
-        return read_copies(archive, months, self.user_id, rows.all_tracks, lambda: meter.tell("comparing"))
+        return read_copies(archive, months, self.user_id, rows.all_tracks, meter.comparing)
 
     def _decide(self, rows: Rows, copies: Copies, report: Report, *, dry_run: bool) -> Identities:
         """Every row's instant. It is settled in the state before anything is written, as a poll's is.
@@ -210,10 +204,10 @@ class Importer:
             self.cursors.change(known, settled)
         return found[-1]
 
-    def _count(self, decided: Identities, report: Report) -> Counter[date]:
-        """What was decided into the report; the rows that the archive does not have, by month."""
+    def _count(self, decided: Identities, report: Report) -> int:
+        """What was decided into the report; how many rows the archive does not have."""
         plays: Counter[int] = Counter()
-        missing: Counter[int] = Counter()
+        missing = 0
         for instant, is_archived, in_both in zip(decided.instants, decided.archived, decided.in_both, strict=True):
             # Counted by the number of the month: a date for each play would take longer than all the rest.
             month = DUPLICATE if instant == DUPLICATE else bisect_right(self.calendar.starts, instant)
@@ -222,18 +216,14 @@ class Importer:
             else:
                 plays[month] += 1
                 report.archived += is_archived
-            if not is_archived:
-                missing[month] += 1
+            missing += not is_archived and month != DUPLICATE
         report.left_out[LeftOut.DUPLICATE] += plays.pop(DUPLICATE, 0)
-        del missing[DUPLICATE]
         report.left_out = +report.left_out
-        report.months = self._dates(plays)
-        report.polled, report.exported = decided.polled, decided.exported
-        return self._dates(missing)
-
-    def _dates(self, months: Counter[int]) -> Counter[date]:
         starts = self.calendar.starts
-        return Counter({self.calendar.month_of(from_millis(starts[month - 1])): n for month, n in months.items()})
+        for month, count in plays.items():
+            report.months[self.calendar.month_of(from_millis(starts[month - 1]))] = count
+        report.polled, report.exported = decided.polled, decided.exported
+        return missing
 
 
 def _refusal(problems: list[str], readable: list[ExportFile]) -> str:

@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime
+from datetime import date
 
 from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
-from pipelines.domain.play import SOURCE_RANK
-from pipelines.storage.archive import Archive, fields_of
+from pipelines.storage.archive import Archive
+from pipelines.storage.scanning import ScannedTrack, Scanner
 from producer.identity.rows import POLLED, Copies, Tracks
 
-_FIELDS = ("user_id", "played_at", "track_id", "track_name", "artists", "ms_played", "source", "ingested_at")
 _DAY = 86_400_000
 # A bucket answers slowly, and the stream writes many small files; so many are on their way at once.
 _AT_ONCE = 8
@@ -32,22 +31,26 @@ def read_copies(archive: Archive, months: list[date], user_id: str, tracks: Trac
     Those that were forgotten, and are about to go, are not among them.
     ``tell`` is called for every file. Raises StorageError.
     """
-    copies = Copies(tracks)
-    spans: dict[tuple[int, datetime], list[int]] = {}
-    ranks = {source.value: rank for source, rank in SOURCE_RANK.items()}
-    forgotten = archive.marks.read()
+    copies, scanner = Copies(tracks), Scanner()
+    spans: dict[tuple[int, int], list[int]] = {}
+    numbers: dict[ScannedTrack, int] = {}
+    forgotten_at = archive.marks.read().until(user_id)
+    forgotten = to_millis(forgotten_at) if forgotten_at else None
     for path, data in _read(archive, archive.files(months)):
         tell()
-        for play in fields_of(path, data, _FIELDS):
-            if play["user_id"] == user_id and not forgotten.has(user_id, play["ingested_at"]):
-                artist = play["artists"][0]["name"] if play["artists"] else ""
-                track = tracks.number_if_known(play["track_id"], artist, play["track_name"])
-                instant, source = to_millis(play["played_at"]), ranks[play["source"]]
-                copies.add(instant, source, track, play["ms_played"])
-                if source != POLLED:
+        for user, instant, track, ms_played, rank, ingested_at in scanner.plays(path, data):
+            if user == user_id and (forgotten is None or ingested_at > forgotten):
+                number = numbers.get(track)
+                if number is None:
+                    number = numbers[track] = tracks.number_if_known(track.id, track.artist, track.name)
+                copies.add(instant, rank, number, ms_played)
+                if rank != POLLED:
                     # All that one import wrote has the same time of ingestion.
-                    span = spans.setdefault((source, play["ingested_at"]), [instant, instant])
-                    span[0], span[1] = min(span[0], instant), max(span[1], instant)
+                    span = spans.setdefault((rank, ingested_at), [instant, instant])
+                    if instant < span[0]:
+                        span[0] = instant
+                    if instant > span[1]:
+                        span[1] = instant
     for (source, _), (first, last) in spans.items():
         copies.spans.setdefault(source, []).append((first, last))
     copies.sort()

@@ -4,12 +4,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TextIO
 
-# What is done now; which part of all the bytes to be read is read, 0 to 1; how many rows that was.
+# What is done now; which part of all is done, 0 to 1; how many rows were read.
 Progress = Callable[[str, float, int], None]
 
 _EVERY_SECONDS = 0.1
 _CELLS = 24
-_ROWS_AT_ONCE = 1_000
+# Which part of an import is reading and comparing, about; the rest is writing.
+_READING = 0.75
 
 
 def silent(doing: str, part: float, rows: int) -> None:
@@ -55,26 +56,27 @@ def _line(doing: str, part: float, rows: int, seconds: float) -> str:
 class Meter:
     """Counts bytes and rows over the files, and tells ``show``."""
 
-    def __init__(self, show: Progress, total_bytes: int) -> None:
-        """``total_bytes`` is what will be read in all, files that are read twice counted twice."""
+    def __init__(self, show: Progress, total_bytes: int, *, writes: bool) -> None:
+        """``total_bytes`` is what will be read in all; with ``writes`` that is not the end of it."""
         self._show = show
-        self._total = max(total_bytes, 1)
+        self._reading = (_READING if writes else 1) / max(total_bytes, 1)
         self._bytes = 0
         self._rows = 0
 
-    def rows(self, doing: str, size: int, batches: Iterable[tuple[list[Any], int]]) -> Iterator[Any]:
-        """The rows of a file of so many bytes, one after the other; a batch has some of them, and their bytes."""
+    def batches(self, size: int, batches: Iterable[tuple[list[Any], int]]) -> Iterator[list[Any]]:
+        """The rows of a file of so many bytes, some at a time; a batch has them, and how many bytes they took."""
         read = 0
         for rows, taken in batches:
-            for number, row in enumerate(rows):
-                if not number % _ROWS_AT_ONCE:
-                    part = self._bytes + min(size, read + taken * number / len(rows))
-                    self._show(doing, part / self._total, self._rows + number)
-                yield row
+            self._show("reading", (self._bytes + min(size, read)) * self._reading, self._rows)
+            yield rows
             read += taken
             self._rows += len(rows)
         self._bytes += size
 
-    def tell(self, doing: str) -> None:
-        """Show what is done while no rows are read."""
-        self._show(doing, self._bytes / self._total, self._rows)
+    def comparing(self) -> None:
+        """Show that the archive is asked, while no rows are read."""
+        self._show("comparing", self._bytes * self._reading, self._rows)
+
+    def writing(self, part: float) -> None:
+        """Show that plays are written, and which part of them is, 0 to 1."""
+        self._show("writing", _READING + (1 - _READING) * part, self._rows)

@@ -1,78 +1,29 @@
-"""What the first pass found, and the second pass: what the archive does not have, read again, into files by month."""
+"""What the archive does not have, into its files, by month."""
 
 from array import array
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections import deque
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
-from pipelines.domain.instants import from_millis, to_millis
+from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
-from pipelines.domain.play import SOURCE_RANK, Play, Source, UnreadableError
-from pipelines.domain.spotify import LeftOutError, reported_at
+from pipelines.domain.play import Source
 from pipelines.storage.archive import Archive
+from pipelines.storage.encoding import long, optional_long, pieces_of
 from producer.identity.reconciling import DUPLICATE, Identities
-from producer.identity.remembered import artist_of
-from producer.identity.rows import ACCOUNT, Rows, Tracks
+from producer.identity.rows import ACCOUNT
 from producer.importing.containers import ExportError
-from producer.importing.exports import ExportFile
+from producer.importing.found import Content, Found
 from producer.importing.progress import Meter
 
-# Plays held in memory while their months fill up, and so the most that a file of the archive can get.
-_HELD_PLAYS = 50_000
-# Compressing, and waiting for a disk or a bucket, go on beside the reading.
+# The most that a file of the archive gets: all of them are in memory while it is written.
+_PLAYS_OF_A_FILE = 50_000
+# Compressing, and waiting for a disk or a bucket, go on beside encoding.
 _FILES_AT_ONCE = 4
-
-
-class Found:
-    """Rows in the order of the files, and where each of them is."""
-
-    def __init__(self) -> None:
-        self.rows = Rows(Tracks())
-        # Where a row is in its file, counted from 0, and where each file's rows end here.
-        self._places = array("I")
-        self._ends = array("Q")
-
-    def add(self, place: int, play: Play, reported: datetime | None) -> None:
-        """One more row of the file that is being read: its place there, and its play as the export has it.
-
-        ``reported`` is when Spotify learned of the play, if it was heard offline.
-        """
-        track = self.rows.all_tracks.number(play.track_id, artist_of(play), play.track_name)
-        end = to_millis(play.played_at)
-        self.rows.add_row(
-            end, SOURCE_RANK[play.source], track, play.ms_played, to_millis(reported) if reported else end
-        )
-        self._places.append(place)
-
-    def end_file(self) -> range:
-        """The file is read; its rows."""
-        start = self._ends[-1] if self._ends else 0
-        self._ends.append(len(self.rows))
-        return range(start, len(self.rows))
-
-    def files(self) -> Iterator[range]:
-        """The rows of each file."""
-        start = 0
-        for end in self._ends:
-            yield range(start, end)
-            start = end
-
-    def place(self, row: int) -> int:
-        """Where the row is in its file."""
-        return self._places[row]
-
-    def is_same(self, row: int, play: Play, reported: datetime | None) -> bool:
-        """Whether the play, read again, is still that of the row, in all that its identity was decided by."""
-        rows = self.rows
-        return (
-            rows.instants[row] == to_millis(play.played_at)
-            and rows.reported[row] == to_millis(reported or play.played_at)
-            and rows.sources[row] == SOURCE_RANK[play.source]
-            and rows.ms_played[row] == play.ms_played
-            and rows.all_tracks.texts[rows.tracks[row]] == (play.track_id, artist_of(play), play.track_name)
-        )
+_MOST_PIECES = 2**14
 
 
 @dataclass(frozen=True)
@@ -85,14 +36,20 @@ class Writer:
     ingested_at: datetime
     meter: Meter
 
-    def write(
-        self, files: list[ExportFile], found: Found, decided: Identities, missing: Counter[date]
-    ) -> Iterator[str]:
-        """Write what is missing, so many plays of each month; the paths. Raises ExportError and StorageError."""
+    def write(self, found: Found, decided: Identities) -> Iterator[str]:
+        """Write what the archive does not have; the paths. Raises ExportError and StorageError."""
+        months = self._missing_by_month(decided)
+        total, done = sum(map(len, months.values())), 0
+        encoder = _Encoder(found, decided, self.user_id, self.ingested_at)
         with ThreadPoolExecutor(_FILES_AT_ONCE) as threads:
             under_way: deque[Future[str | None]] = deque()
-            for month, plays in self._by_month(self._identified(files, found, decided), missing):
-                under_way.append(threads.submit(self.archive.write, month, plays))
+            for month, rows in _some_at_a_time(months):
+                self.meter.writing(done / total)
+                records = [encoder.record_of(row) for row in rows]
+                done += len(records)
+                under_way.append(
+                    threads.submit(self.archive.write_records, month, records, self.user_id, self.ingested_at)
+                )
                 if len(under_way) > _FILES_AT_ONCE:
                     yield self._remembered(under_way.popleft().result())
             while under_way:
@@ -106,54 +63,48 @@ class Writer:
             )
         return path
 
-    def _identified(self, files: list[ExportFile], found: Found, decided: Identities) -> Iterator[Play]:
-        """Each play that the archive does not have once, with its identity."""
-        known_ids = found.rows.all_tracks.ids_by_names() if ACCOUNT in found.rows.sources else {}
-        for file, rows in zip(files, found.files(), strict=True):
-            missing = [row for row in rows if decided.instants[row] != DUPLICATE and not decided.archived[row]]
-            for row, play in zip(missing, self._again(file, found, missing), strict=True):
-                track_id, instant = play.track_id, decided.instants[row]
-                if play.source == Source.ACCOUNT_EXPORT:
-                    track_id = known_ids.get((artist_of(play), play.track_name), track_id)
-                if instant != found.rows.instants[row] or track_id != play.track_id:
-                    play = replace(play, played_at=from_millis(instant), track_id=track_id)
-                yield play
+    def _missing_by_month(self, decided: Identities) -> "dict[date, array[int]]":
+        """The rows that are to be written."""
+        starts = self.calendar.starts
+        by_number: dict[int, array[int]] = {}
+        for row, (instant, is_archived) in enumerate(zip(decided.instants, decided.archived, strict=True)):
+            if instant != DUPLICATE and not is_archived:
+                # By the number of the month: a date for each play would take longer than all the rest.
+                by_number.setdefault(bisect_right(starts, instant), array("I")).append(row)
+        return {self.calendar.month_of(from_millis(starts[number - 1])): rows for number, rows in by_number.items()}
 
-    def _again(self, file: ExportFile, found: Found, chosen: list[int]) -> Iterator[Play]:
-        """The plays of some rows of a file, which is not read where there are none."""
-        changed = ExportError(f"{file.name} changed while it was read; run the import again")
-        rows = self.meter.rows("writing", file.size, file.batches() if chosen else ())
-        wanted = {found.place(row): row for row in chosen}
-        read = file.reader
-        for place, content in enumerate(rows):
-            row = wanted.pop(place, None)
-            if row is None:
-                continue
-            try:
-                play = read(self.user_id, content, self.ingested_at)
-            except (LeftOutError, UnreadableError):
-                raise changed from None
-            if not found.is_same(row, play, reported_at(content)):
-                raise changed
-            yield play
-            if not wanted:
-                return
-        if wanted:
-            raise changed
 
-    def _by_month(self, plays: Iterable[Play], expected: Counter[date]) -> Iterator[tuple[date, list[Play]]]:
-        """Plays of one month at a time: a month when it is complete, the fullest when too many are held."""
-        held: dict[date, list[Play]] = {}
-        missing = expected.copy()
-        holding = 0
-        for play in plays:
-            month = self.calendar.month_of(play.played_at)
-            held.setdefault(month, []).append(play)
-            holding += 1
-            missing[month] -= 1
-            if missing[month] and holding < _HELD_PLAYS:
-                continue
-            if missing[month]:
-                month = max(held, key=lambda month: len(held[month]))
-            holding -= len(held[month])
-            yield month, held.pop(month)
+def _some_at_a_time(months: "dict[date, array[int]]") -> "Iterator[tuple[date, array[int]]]":
+    for month, rows in sorted(months.items()):
+        for first in range(0, len(rows), _PLAYS_OF_A_FILE):
+            yield month, rows[first : first + _PLAYS_OF_A_FILE]
+
+
+class _Encoder:
+    """Rows to the archive's records: each in three pieces, its times between them."""
+
+    def __init__(self, found: Found, decided: Identities, user_id: str, ingested_at: datetime) -> None:
+        self._found, self._decided = found, decided
+        self._user_id, self._ingested_at = user_id, ingested_at
+        self._pieces: dict[Content, tuple[bytes, ...]] = {}
+        self._known_ids = found.rows.all_tracks.ids_by_names() if ACCOUNT in found.rows.sources else {}
+
+    def record_of(self, row: int) -> bytes:
+        """The play of a row, under the instant that was decided."""
+        content = self._found.content(row)
+        pieces = self._pieces.get(content)
+        if pieces is None:
+            if len(self._pieces) >= _MOST_PIECES:
+                self._pieces.clear()
+            pieces = self._pieces[content] = self._pieces_of(row)
+        before, between, after = pieces
+        played_at, ms_played = long(self._decided.instants[row]), optional_long(self._found.rows.ms_played[row])
+        return b"".join((before, played_at, between, ms_played, after))
+
+    def _pieces_of(self, row: int) -> tuple[bytes, ...]:
+        exported = self._found.play(row)
+        track = exported.track
+        if exported.source is Source.ACCOUNT_EXPORT:
+            track_id = self._known_ids.get((track.artist or "", track.name), track.id)
+            exported = exported._replace(track=track._replace(id=track_id))
+        return pieces_of(exported.to_play(self._user_id, self._ingested_at), "played_at", "ms_played")

@@ -52,12 +52,12 @@ def half_files(folder: Path) -> list[Path]:
 def test_it_ends_with_a_top_ten_and_can_be_run_again_with_an_export(tmp_path: Path) -> None:
     folder = tmp_path / "demo data"
     said, _ = start(folder).communicate(timeout=120)
-    assert "Three things to type next" in said, said
+    assert "What to type next" in said, said
     assert "10 rows" in said
     listens = Listener(3).listens(parse("2025-03-01T00:00:00Z"), parse("2025-05-01T00:00:00Z"))
     export = write_export(tmp_path / "my_spotify_data.zip", listens)
     said, _ = start(folder, "--export", str(export)).communicate(timeout=120)
-    assert "Three things to type next" in said, said
+    assert "What to type next" in said, said
     assert "2025-04-01" in said
     assert half_files(folder) == []
 

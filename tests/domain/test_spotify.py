@@ -4,16 +4,11 @@ from typing import Any
 
 import pytest
 
-from pipelines.domain.instants import parse
-from pipelines.domain.play import Artist, Source, UnreadableError
+from pipelines.domain.exports import LeftOut, LeftOutError, from_account_row, from_extended_row
+from pipelines.domain.instants import parse, to_millis
+from pipelines.domain.play import Artist, Play, Source, UnreadableError
 from pipelines.domain.song import UNKNOWN_NAME, synthetic_id
-from pipelines.domain.spotify import (
-    LeftOut,
-    LeftOutError,
-    from_account_row,
-    from_extended_row,
-    from_recently_played,
-)
+from pipelines.domain.spotify import from_recently_played
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 
@@ -65,6 +60,14 @@ ACCOUNT: dict[str, Any] = {
 }
 
 
+def extended(row: object) -> Play:
+    return from_extended_row(row, to_millis(NOW)).to_play("me", NOW)
+
+
+def account(row: object) -> Play:
+    return from_account_row(row, to_millis(NOW)).to_play("me", NOW)
+
+
 def test_an_item_of_the_api_is_a_play_with_all_it_says() -> None:
     play = from_recently_played("me", ITEM, NOW)
     assert play.played_at == parse("2026-11-21T08:50:14.123Z")
@@ -114,7 +117,7 @@ def test_an_item_of_unknown_shape_says_why(item: object, reason: str) -> None:
 
 
 def test_an_extended_row_is_a_play_and_says_nothing_of_the_person() -> None:
-    play = from_extended_row("me", EXTENDED, NOW)
+    play = extended(EXTENDED)
     assert (play.track_id, play.ms_played, play.skipped) == ("t1", 183_175, None)
     assert play.artists == (Artist("An Artist"),)
     assert (play.reason_start, play.reason_end, play.source) == ("trackdone", "endplay", Source.EXTENDED_EXPORT)
@@ -143,23 +146,23 @@ BOOK = {"spotify_track_uri": None, "master_metadata_track_name": None, "audioboo
 )
 def test_an_extended_row_that_is_no_play_is_left_out_by_reason(changes: dict[str, Any], reason: LeftOut) -> None:
     with pytest.raises(LeftOutError) as error:
-        from_extended_row("me", EXTENDED | changes, NOW)
+        extended(EXTENDED | changes)
     assert error.value.reason is reason
 
 
 def test_thirty_seconds_count() -> None:
-    assert from_extended_row("me", EXTENDED | {"ms_played": 30_000}, NOW).ms_played == 30_000
-    assert from_account_row("me", ACCOUNT | {"msPlayed": 30_000}, NOW).ms_played == 30_000
+    assert extended(EXTENDED | {"ms_played": 30_000}).ms_played == 30_000
+    assert account(ACCOUNT | {"msPlayed": 30_000}).ms_played == 30_000
 
 
 def test_a_row_whose_name_is_gone_is_still_a_play() -> None:
-    play = from_extended_row("me", EXTENDED | {"master_metadata_track_name": None}, NOW)
+    play = extended(EXTENDED | {"master_metadata_track_name": None})
     assert (play.track_id, play.track_name) == ("t1", UNKNOWN_NAME)
 
 
 def test_a_local_file_in_an_export_has_the_id_it_has_in_the_api() -> None:
     row = {"spotify_track_uri": "spotify:local:Us::Demo+Tape:215", "master_metadata_track_name": "Demo Tape"}
-    play = from_extended_row("me", EXTENDED | row | {"master_metadata_album_artist_name": "Us"}, NOW)
+    play = extended(EXTENDED | row | {"master_metadata_album_artist_name": "Us"})
     assert play.track_id == synthetic_id("track", "Us", "Demo Tape")
 
 
@@ -174,7 +177,7 @@ def test_a_local_file_in_an_export_has_the_id_it_has_in_the_api() -> None:
 )
 def test_a_local_file_that_is_named_in_its_address_only(uri: str, artist: str | None, name: str) -> None:
     nameless = {"master_metadata_track_name": None, "master_metadata_album_artist_name": None}
-    play = from_extended_row("me", EXTENDED | nameless | {"spotify_track_uri": uri}, NOW)
+    play = extended(EXTENDED | nameless | {"spotify_track_uri": uri})
     assert (play.track_name, [it.name for it in play.artists]) == (name, [artist] if artist else [])
     assert play.track_id == synthetic_id("track", artist or "", name)
 
@@ -193,12 +196,12 @@ def test_a_local_file_that_is_named_in_its_address_only(uri: str, artist: str | 
 )
 def test_an_extended_row_that_makes_no_sense_says_why(changes: dict[str, Any], reason: str) -> None:
     with pytest.raises(UnreadableError) as error:
-        from_extended_row("me", EXTENDED | changes, NOW)
+        extended(EXTENDED | changes)
     assert str(error.value) == reason
 
 
 def test_an_account_row_is_a_play_in_whole_minutes_of_utc() -> None:
-    play = from_account_row("me", ACCOUNT, NOW)
+    play = account(ACCOUNT)
     assert play.played_at == parse("2020-01-16T03:13:00Z")
     assert play.track_id == synthetic_id("track", "An Artist", "A Song")
     assert (play.ms_played, play.source, play.album_name) == (199_925, Source.ACCOUNT_EXPORT, None)
@@ -214,7 +217,7 @@ def test_an_account_row_is_a_play_in_whole_minutes_of_utc() -> None:
 )
 def test_an_account_row_that_is_no_play_is_left_out_by_reason(changes: dict[str, Any], reason: LeftOut) -> None:
     with pytest.raises(LeftOutError) as error:
-        from_account_row("me", ACCOUNT | changes, NOW)
+        account(ACCOUNT | changes)
     assert error.value.reason is reason
 
 
@@ -232,7 +235,7 @@ def test_an_account_row_that_is_no_play_is_left_out_by_reason(changes: dict[str,
 )
 def test_an_account_row_that_makes_no_sense_says_why(row: object, reason: str) -> None:
     with pytest.raises(UnreadableError) as error:
-        from_account_row("me", row, NOW)
+        account(row)
     assert str(error.value) == reason
 
 
@@ -240,7 +243,7 @@ def test_an_account_row_that_makes_no_sense_says_why(row: object, reason: str) -
 def test_no_play_ends_more_than_a_day_after_it_was_ingested(ahead: str, is_play: bool) -> None:
     read = [
         partial(from_recently_played, "me", ITEM | {"played_at": ahead}, NOW),
-        partial(from_extended_row, "me", EXTENDED | {"ts": ahead}, NOW),
+        partial(extended, EXTENDED | {"ts": ahead}),
     ]
     for each in read:
         if is_play:

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import date
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -115,5 +114,5 @@ class _Destination:
 
 
 class _FullDisk(Archive):
-    def write(self, month: date, plays: Sequence[Play]) -> str:
+    def write_records(self, *_: Any) -> str:
         raise StorageError("the disk is full")

@@ -38,13 +38,13 @@ _STOPPED_AFTER_THE_FIFTH_FILE = """
 import itertools, os, sys
 from pipelines.storage.archive import Archive
 from producer.__main__ import main
-write, number = Archive.write, itertools.count(1)
+write, number = Archive.write_records, itertools.count(1)
 def write_and_stop(*arguments):
     path = write(*arguments)
     if next(number) == 5:
         os.kill(os.getpid(), int(sys.argv[1]))
     return path
-Archive.write = write_and_stop
+Archive.write_records = write_and_stop
 sys.exit(main(sys.argv[2:]))
 """
 
@@ -113,17 +113,28 @@ def ticks() -> Iterator[float]:
 
 def test_the_bar() -> None:
     terminal, clock = Terminal(), ticks()
-    meter = Meter(ProgressBar(terminal, lambda: next(clock)), total_bytes=200)
-    assert list(meter.rows("reading", 50, [([0] * ROWS, 50)])) == [0] * ROWS
-    meter.tell("comparing")
-    assert list(meter.rows("writing", 150, [([0] * 1_001, 150)])) == [0] * 1_001
-    shown = terminal.getvalue().split("\r\x1b[2K")[1:]
-    assert shown == [
+    meter = Meter(ProgressBar(terminal, lambda: next(clock)), total_bytes=200, writes=True)
+    assert list(meter.batches(50, [([0] * 140, 25), ([0] * 60, 25)])) == [[0] * 140, [0] * 60]
+    assert list(meter.batches(150, [([0] * 600, 150)])) == [[0] * 600]
+    meter.comparing()
+    meter.writing(0)
+    meter.writing(0.5)
+    assert terminal.getvalue().split("\r\x1b[2K")[1:] == [
         "reading   ░░░░░░░░░░░░░░░░░░░░░░░░   0%",
-        "comparing ██████░░░░░░░░░░░░░░░░░░  25%      140 rows/s  0:15 left",
-        "writing   ██████░░░░░░░░░░░░░░░░░░  25%       88 rows/s  0:24 left",
-        "writing   ███████████████████████░ 100%      155 rows/s  0:00 left",
+        "reading   ██░░░░░░░░░░░░░░░░░░░░░░   9%       28 rows/s  0:48 left",
+        "reading   ████░░░░░░░░░░░░░░░░░░░░  19%       25 rows/s  0:35 left",
+        "comparing ██████████████████░░░░░░  75%       73 rows/s  0:04 left",
+        "writing   ██████████████████░░░░░░  75%       57 rows/s  0:05 left",
+        "writing   █████████████████████░░░  88%       47 rows/s  0:02 left",
     ]
+
+
+def test_the_bar_of_a_dry_run_is_full_when_all_is_read() -> None:
+    terminal, clock = Terminal(), ticks()
+    meter = Meter(ProgressBar(terminal, lambda: next(clock)), total_bytes=200, writes=False)
+    assert list(meter.batches(200, [([0] * 600, 200)])) == [[0] * 600]
+    meter.comparing()
+    assert "comparing " + "█" * 24 + " 100%" in terminal.getvalue()
 
 
 def test_no_bar_where_there_is_no_terminal() -> None:

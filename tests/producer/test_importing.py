@@ -4,7 +4,6 @@ import json
 import random
 import tempfile
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -191,74 +190,30 @@ def folders(archive: Path) -> list[str]:
     return [Path(path).parent.name for path in Archive(str(archive)).files()]
 
 
-def test_what_is_held_in_memory_is_limited_and_nothing_is_lost(
+def test_a_file_of_the_archive_has_so_many_plays_at_most_and_nothing_is_lost(
     tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "_HELD_PLAYS", 5)
-    rows = [extended(f"2026-{month:02}-{day:02}T10:00:00Z") for day in range(1, 21) for month in range(1, 8)]
+    monkeypatch.setattr(writing, "_PLAYS_OF_A_FILE", 5)
+    rows = [extended(f"2026-{month:02}-{day:02}T10:00:00Z") for day in range(1, 12) for month in range(1, 4)]
     write_json(tmp_path / "endsong_0.json", rows)
     run("import", tmp_path, "--user", "me", "--archive", tmp_path / "archive")
     archive = Archive(str(tmp_path / "archive"))
-    assert max(len(list(archive.read(path))) for path in archive.files()) <= 5
+    assert sorted(len(list(archive.read(path))) for path in archive.files()) == [1] * 3 + [5] * 6
     assert len(set(identities(plays_in(tmp_path / "archive")))) == len(rows)
 
 
-@pytest.fixture
-def between_the_passes(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], object]]:
-    """What is put here happens when all files are read, and before they are read again."""
-    happens: list[Callable[[], object]] = []
-    write = Writer.write
+@pytest.mark.parametrize("later", [None, [], ROWS[1:], [*ROWS, extended()], [account()]])
+def test_a_file_that_changes_or_goes_once_it_was_read_is_imported_as_it_was(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, later: list[object] | None
+) -> None:
+    export, write = write_json(tmp_path / "endsong_0.json", ROWS), Writer.write
 
-    def wait(*arguments: Any) -> Any:
-        for event in happens:
-            event()
+    def changed_before(*arguments: Any) -> Any:
+        export.unlink() if later is None else write_json(export, later)
         return write(*arguments)
 
-    monkeypatch.setattr(Writer, "write", wait)
-    return happens
-
-
-@pytest.mark.parametrize(
-    "later",
-    [
-        [],
-        ROWS[1:],
-        [ROWS[1], ROWS[0], *ROWS[2:]],
-        [{"ts": 1}, *ROWS[1:]],
-        [ROWS[0] | {"ms_played": 29_999}, *ROWS[1:]],
-        [ROWS[0] | {"ms_played": 180_001}, *ROWS[1:]],
-        [ROWS[0] | {"spotify_track_uri": "spotify:track:z"}, *ROWS[1:]],
-        [account()],
-    ],
-)
-def test_a_file_that_changes_while_it_is_read(
-    run: Run, tmp_path: Path, between_the_passes: list[Callable[[], object]], later: list[object]
-) -> None:
-    export = write_json(tmp_path / "endsong_0.json", ROWS)
-    between_the_passes.append(lambda: write_json(export, later))
-    ran = run("import", export, "--user", "me", "--archive", tmp_path / "archive")
-    assert (ran.code, ran.err) == (1, f"error: {export} changed while it was read; run the import again\n")
-    assert not plays_in(tmp_path / "archive")
-
-
-def test_a_file_that_grows_while_it_is_read_is_imported_as_it_was(
-    run: Run, tmp_path: Path, between_the_passes: list[Callable[[], object]]
-) -> None:
-    export = write_json(tmp_path / "endsong_0.json", ROWS[:-1])
-    between_the_passes.append(lambda: write_json(export, ROWS))
-    for plays in len(ROWS) - 1, len(ROWS):
-        assert run("import", export, "--user", "me", "--archive", tmp_path / "archive").code == 0
-        assert len(plays_in(tmp_path / "archive")) == plays
-
-
-def test_a_file_whose_plays_the_archive_has_is_not_read_twice(
-    run: Run, tmp_path: Path, between_the_passes: list[Callable[[], object]]
-) -> None:
-    known, new = (write_json(tmp_path / f"endsong_{n}.json", rows) for n, rows in enumerate((ROWS[:20], ROWS[20:])))
-    options = ("--user", "me", "--archive", tmp_path / "archive")
-    assert run("import", known, *options).code == 0
-    between_the_passes.append(known.unlink)
-    assert run("import", known, new, *options).code == 0
+    monkeypatch.setattr(Writer, "write", changed_before)
+    assert run("import", export, "--user", "me", "--archive", tmp_path / "archive").code == 0
     assert len(set(identities(plays_in(tmp_path / "archive")))) == len(plays_in(tmp_path / "archive")) == len(ROWS)
 
 

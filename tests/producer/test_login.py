@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,8 +24,10 @@ from producer.accounts.authorization import browser_of, log_in
 from producer.accounts.grant import TOKEN_LIFE, Grant, LoginStore
 from producer.accounts.redirect import Redirect, redirect_uri
 from producer.accounts.stores import store_of
+from producer.identity.remembered import ImportedPlay, TrackName
 from producer.spotify.client import Endpoints
 from producer.spotify.oauth import App, LoginError
+from producer.state.cursor import Cursors
 from tests.commands import Run
 from tests.ports import free_port
 from tests.standins import browser
@@ -310,6 +313,23 @@ def test_the_command_without_a_browser(environment: dict[str, str], port: int, t
     assert (process.returncode, error) == (0, "")
     assert f"stored in   {tmp_path / 'config' / 'heavy-rotation' / 'logins'}\n" in out
     assert out.endswith("-m heavy_rotation poll --every 10m\n")
+
+
+def test_what_was_imported_before_can_become_the_account_s(
+    server: Spotify, environment: dict[str, str], port: int, tmp_path: Path
+) -> None:
+    track = TrackName("a", "Artist", "Track a")
+    cursors = Cursors(tmp_path / "state")
+    cursors.change(cursors.read("me"), lambda me: replace(me, imported=(ImportedPlay(1, 1, 1, 0, False, track, 1),)))
+    with start(environment, port, "--no-browser", "--state", str(tmp_path / "state")) as process:
+        [address] = [line.strip() for line in until_waiting(process) if "/authorize?" in line]
+        browse(address)
+        out, _ = process.communicate(timeout=20)
+    rename = f"rename --to {server.account_id} --state {tmp_path / 'state'}"
+    assert out.splitlines()[-2:] == [
+        f"next: {sys.executable} -m heavy_rotation {rename}",
+        f"      {sys.executable} -m heavy_rotation poll --every 10m",
+    ]
 
 
 def test_ctrl_c(environment: dict[str, str], port: int, tmp_path: Path) -> None:

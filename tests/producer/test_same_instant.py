@@ -7,9 +7,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.domain.exports import from_account_row, from_extended_row
 from pipelines.domain.instants import MILLISECOND, parse, to_millis
 from pipelines.domain.play import SOURCE_RANK, Play
-from pipelines.domain.spotify import from_account_row, from_extended_row
 from producer.identity.reconciling import DUPLICATE
 from producer.identity.reconciling import identities as decide
 from producer.identity.rows import Copies, Rows, Tracks
@@ -20,7 +20,8 @@ INSTANTS = ["2026-05-01T10:00:00Z", "2026-05-01T10:00:01Z", "2026-05-01T10:00:30
 
 
 def read(*rows: dict[str, object]) -> list[Play]:
-    return [(from_extended_row if "ts" in row else from_account_row)("me", row, NOW) for row in rows]
+    read = [(from_extended_row if "ts" in row else from_account_row)(row, to_millis(NOW)) for row in rows]
+    return [exported.to_play("me", NOW) for exported in read]
 
 
 def offsets(*rows: dict[str, object]) -> list[int]:

@@ -88,7 +88,7 @@ def test_a_table_fits_the_terminal(width: int) -> None:
     assert "…" in first
     assert ("123456" in first, header.split()[:1]) == (True, ["name"])
     left_over = [name for name in ("more", "last") if name not in header]
-    assert named == ([f"not shown without --wide: {', '.join(left_over)}"] if left_over else [])
+    assert " ".join(named) == (f"not shown without --wide: {', '.join(left_over)}" if left_over else "")
 
 
 def test_a_table_that_has_room_is_as_it_is_without_a_width() -> None:
@@ -103,6 +103,23 @@ def test_a_terminal_gets_a_hundred_rows_unless_it_asks_for_all(folder: str, capf
     assert capfd.readouterr().err == "100 of 250 rows; --wide shows all\n"
     assert len(list(answer(folder, sql, **asked))) == 252
     assert capfd.readouterr().err == "250 rows\n"
+
+
+def test_where_room_is_short_what_says_nothing_goes_first() -> None:
+    table = pa.table(
+        {
+            "track_id": ["5BLlaFZ5BLlaFZ5BLlaFZ"],
+            "isrc": pa.array([None], pa.string()),
+            "track_name": ["Crooked Bicycle after Midnight"],
+            "artists": [[{"id": None, "name": "One"}, {"id": "i", "name": "Two"}]],
+            "plays": [33],
+        }
+    )
+    header, _, row, *named = "".join(show(table, "table", 36)).splitlines()
+    assert header.split() == ["track_name", "artists", "plays"]
+    assert row.endswith("  One, Two     33")
+    assert " ".join(named) == "not shown without --wide: track_id, isrc"
+    assert '[{"id": null, "name": "One"}' in "".join(show(table, "table"))
 
 
 def test_json_is_one_array(folder: str, capsys: pytest.CaptureFixture[str]) -> None:

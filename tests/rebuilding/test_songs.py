@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipelines.domain.exports import from_extended_row
+from pipelines.domain.instants import to_millis
 from pipelines.domain.play import Play
-from pipelines.domain.spotify import from_extended_row, from_recently_played
+from pipelines.domain.spotify import from_recently_played
 from tests.rebuilding.rebuilds import archive, run, view
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
@@ -25,7 +27,7 @@ def exported(at: str, track: str, title: str, album_artist: str, album: str) -> 
         "master_metadata_album_artist_name": album_artist,
         "master_metadata_album_album_name": album,
     }
-    return from_extended_row("me", row, NOW)
+    return from_extended_row(row, to_millis(NOW)).to_play("me", NOW)
 
 
 def top(folder: Path, kind: str, columns: str) -> list[tuple[Any, ...]]:

@@ -18,7 +18,8 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "templates"
-DOCKERFILE = TEMPLATES / "Dockerfile"
+DOCKERFILE, WEB = TEMPLATES / "Dockerfile", TEMPLATES / "web.Dockerfile"
+REQUIREMENTS = {DOCKERFILE: "requirements.txt", WEB: "web-requirements.txt"}
 
 
 @dataclass
@@ -49,9 +50,9 @@ class Stage:
 
 
 @cache
-def stages() -> list[Stage]:
+def stages(dockerfile: Path = DOCKERFILE) -> list[Stage]:
     found: list[Stage] = []
-    for step in DockerfileParser(fileobj=io.BytesIO(DOCKERFILE.read_bytes())).structure:
+    for step in DockerfileParser(fileobj=io.BytesIO(dockerfile.read_bytes())).structure:
         if step["instruction"] == "FROM":
             base, _, name = step["value"].partition(" AS ")
             found.append(Stage(base, name))
@@ -60,8 +61,8 @@ def stages() -> list[Stage]:
     return found
 
 
-def stage(name: str) -> Stage:
-    return next(stage for stage in stages() if stage.name == name)
+def stage(name: str, dockerfile: Path = DOCKERFILE) -> Stage:
+    return next(stage for stage in stages(dockerfile) if stage.name == name)
 
 
 def context() -> set[str]:
@@ -73,9 +74,9 @@ def context() -> set[str]:
     return {path for path in paths if (ROOT / path).is_file()}
 
 
-def requirements() -> list[Requirement]:
+def requirements(dockerfile: Path = DOCKERFILE) -> list[Requirement]:
     """What the image installs from the index, each in one version; those for other Pythons and systems left out."""
-    lines = (TEMPLATES / "requirements.txt").read_text().splitlines()
+    lines = (TEMPLATES / REQUIREMENTS[dockerfile]).read_text().splitlines()
     found = [Requirement(line.rstrip(" \\")) for line in lines if line[0] not in "# "]
     return [requirement for requirement in found if not requirement.marker or requirement.marker.evaluate()]
 
@@ -104,7 +105,7 @@ class Image:
         )
 
 
-def make_image(folder: Path) -> Image:
+def make_image(folder: Path, dockerfile: Path = DOCKERFILE) -> Image:
     """Do the Dockerfile's steps that need neither a registry nor an index.
 
     Packages of the index are linked from the environment that runs the tests, which has the same versions.
@@ -112,16 +113,16 @@ def make_image(folder: Path) -> Image:
     local = folder / "usr/local"
     venv.create(local, symlinks=True)
     site = next(local.glob("lib/python*/site-packages"))
-    for name in ["pip", *(requirement.name for requirement in requirements())]:  # the base has pip
+    for name in ["pip", *(requirement.name for requirement in requirements(dockerfile))]:  # the base has pip
         _link(name, site)
     build = folder / "build"
-    for sources, target in stage("build").copies():
+    for sources, target in stage("build", dockerfile).copies():
         for source in sources:
             _copy(source, build / target if target != "./" else build / Path(source).name)
-    install = next(run for run in stage("build").values("RUN") if run.endswith(" ."))
+    install = next(run for run in stage("build", dockerfile).values("RUN") if run.endswith(" ."))
     words = ["--prefix=" + str(local) if word == "--prefix=/install" else word for word in shlex.split(install)]
     subprocess.run([sys.executable, "-m", *words], cwd=build, check=True, capture_output=True)
-    for sources, target in stages()[-1].copies():
+    for sources, target in stages(dockerfile)[-1].copies():
         for source in sources:
             _copy(source, folder / target.lstrip("/"))
     return Image(folder)

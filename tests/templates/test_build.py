@@ -47,6 +47,12 @@ def test_it_builds_the_image_and_both_templates() -> None:
         "gcloud", "builds", "submit", ".", "--project=my-project", "--config=templates/cloudbuild.yaml",
         f"--substitutions=_IMAGE={IMAGE}",
     ]  # fmt: skip
+    _, web, *others = commands(*PLACES, "--tag=1.0", "--web")
+    assert web == [
+        "gcloud", "builds", "submit", ".", "--project=my-project", "--config=templates/cloudbuild.yaml",
+        f"--substitutions=_IMAGE={IMAGE.replace('pipelines', 'web')},_DOCKERFILE=templates/web.Dockerfile",
+    ]  # fmt: skip
+    assert others == [stream, rebuild]
     for name, command in (("stream", stream), ("rebuild", rebuild)):
         assert command == [
             "gcloud", "dataflow", "flex-template", "build", f"gs://my-bucket/templates/1.0/{name}.json",
@@ -122,9 +128,10 @@ def test_cloud_build_builds_and_pushes_the_image_that_it_is_told() -> None:
     config = yaml.safe_load((TEMPLATES / "cloudbuild.yaml").read_text())
     (step,) = config["steps"]
     assert step["args"] == [
-        "build", "--file=templates/Dockerfile", "--build-arg=IMAGE=$_IMAGE", "--tag=$_IMAGE", ".",
+        "build", "--file=$_DOCKERFILE", "--build-arg=IMAGE=$_IMAGE", "--tag=$_IMAGE", ".",
     ]  # fmt: skip
     assert config["images"] == ["$_IMAGE"]
+    assert config["substitutions"] == {"_DOCKERFILE": "templates/Dockerfile"}
     assert "ARG IMAGE\n" in (TEMPLATES / "Dockerfile").read_text()
     assert step["env"] == ["DOCKER_BUILDKIT=1"]  # for COPY --chmod
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.templates.image import DOCKERFILE, ROOT, TEMPLATES, Image, context, requirements, stage, stages
+from tests.templates.image import DOCKERFILE, ROOT, TEMPLATES, WEB, Image, context, requirements, stage, stages
 
 pytestmark = pytest.mark.xdist_group("image")
 
@@ -77,7 +77,13 @@ def test_a_job_gives_up_root_for_good(tmp_path: Path) -> None:
 
 
 def test_the_context_is_what_the_dockerfile_copies() -> None:
-    copied = {source for one in stages() for sources, _ in one.copies() for source in sources}
+    copied = {
+        source
+        for dockerfile in (DOCKERFILE, WEB)
+        for one in stages(dockerfile)
+        for sources, _ in one.copies()
+        for source in sources
+    }
     # The engine needs the first two itself. The others of templates/ are for building, and go into no layer.
     assert top_level(context()) - {".dockerignore"} == top_level(copied)
     for source in copied:

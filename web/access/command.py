@@ -20,7 +20,7 @@ A browser gives it at /login, a program in the header  Authorization: Bearer TOK
 
 examples:
   heavy-rotation web token add phone
-  heavy-rotation web token add notebook --scope read --scope sql
+  heavy-rotation web token add notebook --scope sql
   heavy-rotation web token revoke phone
 """
 
@@ -33,7 +33,7 @@ def main(argv: Sequence[str]) -> int:
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
     """The options. Exits with 2 and a message."""
-    usage = "(add NAME [--scope read] [--scope sql] | list | revoke NAME) [OPTIONS]"
+    usage = "(add NAME [--scope sql] | list | revoke NAME) [OPTIONS]"
     parser = Parser(_PROG, usage, "Tokens, by which the pages let in who is not at this machine.", _EPILOG)
     parser.add_argument("action", choices=sorted(_RUNS), metavar="ACTION", help="add, list or revoke")
     parser.add_argument("name", nargs="?", metavar="NAME", help="what the token is called: whose it is, say")
@@ -42,7 +42,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         action="append",
         type=Scope,
         choices=SCOPES,
-        help="what it may: read (default) pages and figures, sql: ask in SQL; may be said twice",
+        help="what it may: read pages and figures, as each may; sql: ask in SQL too",
     )
     add_tokens(parser)
     parser.add_home()
@@ -56,7 +56,8 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _add(options: argparse.Namespace) -> str:
-    scopes = tuple(scope for scope in SCOPES if scope in (options.scope or (Scope.READ,)))
+    # Who may ask anything in SQL may read anything.
+    scopes = tuple(scope for scope in SCOPES if scope in (Scope.READ, *(options.scope or ())))
     text: str = options.store.add(options.name, scopes, utc_now())
     report(f"the token {options.name}, for {' and '.join(scopes)}; it is not shown again:")
     return text

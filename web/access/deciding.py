@@ -1,6 +1,6 @@
 """Whether a request is let in, and as whom. Pure, but for a token's file and IAP's keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from web.access.asked import Asked
 from web.access.iap import HEADER, Iap
@@ -19,7 +19,7 @@ _ELSEWHERE = (
 class Access:
     """Who is let in: with IAP whom it lets in, and otherwise who has a token; without ``public`` also who is here."""
 
-    tokens: Tokens
+    tokens: Tokens = field(default_factory=lambda: Tokens(None))
     public: PublicUrl | None = None
     iap: Iap | None = None
 

@@ -39,22 +39,31 @@ class Token:
 class Tokens:
     """The tokens in one file, which need not be there. For any number of threads and processes."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path | None) -> None:
+        """Without a ``path`` there are none, and none can be added."""
+        self._path = path
         self._read: tuple[tuple[int, ...] | None, tuple[Token, ...]] = (None, ())
+
+    @property
+    def path(self) -> Path:
+        """Where they are kept."""
+        assert self._path
+        return self._path
 
     def all(self) -> tuple[Token, ...]:
         """In the order in which they were added. Raises Failure for a file that is damaged or open to others."""
-        with storage_explained(self.path):
+        if self._path is None:
+            return ()
+        with storage_explained(self._path):
             try:
-                found = self.path.stat()
+                found = self._path.stat()
             except FileNotFoundError:
                 return ()
             if found.st_mode & 0o077:
                 raise Failure(f"{self.path} is open to other users; run: chmod 600 {shlex.quote(str(self.path))}")
             state = (found.st_ino, found.st_mtime_ns, found.st_size)
             if self._read[0] != state:  # a file is replaced whole, and is another one then
-                self._read = state, self._parsed(self.path.read_bytes())
+                self._read = state, self._parsed(self._path.read_bytes())
         return self._read[1]
 
     def visitor(self, text: str) -> Visitor | None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 
 class Scope(StrEnum):
-    """What somebody may: look at figures and plays, ask in SQL, or change what is this machine's."""
+    """What somebody may: look at figures and plays, as everybody who is let in, ask in SQL, or change what is here."""
 
     READ = "read"
     SQL = "sql"

@@ -1,1 +1,1 @@
-"""What SQL does not say simply: small pure functions from rows to figures."""
+"""What rows alone do not say: changes of rank, gaps. Small pure functions, but for the one that reads a file."""

@@ -1,0 +1,61 @@
+"""What it can carry, in figures, beside what others take for the same: ``python -m benchmarks``, or ``make bench``.
+
+Everything runs on this machine alone, as processes of its own, on two cores at most, with invented listeners; it leaves
+nothing behind. Comparisons run by turns on the same plays, and answers are compared before their time is told.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from benchmarks import importing, rebuilds, starts, streams
+from benchmarks.process import BenchmarkError
+from benchmarks.results import Measured, machine, markdown, write_into
+from benchmarks.settings import Settings
+from pipelines.command import stopped_like_ctrl_c
+
+_ALL: dict[str, Callable[[Settings], Iterator[Measured]]] = {
+    "start": starts.measure,
+    "import": importing.measure,
+    "stream": streams.measure,
+    "rebuild": rebuilds.measure,
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run what was asked for, and print it. Exit code 1 where a figure cannot be had, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__, allow_abbrev=False)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these, of {', '.join(_ALL)} (default: all)")
+    parser.add_argument("--runs", type=int, default=3, help="of each that takes seconds (default: %(default)s)")
+    parser.add_argument("--share", type=float, default=1, help="of the plays, for a quick look (default: all)")
+    parser.add_argument("--long", action="store_true", help="with 50 million plays too, which takes an hour")
+    parser.add_argument("--seed", type=int, default=1, help="of what was played (default: %(default)s)")
+    parser.add_argument(
+        "--into", type=Path, metavar="FILE.md", help="write the tables into this document, between its marks"
+    )
+    options = parser.parse_args(argv)
+    for name in options.names:
+        if name not in _ALL:
+            parser.error(f"there is no benchmark {name}; there are {', '.join(_ALL)}")
+    settings = Settings(options.runs, options.share, options.long, options.seed)
+    measured: list[Measured] = []
+    try:
+        with stopped_like_ctrl_c():
+            for name in options.names or _ALL:
+                for one in _ALL[name](settings):
+                    measured.append(one)
+                    print(one.markdown(), flush=True)
+        if options.into:
+            write_into(options.into, markdown(measured, machine()))
+    except (BenchmarkError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(machine())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

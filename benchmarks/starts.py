@@ -1,0 +1,37 @@
+"""What each command takes before it does anything."""
+
+from collections.abc import Iterator
+
+from benchmarks.process import Used, median, run_python
+from benchmarks.results import Measured
+from benchmarks.settings import Settings
+
+_LONGEST_SECONDS = 60
+_ABOUT = """\
+Whole processes, by turns, medians. `nothing` is Python itself, `-c pass`; `--help` loads what a command's options
+need."""
+_COMMANDS = ((), ("import",), ("poll",), ("top",), ("query",), ("rebuild",), ("stream",), ("forget",), ("doctor",))
+
+
+def measure(settings: Settings) -> Iterator[Measured]:
+    """One table. Raises BenchmarkError."""
+    commands = {"nothing": ["-c", "pass"]} | {
+        " ".join(("heavy-rotation", *words, "--help")): ["-m", "heavy_rotation", *words, "--help"]
+        for words in _COMMANDS
+    }
+    used: dict[str, list[Used]] = {name: [] for name in commands}
+    settings.say("start-up")
+    with settings.folder() as folder:
+        for _ in range(settings.runs * 2 + 1):
+            for name, arguments in commands.items():
+                used[name].append(run_python(arguments, folder / "log", _LONGEST_SECONDS))
+    middle = {name: median(runs) for name, runs in used.items()}
+    yield Measured(
+        "start",
+        "Start-up",
+        _ABOUT,
+        [
+            {"command": name, "wall s": one.seconds, "CPU s": one.cpu_seconds, "peak MB": round(one.peak_mb)}
+            for name, one in middle.items()
+        ],
+    )

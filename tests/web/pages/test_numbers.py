@@ -1,0 +1,96 @@
+"""Numbers on the pages equal those that are counted here, from the plays, without SQL."""
+
+from collections import Counter
+from datetime import date, timedelta
+
+import pytest
+
+from pipelines.domain.play import Play
+from tests.web.client import Client
+from tests.web.histories import CALENDAR
+from tests.web.pages.reading import Page, lines_of
+
+
+def in_month(plays: list[Play], month: date) -> list[Play]:
+    return [one for one in plays if CALENDAR.month_of(one.played_at) == month]
+
+
+MONTHS = [date(2025, 10, 1), date(2026, 3, 1), date(2026, 11, 1)]
+
+
+@pytest.mark.parametrize("month", MONTHS, ids=str)
+def test_a_month_s_total_and_songs(browser: Client, plays: list[Play], month: date) -> None:
+    own = in_month(plays, month)
+    text = Page(browser.get(f"/month/{month:%Y-%m}").text).text
+    assert f"plays {len(own):,} " in text
+    assert f"songs {len({one.track_id for one in own}):,} " in text
+
+
+@pytest.mark.parametrize("month", MONTHS, ids=str)
+def test_a_month_s_ten_songs(browser: Client, plays: list[Play], month: date) -> None:
+    own = in_month(plays, month)
+    counts, last = Counter(one.track_id for one in own), {one.track_id: one.played_at for one in own}
+    names = {one.track_id: one.track_name for one in own}
+    best = sorted(counts, key=lambda track: (-counts[track], -last[track].timestamp(), track))[:10]
+    shown = list(lines_of(browser.get(f"/month/{month:%Y-%m}").text, "songs"))
+    assert shown == [(names[track], str(counts[track])) for track in best]
+
+
+def test_every_day_of_a_month_beside_the_one_before(browser: Client, plays: list[Play]) -> None:
+    counts = Counter(CALENDAR.local(one.played_at).date() for one in plays)
+    rows = Page(browser.get("/month/2026-03").text).rows
+    shown = {row[0]: row[1:] for row in rows if row and row[0].isdigit() and len(row) == 3}
+    for number in range(31):
+        day = date(2026, 3, 1) + timedelta(days=number)
+        before = date(2026, 2, 1) + timedelta(days=number)
+        there = str(counts[before]) if before.month == 2 else ""
+        assert shown[str(number + 1)] == [str(counts[day]), there]
+
+
+def test_weekdays_and_hours_are_those_of_the_wall(browser: Client, plays: list[Play]) -> None:
+    own = in_month(plays, date(2026, 3, 1))  # in which the clock is put forward
+    counts = Counter((local.hour, local.weekday()) for one in own for local in [CALENDAR.local(one.played_at)])
+    rows = [row for row in Page(browser.get("/month/2026-03").text).rows if len(row) == 8 and row[0].isdigit()]
+    assert [[int(cell) for cell in row[1:]] for row in rows] == [
+        [counts[hour, weekday] for weekday in range(7)] for hour in range(24)
+    ]
+
+
+def test_a_day_has_each_of_its_plays(browser: Client, plays: list[Play]) -> None:
+    day, number = Counter(CALENDAR.local(one.played_at).date() for one in plays).most_common(1)[0]
+    html = browser.get(f"/day/{day}").text
+    times = [CALENDAR.local(one.played_at) for one in plays if CALENDAR.local(one.played_at).date() == day]
+    assert html.count("<time ") == number
+    for time in times:
+        assert f">{time:%H:%M}</time>" in html
+
+
+def test_a_calendar_s_days(browser: Client, plays: list[Play]) -> None:
+    counts = Counter(CALENDAR.local(one.played_at).date() for one in plays)
+    html = browser.get("/calendar/2026").text
+    for day in (date(2026, 2, 28), date(2026, 7, 14), date(2026, 11, 28)):
+        plays_of = counts[day]
+        name = f"{day.day} {day:%B}: {plays_of} play{'' if plays_of == 1 else 's'}"
+        assert name in html
+
+
+def test_a_list_of_all_songs_goes_on_without_a_song_twice_or_left_out(browser: Client, plays: list[Play]) -> None:
+    shown: list[tuple[str, str]] = []
+    address = "/top/tracks?limit=7"
+    while address:
+        html = browser.get(address).text
+        shown += lines_of(html, "songs")
+        address = next((link for link in Page(html).links if "after=" in link and "/top/" in link), "")
+    counts = Counter(one.track_name for one in plays)
+    assert len(shown) == len(counts)
+    assert {name: int(value) for name, value in shown} == counts
+
+
+def test_so_far_is_compared_with_the_same_days(browser: Client, plays: list[Play]) -> None:
+    until = max(CALENDAR.local(one.played_at) for one in plays)
+    earlier = [
+        one for one in in_month(plays, date(2026, 10, 1)) if CALENDAR.local(one.played_at) < until.replace(month=10)
+    ]
+    difference = len(in_month(plays, date(2026, 11, 1))) - len(earlier)
+    sign = "+" if difference > 0 else "−" if difference else "±"
+    assert f"{sign}{abs(difference)} on October’s same days" in Page(browser.get("/").text).text

@@ -1,0 +1,1 @@
+"""Figures as SVG: from numbers to marks, without a library and without a script."""

@@ -1,0 +1,1 @@
+"""The pages: each module has a ``router``, and makes what its template shows; none holds SQL."""

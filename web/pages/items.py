@@ -1,0 +1,137 @@
+"""``/song/KEY``, ``/artist/KEY``, ``/album/KEY``: one of them, in a span and of all time."""
+
+from datetime import date
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from pipelines.domain.month import month_text
+from web.drawing.figure import Figure, Source
+from web.errors import NotFoundError
+from web.pages.charts import months_figure
+from web.pages.facts import Fact, heard_fact
+from web.pages.lists import LISTS, PAGES, Ten, cover_url, item_url, lines, spotify_url
+from web.pages.years import require_span
+from web.rendering import page
+from web.routing import Day, StrictRoute
+from web.visit import Row, Visit, visit
+from web.words import count, day, month, span
+
+router = APIRouter(route_class=StrictRoute)
+_KINDS = {name: kind for kind, name in PAGES.items()}
+_SONGS = 100
+_From = Annotated[Day | None, Query(alias="from")]
+_To = Annotated[Day | None, Query(alias="to")]
+
+
+@router.get("/song/{key:path}")
+def song(
+    request: Request, visit: Annotated[Visit, Depends(visit)], key: str, first: _From = None, last: _To = None
+) -> Response:
+    """A song, by its key or any of Spotify's ids of it."""
+    return _show(request, visit, "song", key, first, last)
+
+
+@router.get("/artist/{key:path}")
+def artist(
+    request: Request, visit: Annotated[Visit, Depends(visit)], key: str, first: _From = None, last: _To = None
+) -> Response:
+    """An artist, by Spotify's id or one made from the name."""
+    return _show(request, visit, "artist", key, first, last)
+
+
+@router.get("/album/{key:path}")
+def album(
+    request: Request, visit: Annotated[Visit, Depends(visit)], key: str, first: _From = None, last: _To = None
+) -> Response:
+    """An album, by its key or any of Spotify's ids of it."""
+    return _show(request, visit, "album", key, first, last)
+
+
+def _show(request: Request, visit: Visit, what: str, key: str, first: date | None, last: date | None) -> Response:
+    kind = _KINDS[what]
+    begin, end = visit.bounds["first_played_on"], visit.bounds["last_played_on"]
+    chosen = (first or begin, last or end)
+    require_span(visit, *chosen)
+    is_span = chosen[0] > begin or chosen[1] < end
+    found = visit.ask("item", kind=kind, id=key, span=chosen)
+    if not found:
+        raise NotFoundError(
+            f"There is no such {what} in these plays.", (f"all {LISTS[kind]}", visit.url(f"/top/{LISTS[kind]}"))
+        )
+    item, covers = found[0], request.app.state.settings.covers
+    songs = None
+    if kind != "track":
+        span_of_songs = chosen if is_span and item["span_plays"] else (begin, end)
+        rows = visit.ask("item_songs", kind=kind, id=item["key"], span=span_of_songs, limit=_SONGS)
+        songs = Ten(
+            kind="track",
+            heading="Songs",
+            href="",
+            lines=lines(visit, rows, "plays", span_of_songs if is_span else None, covers=covers),
+            source=Source(
+                "item_songs",
+                {"kind": kind, "id": item["key"], "from": span_of_songs[0], "to": span_of_songs[1], "limit": _SONGS},
+            ),
+        )
+    return page(
+        request,
+        "item.html",
+        what=what,
+        item=item,
+        heading=item["name"],
+        facts=[*(_in_span(item, chosen) if is_span else []), *_in_all(visit, item, kind)],
+        cover=cover_url(item["image_url"]) if covers else None,
+        spotify=spotify_url(kind, item["spotify_id"]),
+        artist=_link(visit, "artist", item["artist_key"], item["artist_name"]) if kind != "artist" else None,
+        album=_link(visit, "album", item["album_key"], item["album_name"]) if kind == "track" else None,
+        months=_months(visit, item, kind),
+        ranks=_ranks(visit, item, kind),
+        songs=songs,
+        ids=visit.ask("item_ids", kind=kind, id=item["key"]),
+        ids_source=Source("item_ids", {"kind": kind, "id": item["key"]}),
+        span_words=span(*chosen) if is_span else "",
+        all_time=item_url(visit.url, kind, item["key"]) if is_span else None,
+    )
+
+
+def _link(visit: Visit, kind: str, key: str | None, name: str | None) -> tuple[str, str] | None:
+    return (name, item_url(visit.url, kind, key)) if key and name else None
+
+
+def _in_span(item: Row, chosen: tuple[date, date]) -> list[Fact]:
+    total = item["total_plays_in_span"]
+    share = f"{100 * item['span_plays'] / total:.1f} % of {count(total, 'play')}" if total else "of no plays"
+    rank = [f"rank {item['span_rank']:,}"] if item["span_rank"] else []
+    return [Fact(f"plays, {span(*chosen)}", f"{item['span_plays']:,}", [*rank, share])]
+
+
+def _in_all(visit: Visit, item: Row, kind: str) -> list[Fact]:
+    first, last = visit.local(item["first_played_at"]), visit.local(item["last_played_at"])
+    plays = Fact("plays, all time", f"{item['plays']:,}")
+    if kind == "artist" and item["guest_plays"]:
+        plays = Fact(plays.what, plays.value, [f"and {item['guest_plays']:,} as a guest"])
+    return [
+        plays,
+        heard_fact(item),
+        Fact("first heard", day(first.date()), [f"{first:%H:%M}"]),
+        Fact("last heard", day(last.date()), [f"{last:%H:%M}"]),
+    ]
+
+
+def _months(visit: Visit, item: Row, kind: str) -> Figure:
+    rows = visit.ask("item_months", kind=kind, id=item["key"])
+    plays = {row["month"]: row["plays"] for row in rows}
+    source = Source("item_months", {"kind": kind, "id": item["key"]})
+    ranks = [row for row in rows if row["rank"]]
+    return months_figure(visit, plays, visit.first_month, visit.last_month, "Months", source, ranks)
+
+
+def _ranks(visit: Visit, item: Row, kind: str) -> list[tuple[str, str, int]]:
+    """The months in whose ten it was: name, address, rank; the newest first."""
+    rows = visit.ask("item_months", kind=kind, id=item["key"])
+    return [
+        (month(row["month"]), visit.url(f"/month/{month_text(row['month'])}"), row["rank"])
+        for row in reversed(rows)
+        if row["rank"]
+    ]

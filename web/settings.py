@@ -1,0 +1,25 @@
+"""What a server was started with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pipelines.clock import utc_now
+from web.access.deciding import Access
+
+
+@dataclass(frozen=True)
+class Settings:
+    """``warehouse`` is a folder or ``bigquery://project.dataset``; ``user`` is the only one who is shown, if it is set.
+
+    ``state`` is the folder of what the producer remembers, with polls and gaps; None where nobody knows it.
+    ``access`` says who may ask: without more, who is at this machine.
+    With ``covers`` pages show Spotify's pictures, the only thing that a page asks another server for.
+    """
+
+    warehouse: str
+    user: str | None = None
+    state: str | None = None
+    covers: bool = True
+    access: Access = field(default_factory=Access)
+    clock: Callable[[], datetime] = utc_now
