@@ -31,7 +31,7 @@ WEB: tuple[set[str], ...] = (
     {"opening"},
     {"visit"},
     {"rendering"},
-    {"api"},
+    {"answering", "api"},
     {"pages"},
     {"app"},
     {"command"},

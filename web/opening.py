@@ -27,3 +27,10 @@ class Warehouse:
                     raise NothingYetError(f"There are no tables in {address} yet.")
                 self._asker = Asker(address, clock=self._settings.clock)
             return self._asker
+
+    def close(self) -> None:
+        """Let go of it; nothing more will be asked."""
+        with self._lock:
+            if self._asker:
+                self._asker.close()
+                self._asker = None

@@ -32,8 +32,9 @@ def known_days(visit: Visit, first: date, last: date) -> dict[date, int | None]:
 def day_by_day(visit: Visit, first: date, before: date | None, *, is_wide: bool = False) -> Figure:
     """The days of a month beside those of the month ``before``; wide where it has the room of two figures."""
     last = visit.end_of(first)
-    now = list(known_days(visit, first, last).values())
-    then = list(known_days(visit, before, visit.end_of(before)).values()) if before else []
+    days = known_days(visit, before or first, last)
+    now = [plays for when, plays in days.items() if when >= first]
+    then = [plays for when, plays in days.items() if when < first]
     places = max(monthrange(first.year, first.month)[1], len(then))
     series = [Series("now", now + [0] * (places - len(now)))]
     if before:
@@ -151,9 +152,8 @@ def months_figure(
     names = [
         date(n // 12, n % 12 + 1, 1) for n in range(first.year * 12 + first.month - 1, last.year * 12 + last.month)
     ]
-    values: list[int | None] = [
-        None if name < visit.first_month or name > visit.last_month else rows.get(name, 0) for name in names
-    ]
+    until = visit.known_until.date()
+    values = [None if name < visit.first_month else rows.get(name, 0) for name in names if name <= until]
     if len(names) <= 12:
         ticks = [(place, MONTHS[name.month - 1][:3]) for place, name in enumerate(names)]
     else:
@@ -167,12 +167,12 @@ def months_figure(
     head = ["month", "plays", *(["rank"] if extra else [])]
     table = [
         [month(name), value, *([ranks.get(name) or "–"] if extra else [])]
-        for name, value in zip(names, values, strict=True)
+        for name, value in zip(names, values, strict=False)
     ]
     return Figure(
         name="months",
         heading=heading,
-        drawing=columns([Series("now", values)], ticks, label),
+        drawing=columns([Series("now", values + [0] * (len(names) - len(values)))], ticks, label),
         legend=[Key("now", "plays a month"), *([_NOT_KNOWN] if None in values else [])],
         numbers=Numbers(head, table),
         source=source,

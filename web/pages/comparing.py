@@ -56,7 +56,7 @@ def show(
     a: Annotated[str | None, Query(max_length=30)] = None,
     b: Annotated[str | None, Query(max_length=30)] = None,
     by: By = "plays",
-    limit: Limit = 25,
+    limit: Limit = 10,
 ) -> Response:
     """Span ``a`` beside span ``b``; without them the newest month beside the one before."""
     newest = visit.last_month

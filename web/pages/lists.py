@@ -154,8 +154,8 @@ def tens(
     if compared:
         earlier = visit.ask("tens", span=compared, by=by)
         rows = with_changes(rows, earlier)
-        before = {"before_from": compared[0], "before_to": compared[1]}
-        gone = visit.ask("dropped", span=span, by=by, **before) if earlier else []
+        there = {(row["kind"], row["key"]) for row in rows}
+        gone = [row for row in earlier if (row["kind"], row["key"]) not in there]
         compared = compared if earlier else None
     made = []
     for kind in KINDS:

@@ -1,26 +1,25 @@
 """``/month/2026-11``: the tens, the days, weekdays by hour, what was heard first, what dropped out."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pipelines.domain.month import following, month_text, preceding
-from web.drawing.figure import Figure, Source
+from web.drawing.figure import Figure
 from web.errors import NotFoundError
 from web.pages.charts import day_by_day, hours
 from web.pages.facts import Fact, Note, gap_notes, heard_fact, plays_fact
-from web.pages.lists import By, Ten, item_url, tens
+from web.pages.first_heard import FirstHeard, first_heard
+from web.pages.lists import By, Ten, tens
 from web.rendering import page
 from web.routing import Month, StrictRoute
-from web.visit import Links, Row, Visit, visit
+from web.visit import Links, Visit, visit
 from web.words import clock, count, day, month, month_name
 
 router = APIRouter(route_class=StrictRoute)
-# In a history's first days everything is heard for the first time.
-SETTLING = timedelta(days=90)
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,7 @@ class MonthSheet:
     compared: date | None
     facts: list[Fact]
     tens: list[Ten]
+    first_heard: FirstHeard
     notes: list[Note]
     small: str
 
@@ -68,14 +68,12 @@ def sheet(visit: Visit, first: date, by: By, *, covers: bool) -> MonthSheet:
         until = {"until": same_days(visit, earlier)} if is_going_on else {}
         [before] = visit.ask("totals", span=(earlier, visit.end_of(earlier)), **until)
     than = f"{month_name(earlier)}’s same days" if is_going_on else month_name(earlier)
-    found = new_by_kind(visit, first, last)
+    new = first_heard(visit, first, last)
     songs = Fact("songs", f"{totals['songs']:,}", [f"{before['songs']:,} on {than}"] if before else [])
     artists = Fact("artists", f"{totals['artists']:,}", [f"{before['artists']:,} on {than}"] if before else [])
     facts = [plays_fact(totals, before, than), heard_fact(totals), songs, artists]
-    if found is not None:
-        facts.append(
-            Fact("heard first", count(found.get("track", 0), "song"), [count(found.get("artist", 0), "artist")])
-        )
+    if not new.is_young:
+        facts.append(Fact("heard first", count(new.songs, "song"), [count(new.artists, "artist")]))
     return MonthSheet(
         first=first,
         last=last,
@@ -85,47 +83,10 @@ def sheet(visit: Visit, first: date, by: By, *, covers: bool) -> MonthSheet:
         tens=tens(
             visit, (first, last), by, covers=covers, compared=(earlier, visit.end_of(earlier)) if compared else None
         ),
+        first_heard=new,
         notes=gap_notes(visit, first, last),
         small=f"so far, until {day(visit.known_until.date())}, {clock(visit.known_until)}" if is_going_on else "",
     )
-
-
-def new_by_kind(visit: Visit, first: date, last: date) -> dict[str, int] | None:
-    """How many songs, artists and albums were heard first in a span; None in a history's first days."""
-    if first < visit.bounds["first_played_on"] + SETTLING:
-        return None
-    return {row["kind"]: row["found"] for row in visit.ask("discoveries", span=(first, last))}
-
-
-def discoveries(visit: Visit, first: date, last: date) -> Row:
-    """What was heard first, as its template shows it: lists by kind, or why there are none."""
-    rows = visit.ask("discoveries", span=(first, last)) if new_by_kind(visit, first, last) is not None else []
-    since = visit.bounds["first_played_on"]
-    lists = [
-        {
-            "heading": heading,
-            "found": found[0]["found"],
-            "lines": [
-                {
-                    "name": row["name"],
-                    "href": item_url(visit.url, kind, row["key"], (first, last)),
-                    "below": row["artist_name"] if kind == "track" else "",
-                    "plays": count(row["plays"], "play"),
-                    "day": row["first_played_on"],
-                }
-                for row in found
-            ],
-        }
-        for kind, heading in (("track", "songs"), ("artist", "artists"))
-        if (found := [row for row in rows if row["kind"] == kind])
-    ]
-    return {
-        "lists": lists,
-        "is_young": first < since + SETTLING,
-        "since": since,
-        "settled": since + SETTLING,
-        "source": Source("discoveries", {"from": first, "to": last}),
-    }
 
 
 def month_steps(visit: Visit, first: date) -> tuple[Step | None, Step | None]:
@@ -163,7 +124,6 @@ def show(request: Request, visit: Annotated[Visit, Depends(visit)], month: Month
         before=before,
         after=after,
         figures=figures,
-        first_heard=discoveries(visit, month, made.last),
         here=f"/month/{month_text(month)}",
         moves=made.is_going_on,
     )

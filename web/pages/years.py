@@ -12,8 +12,9 @@ from web.drawing.figure import Figure, Key, Numbers, Source
 from web.errors import BadRequestError, NotFoundError
 from web.pages.charts import calendar_of, hours, months_figure
 from web.pages.facts import Fact, gap_notes, heard_fact, plays_fact
+from web.pages.first_heard import first_heard
 from web.pages.lists import By, item_url, tens
-from web.pages.months import Step, discoveries, new_by_kind
+from web.pages.months import Step
 from web.rendering import page
 from web.routing import Day, StrictRoute, Year
 from web.visit import Row, Visit, visit
@@ -98,12 +99,12 @@ def _sheet(
     after: Step | None = None,
 ) -> Response:
     [totals] = visit.ask("totals", span=(first, last))
-    found = new_by_kind(visit, first, last)
+    new = first_heard(visit, first, last)
     facts = [
         plays_fact(totals),
         heard_fact(totals),
         Fact("songs", f"{totals['songs']:,}", [count(totals["albums"], "album")]),
-        Fact("artists", f"{totals['artists']:,}", [f"{found.get('artist', 0):,} heard first"] if found else []),
+        Fact("artists", f"{totals['artists']:,}", [] if new.is_young else [f"{new.artists:,} heard first"]),
         Fact("days with a play", f"{totals['days']:,}", [f"of {_days(visit, first, last):,} known"]),
     ]
     wide: list[Figure] = []
@@ -125,7 +126,7 @@ def _sheet(
         wide=wide,
         figures=[_months(visit, first, last), hours(visit, first, last), *_releases(visit, first, last)],
         bests=_bests(visit, first, last),
-        first_heard=discoveries(visit, first, last),
+        first_heard=new,
         skips=_skips(visit, totals, first, last),
         notes=gap_notes(visit, first, last),
     )
@@ -183,12 +184,13 @@ def _bests(visit: Visit, first: date, last: date) -> list[tuple[Best, Source]]:
         [one] = sessions
         when = one["started_at_local"]
         where = visit.url(f"/day/{one['started_on'].isoformat()}")
-        least = "at least " if any(_touches(one, gap.start, gap.end) for gap in visit.gaps) else ""
+        is_cut = one["is_at_least"] or any(_touches(one, gap.start, gap.end) for gap in visit.gaps)
+        lasted = (one["ended_at"] - one["started_at"]).total_seconds() * 1000
         below: list[tuple[str, str | None]] = [
             (f"{day(one['started_on'])}, {clock(when)} to {clock(one['ended_at_local'])}", where),
             (count(one["plays"], "play"), None),
         ]
-        best = Best("longest session", least + lasting(one["seconds"] * 1000), below)
+        best = Best("longest session", ("at least " if is_cut else "") + lasting(round(lasted)), below)
         made.append((best, Source("sessions", {**asked, "limit": 10})))
     for row in sorted(visit.ask("edges", span=(first, last)), key=lambda row: row["which"]):
         local = row["played_at_local"]
