@@ -95,7 +95,7 @@ class Asker:
 
     def fresh(self, question: str, **given: Value) -> pa.Table:
         """As ``ask``, and not kept: for what is large and asked once."""
-        return self._source.answer(question, bound(question, given))
+        return self._source.table(question, bound(question, given))
 
     def rows(self, question: str, span: tuple[date, date] | None = None, **given: Value) -> list[Row]:
         """As ``ask``, each row a dict by column. They are kept and given to others too: leave them as they are."""
