@@ -16,7 +16,7 @@ if ! { test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --no-deps --python $(1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo web test test-long siege siege-long bench bench-accounts check infra-check infra-tools bqemulator format lock clean
+.PHONY: help setup tools demo pictures web test test-long siege siege-long bench bench-accounts check infra-check infra-tools bqemulator format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -55,6 +55,9 @@ web: setup ## the pages over what make demo left; FOLDER=path where it worked el
 	@test -e "$(or $(FOLDER),demo-data)/warehouse/warehouse.json" || { echo "make demo comes first" >&2; exit 1; }
 	@$(BIN)/heavy-rotation web --warehouse "$(or $(FOLDER),demo-data)/warehouse" --state "$(or $(FOLDER),demo-data)/state" \
 	  $(if $(PORT),--port $(PORT))
+
+pictures: setup ## README's picture of a terminal, made anew
+	@$(BIN)/python -m demo.pictures
 
 test: tools bqemulator ## the tests of a day's work, five minutes; COVERAGE=1 shows what they do not reach
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(if $(COVERAGE),--cov --cov-report=term)

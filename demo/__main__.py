@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from demo.show import Demonstration, DemonstrationError
+from producer.importing.finding import downloads_like
 
 _INTERRUPTED = 130
 
@@ -27,14 +28,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         help="your own Spotify export (a zip, a folder or a file) as the past, instead of an invented year",
     )
     parser.add_argument(
-        "--folder", type=Path, default=Path("demo-data"), help="where to work; emptied first (default: demo-data)"
+        "--folder",
+        type=Path,
+        default=Path("demo-data"),
+        help="where to work; in place of an earlier one (default: demo-data)",
     )
-    parser.add_argument("--seconds", type=int, default=30, help="how long the live part runs, in seconds (default: 30)")
+    parser.add_argument("--seconds", type=int, default=20, help="how long the live part runs, in seconds (default: 20)")
     options = parser.parse_args(argv)
     if options.export:
         options.export = options.export.expanduser()  # not every shell does it behind EXPORT=
     if options.export and not options.export.exists():
-        parser.error(f"there is no {options.export}")
+        downloaded = downloads_like(options.export)
+        parser.error(f"there is no {options.export}" + (f"; did you mean {downloaded}?" if downloaded else ""))
     console = Console(highlight=False)
     try:
         Demonstration(console, options.folder, options.export, options.seconds).run()

@@ -1,5 +1,6 @@
 """The month's top ten as the warehouse tells it, drawn for a terminal."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipelines.storage.files import StorageError
 from pipelines.warehouse.folder import FolderWarehouse
 
 _KINDS = ("track", "artist", "album")
+_SIDE_BY_SIDE = 130
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +47,23 @@ def read_board(folder: Path, user_id: str) -> Board | None:
     return Board(rows[0]["month"], rows[0]["plays_in_month"], tops)
 
 
-def draw(board: Board, before: Board | None, caption: str) -> Group:
-    """The three top tens side by side; what has changed since ``before`` stands out."""
-    grid = Table.grid(expand=True, padding=(0, 1))
-    for _ in _KINDS:
-        grid.add_column(ratio=1)
-    grid.add_row(*(_column(board, before, kind) for kind in _KINDS))
+def draw(board: Board, before: Board | None, caption: str, width: int) -> Group:
+    """The three top tens in so many columns; what has changed since ``before`` stands out.
+
+    Side by side where names have room for that, else songs above the others: 23 lines, which a small terminal has.
+    """
+    rows = (_KINDS,) if width >= _SIDE_BY_SIDE else (_KINDS[:1], _KINDS[1:])
     title = Text.assemble((f"{board.month:%B %Y}", "bold"), f"  {board.plays:,} plays    ", (caption, "dim"))
-    return Group(title, grid)
+    title.no_wrap = True
+    return Group(title, *(_row(board, before, kinds) for kinds in rows))
+
+
+def _row(board: Board, before: Board | None, kinds: Sequence[str]) -> Table:
+    grid = Table.grid(expand=True, padding=(0, 1))
+    for _ in kinds:
+        grid.add_column(ratio=1)
+    grid.add_row(*(_column(board, before, kind) for kind in kinds))
+    return grid
 
 
 def _column(board: Board, before: Board | None, kind: str) -> Table:

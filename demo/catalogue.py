@@ -9,8 +9,8 @@ import hashlib
 import itertools
 import random
 import string
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 _BASE62 = string.digits + string.ascii_lowercase + string.ascii_uppercase
@@ -91,11 +91,15 @@ class Episode:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """Albums with their tracks in order, local files, and a year's worth of podcast episodes."""
+    """Albums with their tracks in order, local files, and a year's worth of podcast episodes.
+
+    ``heard`` says by album ids how often somebody real heard each; an invented listener's taste is made up instead.
+    """
 
     albums: tuple[tuple[Album, tuple[Track, ...]], ...]
     local_tracks: tuple[Track, ...]
     episodes: tuple[Episode, ...]
+    heard: Mapping[str, int] = field(default_factory=dict)
 
 
 def stable_id(*parts: object) -> str:

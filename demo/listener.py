@@ -19,7 +19,7 @@ from functools import lru_cache
 from itertools import accumulate
 from zoneinfo import ZoneInfo
 
-from demo.catalogue import Album, Episode, Track, invent_catalogue, stable_id
+from demo.catalogue import Album, Catalogue, Episode, Track, invent_catalogue, stable_id
 
 PARIS = ZoneInfo("Europe/Paris")
 
@@ -83,9 +83,10 @@ _WEEKEND = (
 class Listener:
     """The listener of a seed. Thread-safe: it remembers only what it can work out again."""
 
-    def __init__(self, seed: int = 1) -> None:
+    def __init__(self, seed: int = 1, catalogue: Catalogue | None = None) -> None:
+        """Of an invented catalogue, or of another one, which has albums that are out, and need have nothing else."""
         self.seed = seed
-        self.catalogue = invent_catalogue(seed)
+        self.catalogue = catalogue or invent_catalogue(seed)
         self._day = lru_cache(maxsize=64)(self._play_day)
         self._taste = lru_cache(maxsize=64)(self._work_out_taste)
 
@@ -121,9 +122,9 @@ class Listener:
         self, rng: random.Random, habit: _Habit, taste: "_Taste", day: date
     ) -> Iterator[tuple[Track | Episode, str | None, bool]]:
         """What comes next, for as long as asked: (what, context, whether shuffled)."""
-        if habit.platform == "ios" and rng.random() < 0.1:
+        if habit.platform == "ios" and rng.random() < 0.1 and self.catalogue.episodes:
             yield rng.choice(self.catalogue.episodes), None, False
-        if rng.random() < 0.03:
+        if rng.random() < 0.03 and self.catalogue.local_tracks:
             yield rng.choice(self.catalogue.local_tracks), None, False
         playlist = stable_id(self.seed, "playlist", rng.choice(_PLAYLISTS))
         while True:
@@ -140,8 +141,11 @@ class Listener:
         rng = random.Random(f"taste/{self.seed}/{year}-{month}")
         months = year * 12 + month
         released = [entry for entry in self.catalogue.albums if entry[0].release_date < date(year, month, 28)]
-        weights = []
+        weights: list[float] = []
         for album, _ in released:
+            if self.catalogue.heard:
+                weights.append(float(self.catalogue.heard[album.id]))
+                continue
             # An artist's wave is slow and its own; the album's ripple on it keeps the order changing.
             wave = random.Random(f"wave/{self.seed}/{album.artist.id}")
             period, phase, size = wave.uniform(7, 19), wave.uniform(0, 2 * math.pi), wave.gauss(0, 0.9)

@@ -4,14 +4,16 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 # The stream finishes what it has read when asked to end; a blocked pull of Google's emulator holds it longest.
 _PATIENCE_SECONDS = 60
+Server = TypeVar("Server")
 
 
 class Process:
@@ -28,6 +30,15 @@ class Process:
     def is_running(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
+
+    def wait_for(self, sign: str, seconds: float) -> bool:
+        """Wait until it has said this, in its log; False where it has not in so many seconds, or has ended."""
+        ends = time.monotonic() + seconds
+        while self.is_running() and time.monotonic() < ends:
+            if sign in self.log.read_text(encoding="utf-8", errors="replace"):
+                return True
+            time.sleep(0.1)
+        return False
 
     def stop(self) -> int:
         """Ask it to end, wait until it has, and return its exit code; in the end it is killed."""
@@ -65,6 +76,22 @@ def stop_requested() -> threading.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
     return stopped
+
+
+def serve(server: Callable[[], AbstractContextManager[Server]], told: Callable[[Server], Iterable[str]]) -> int:
+    """Run a server by itself until it is asked to end, and return the exit code; ``told`` is printed when it is up.
+
+    What keeps it from starting is one line on stderr.
+    """
+    stopped = stop_requested()
+    try:
+        with server() as running:
+            print("\n".join(told(running)), flush=True)
+            stopped.wait()
+    except OSError as error:
+        print(f"error: {error.strerror or error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 @contextmanager

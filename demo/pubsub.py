@@ -25,7 +25,7 @@ from typing import Any, Self
 
 import grpc
 
-from demo.processes import stop_requested
+from demo.processes import serve
 from demo.pubsub_broker import Broker
 from demo.pubsub_services import Services
 
@@ -124,16 +124,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--port", type=int, default=8085, help="where to listen, 0 for any free port (default: 8085)")
     options = parser.parse_args(argv)
-    stopped = stop_requested()
-    try:
-        with PubSubServer(options.port) as server:
-            print("A small Pub/Sub on this machine, until Ctrl-C. In the shell of whoever uses it:")
-            print(f"export PUBSUB_EMULATOR_HOST={server.address}", flush=True)
-            stopped.wait()
-    except OSError as error:
-        print(f"error: {error.strerror or error}", file=sys.stderr)
-        return 1
-    return 0
+
+    def told(server: PubSubServer) -> list[str]:
+        return [
+            "A small Pub/Sub on this machine, until Ctrl-C. In the shell of whoever uses it:",
+            f"export PUBSUB_EMULATOR_HOST={server.address}",
+        ]
+
+    return serve(lambda: PubSubServer(options.port), told)
 
 
 if __name__ == "__main__":

@@ -19,15 +19,21 @@ import producer.__main__ as producer
 from demo.board import Board, draw, read_board
 from demo.export import write_export
 from demo.listener import Listen, Listener
+from demo.own_music import own_catalogue
 from demo.processes import Process, run
 from demo.pubsub import PubSubServer
 from demo.spotify import SpotifyServer
+from pipelines.failure import Failure
+from pipelines.storage.archive import Archive, fields_of
 
 _PAST = timedelta(days=365)
 _LIVE = timedelta(days=2)
 _POLL_SECONDS = 1.5
+_START_SECONDS = 60
 _PROJECT = "heavy-rotation-demo"
 _MARKER = ".heavy-rotation-demo"
+# What a demonstration leaves in its folder.
+_LEFT = {_MARKER, "archive", "warehouse", "state", "my_spotify_data.zip", "stream.log"}
 _SEED = 1
 
 
@@ -54,31 +60,59 @@ class Demonstration:
     def run(self) -> None:
         """All of it. Raises DemonstrationError; whatever it started has ended afterwards."""
         began = time.monotonic()
-        self._prepare_folder()
         with ExitStack() as stack:
             try:
                 spotify = stack.enter_context(SpotifyServer(self._live_listens, clock=self._virtual_now))
                 pubsub = self._pubsub(stack)
             except OSError as error:
                 raise DemonstrationError(str(error)) from error
+            self._prepare_folder(spotify.account_id)
             self._say(1, "The outside world, on this machine")
             self.console.print(f"  Spotify look-alike {spotify.url}\n  Pub/Sub            {pubsub}")
-            self._import_past("me" if self.export else spotify.account_id)
+            self._import_past(spotify.account_id)
             self._rebuild()
             topic, subscription = self._topic(stack)
             self._stream_live(spotify, topic, subscription)
-        self._finish("me" if self.export else spotify.account_id, time.monotonic() - began)
+        self._finish(time.monotonic() - began)
 
-    def _prepare_folder(self) -> None:
+    def _prepare_folder(self, account: str) -> None:
+        """What an earlier demonstration left goes, unless somebody has put something of their own to it."""
         marker = self.folder / _MARKER
         if self.folder.exists() and not marker.exists() and any(self.folder.iterdir()):
             raise DemonstrationError(f"{self.folder} has something else in it; name another with --folder")
+        if own := self._own_things(account):
+            raise DemonstrationError(
+                f"{self.folder} has {own} in it, which no demonstration made; move that away, or name another folder: "
+                "make demo FOLDER=..."
+            )
         try:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            for name in _LEFT - {_MARKER}:
+                path = self.folder / name
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
             self.folder.mkdir(parents=True, exist_ok=True)
             marker.touch()
         except OSError as error:
             raise DemonstrationError(f"cannot work in {self.folder}: {error.strerror}") from error
+
+    def _own_things(self, account: str) -> str:
+        """What in the folder is not a demonstration's: files, and plays of anybody but the look-alike's account."""
+        if not self.folder.exists():
+            return ""
+        if others := sorted(path.name for path in self.folder.iterdir() if path.name not in _LEFT):
+            return ", ".join(others)
+        try:
+            archive = Archive(str(self.archive))
+            users = {
+                play["user_id"]
+                for path in archive.files()
+                for play in fields_of(path, archive.read_bytes(path), ("user_id",))
+            }
+        except Failure:
+            return f"an archive that cannot be read, {self.archive},"
+        return f"plays of {', '.join(sorted(users - {account}))}" if users - {account} else ""
 
     def _pubsub(self, stack: ExitStack) -> str:
         address = self.environment.get("PUBSUB_EMULATOR_HOST")
@@ -97,10 +131,14 @@ class Demonstration:
             path = write_export(self.folder / "my_spotify_data.zip", listens)
         to = ("--user", user, "--archive", str(self.archive), *self._own_state())
         self._command("producer", "import", str(path), *to)
+        if self.export and (catalogue := own_catalogue(Archive(str(self.archive)))):
+            self.listener = Listener(_SEED, catalogue)
 
     def _rebuild(self) -> None:
         self._say(3, "The tables of every month, made from the archive")
         self._command("pipelines.rebuild", "--archive", str(self.archive), "--warehouse", str(self.warehouse))
+        if self.export:
+            self._command("pipelines.top", "--warehouse", str(self.warehouse))
 
     def _topic(self, stack: ExitStack) -> tuple[str, str]:
         name = f"plays-{uuid4().hex[:8]}"
@@ -126,6 +164,7 @@ class Demonstration:
         self._show_command(arguments)
         self._show_command(["-m", "producer", "poll", "--once", "--topic", topic, *self._own_state()])
         with Process(arguments, self.environment, self.folder / "stream.log") as stream:
+            stream.wait_for("Ctrl-C", _START_SECONDS)
             self._watch(spotify, topic, stream)
             self.console.print("  Stopping the stream; it finishes what it has read ...")
             if stream.stop() != 0:
@@ -134,7 +173,6 @@ class Demonstration:
 
     def _watch(self, spotify: SpotifyServer, topic: str, stream: Process) -> None:
         board = before = read_board(self.warehouse, spotify.account_id)
-        caption = "starting the stream"
         self._live_began = began = time.monotonic()
         with Live(console=self.console, refresh_per_second=4, transient=False) as live:
             # Two polls after the last play leave the stream time to show it.
@@ -147,7 +185,7 @@ class Demonstration:
                     before, board = board, new
                     self._tell(new, caption)
                 if board:
-                    live.update(draw(board, before, caption))
+                    live.update(draw(board, before, caption, self.console.width))
                 time.sleep(_POLL_SECONDS)
         if not self.console.is_terminal:
             self.console.print()
@@ -157,7 +195,8 @@ class Demonstration:
         if not self.console.is_terminal:
             name, artist, plays = board.tops["track"][0]
             self.console.print(
-                f"  {caption}: {board.plays:,} plays in {board.month:%B}; first {name} · {artist} ({plays})"
+                f"  {caption}: {board.plays:,} plays in {board.month:%B}; first {name} · {artist} ({plays})",
+                soft_wrap=True,
             )
 
     def _poll(self, spotify: SpotifyServer, topic: str) -> str:
@@ -192,11 +231,11 @@ class Demonstration:
         # milliseconds here.
         return self.listener.listens(max(start, self.live_from), end)
 
-    def _finish(self, user: str, seconds: float) -> None:
+    def _finish(self, seconds: float) -> None:
         self._say(5, "The top ten, asked for in BigQuery's SQL")
         sql = (
             "SELECT month, rank, track_name, artist_name, plays FROM heavy_rotation.monthly_top_tracks "
-            f"WHERE user_id = '{user}' QUALIFY month = MAX(month) OVER () ORDER BY rank"
+            "QUALIFY month = MAX(month) OVER () ORDER BY month, rank"
         )
         self._command("pipelines.query", "--warehouse", str(self.warehouse), sql)
         self.console.print(

@@ -29,7 +29,7 @@ from demo.faults import (
     json_answer,
 )
 from demo.listener import Listener
-from demo.processes import stop_requested
+from demo.processes import serve
 from demo.spotify_feed import BadRequestError, History, recently_played
 from demo.spotify_http import Call, HttpServer, Request
 from demo.spotify_tokens import SCOPE, Accounts
@@ -171,18 +171,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=8720, help="where to listen, 0 for any free port (default: 8720)")
     parser.add_argument("--seed", type=int, default=1, help="which listener, a whole number (default: 1)")
     options = parser.parse_args(argv)
-    stopped = stop_requested()
-    try:
-        with SpotifyServer(Listener(options.seed).listens, port=options.port) as spotify:
-            print("A look-alike of Spotify, until Ctrl-C. In the shell of whoever uses it:")
-            print(f"export SPOTIFY_API_URL={spotify.url} SPOTIFY_ACCOUNTS_URL={spotify.url}")
-            print(f"export SPOTIFY_CLIENT_ID={spotify.accounts.client_id}")
-            print(f"export SPOTIFY_CLIENT_SECRET={spotify.accounts.client_secret}", flush=True)
-            stopped.wait()
-    except OSError as error:
-        print(f"error: {error.strerror or error}", file=sys.stderr)
-        return 1
-    return 0
+
+    def told(spotify: SpotifyServer) -> list[str]:
+        return [
+            "A look-alike of Spotify, until Ctrl-C. In the shell of whoever uses it:",
+            f"export SPOTIFY_API_URL={spotify.url} SPOTIFY_ACCOUNTS_URL={spotify.url}",
+            f"export SPOTIFY_CLIENT_ID={spotify.accounts.client_id}",
+            f"export SPOTIFY_CLIENT_SECRET={spotify.accounts.client_secret}",
+        ]
+
+    return serve(lambda: SpotifyServer(Listener(options.seed).listens, port=options.port), told)
 
 
 if __name__ == "__main__":

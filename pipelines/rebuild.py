@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOpt
 from pipelines.clock import Clock, utc_now
 from pipelines.command import report, run_command
 from pipelines.failure import Failure
-from pipelines.options import is_on_dataflow, parse_rebuild
+from pipelines.options import LOCAL_BATCH_RUNNER, is_on_dataflow, parse_rebuild, runner_of
 from pipelines.rebuilding.bigquery import BigQueryTables
 from pipelines.rebuilding.folder import FolderTables
 from pipelines.rebuilding.graph import build
@@ -61,7 +61,8 @@ def _run(work: Work, beam_options: PipelineOptions) -> Result | None:
     temporary = str(beam_options.view_as(GoogleCloudOptions).temp_location or "")
     with work.target.staging(temporary) as staging:
         pipeline = beam.Pipeline(options=beam_options)
-        build(pipeline, work, staging, fails=is_on_dataflow(beam_options))
+        alone = runner_of(beam_options) == LOCAL_BATCH_RUNNER
+        build(pipeline, work, staging, fails=is_on_dataflow(beam_options), spread=not alone)
         ran = pipeline.run()
         ran.wait_until_finish()
         return Result.take(staging.result) if getattr(ran, "has_job", True) else None

@@ -74,7 +74,7 @@ def import_exports(
         lines += ["", _other_archive_note(state, report.other_archive)]
     elif not dry_run:
         lines += _close_gaps(cursors, user, report)
-    if not is_account and (home is None or accounts):
+    if accounts and not is_account:
         lines += ["", _name_note(user)]
     if home is None or dry_run or not report.plays:
         if written_to and (missing := holes_text(Archive(written_to).months())):

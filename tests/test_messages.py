@@ -46,6 +46,7 @@ def test_the_table_tells_of_every_field_and_which_may_be_null() -> None:
     assert re.findall(r"`(\w+)`", sources) == field["type"]["symbols"]
 
 
+@pytest.mark.long
 def test_the_commands_publish_ten_plays_and_stream_them(
     pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

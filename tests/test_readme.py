@@ -31,6 +31,7 @@ def test_what_make_is_asked_for_is_asked_by_ci_too() -> None:
     assert set(asked) <= set(ci)
 
 
+@pytest.mark.long
 def test_every_other_command_works_in_order(topic: Topic, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now, listener = datetime.now(UTC), Listener(7)
     (tmp_path / "Downloads").mkdir()

@@ -3,28 +3,30 @@
 import logging
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from datetime import date, datetime
 from uuid import uuid4
 
 import polars as pl
-import pyarrow as pa
 
 from pipelines.clock import Clock
 from pipelines.domain.month import Calendar, month_text
 from pipelines.domain.ranking import KINDS
 from pipelines.rebuilding import columns
-from pipelines.rebuilding.reading import side_by_side
+from pipelines.rebuilding.decoding import FILE, no_plays, read_all
+from pipelines.rebuilding.reading import fetch
 from pipelines.rebuilding.rejected import ORIGIN
-from pipelines.rebuilding.target import Row, Staged, Staging, Stamp, Target, There
+from pipelines.rebuilding.target import KEPT, Row, Staged, Staging, Stamp, Target, There
 from pipelines.storage.archive import Archive, around
-from pipelines.storage.files import StorageError, storage_of
+from pipelines.storage.files import storage_of
 from pipelines.tables import REBUILT
 from pipelines.warehouse.bigquery import REJECTED_LINE, BigQueryWarehouse
 from pipelines.warehouse.folder import WarehouseError
 from pipelines.warehouse.json_rows import to_json, to_lines
 
 _log = logging.getLogger("heavy_rotation")
+# How many files of the archive are in memory when a rebuild catches up.
+_FILES_AT_ONCE = 32
 # Killed, a rebuild of a laptop leaves its files in the folder for temporary ones under this name.
 LOCAL_STAGING = "heavy-rotation-rebuild-"
 
@@ -35,22 +37,23 @@ class LineStaging(Staging):
     def __init__(self, folder: str) -> None:
         self.folder = folder
 
-    def write(self, table: str, month: date, arrow_table: pa.Table) -> str:
+    def write(self, table: str, month: date, rows: pl.DataFrame) -> str:
         """A new file with rows of one month; its path. Raises StorageError."""
         path = f"{self.folder}/{table}/month={month_text(month)}/{uuid4().hex}.json"
-        storage_of(self.folder).write_new(path, to_lines(table, arrow_table))
+        storage_of(self.folder).write_new(path, to_lines(table, rows))
         return path
 
     def remove(self) -> None:
         """All files, with those of tries that failed. Raises StorageError."""
         storage = storage_of(self.folder)
-        for path in storage.files(self.folder, ".json"):
-            storage.remove(path)
+        for ending in (".json", KEPT):
+            for path in storage.files(self.folder, ending):
+                storage.remove(path)
 
     @property
-    def result(self) -> str:
-        """Beside the files."""
-        return f"{self.folder}/result"
+    def place(self) -> str:
+        """The folder."""
+        return self.folder
 
 
 class BigQueryTables(Target):
@@ -118,21 +121,21 @@ class BigQueryTables(Target):
         What a stream wrote of their plays may have gone with the months, and it believes that it is there.
         """
         now = self.clock()  # before the marks are read: who is forgotten later takes these rows away
-        plays = self._plays(added, months)
+        plays = pl.concat(self._plays(added, months))
         if plays.is_empty():
             return
         listeners = plays.select("user_id", "month").unique()
         touched = listeners["month"].unique().to_list()
-
-        def of_listeners(path: str) -> pl.DataFrame:
-            return self._plays([path], touched).join(listeners, on=["user_id", "month"], how="semi")
-
-        of_all = side_by_side(of_listeners, around(touched, [*read, *added]))
-        heard = columns.with_keys(columns.each_once(pl.concat(of_all)))
+        of_all = (
+            some.join(listeners, on=["user_id", "month"], how="semi")
+            for some in self._plays(around(touched, [*read, *added]), touched)
+        )
+        heard = columns.rows_of(columns.each_once(pl.concat(of_all)), self.calendar)
         snapshots = columns.snapshots(heard, self.calendar, now)
-        for table, rows in (("play_events", columns.with_keys(plays)), ("top_ten_snapshots", snapshots)):
+        new = columns.rows_of(plays, self.calendar)
+        for table, rows in (("play_events", new), ("top_ten_snapshots", snapshots)):
             by_month = rows.partition_by("month", as_dict=True).items()
-            self.warehouse.load(table, [str(staging.write(table, m, some.to_arrow())) for (m,), some in by_month])
+            self.warehouse.load(table, [str(staging.write(table, m, some)) for (m,), some in by_month])
 
     def rejected_ids(self) -> set[str]:
         """By a query."""
@@ -144,12 +147,11 @@ class BigQueryTables(Target):
         if refused := self.warehouse.insert("rejected", [to_json(row) for row in rows]):
             raise WarehouseError(f"BigQuery refused rows of {self.warehouse.name('rejected')}: {min(refused.values())}")
 
-    def _plays(self, paths: Sequence[str], months: Collection[date]) -> pl.DataFrame:
-        """The months' plays in these files."""
-        read = []
-        for path in paths:
-            data = self.archive.read_bytes(path)
-            with suppress(StorageError):  # unreadable: the next rebuild names it
-                read.append(columns.remembered(columns.read_plays(path, data), self.archive.marks.lately()))
-        plays = columns.with_local_time(pl.concat([columns.no_plays(), *read]), self.calendar)
-        return plays.filter(pl.col("month").is_in(list(months)))
+    def _plays(self, paths: Sequence[str], months: Collection[date]) -> Iterator[pl.DataFrame]:
+        """The months' plays in these files, of some at a time. One that is unreadable the next rebuild names."""
+        yield columns.with_month(no_plays(), self.calendar)
+        for n in range(0, len(paths), _FILES_AT_ONCE):
+            some = paths[n : n + _FILES_AT_ONCE]
+            found = read_all(list(zip(some, fetch(self.archive.read_bytes, some), strict=True))).plays.drop(FILE)
+            plays = columns.with_month(columns.remembered(found, self.archive.marks.lately()), self.calendar)
+            yield plays.filter(pl.col("month").is_in(list(months)))

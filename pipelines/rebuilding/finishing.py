@@ -1,79 +1,138 @@
-"""From parts of archive files to finished files: each play once, and the top tens of its month."""
+"""From files of the archive to finished files: each play once, and the top tens of its month.
+
+A lot's own months are finished where they are read. What else is read waits in the staging place as *parts*, by month
+and piece, for what belongs to it: the pieces of large months, and plays that lie in another month's folder, as a writer
+in another time zone files the first hours of a month. A month that gets such plays is made again, with them.
+"""
 
 import io
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
 
-import apache_beam as beam
 import polars as pl
-from apache_beam.metrics.metric import Metrics
-from apache_beam.pvalue import PCollection
 
-from pipelines.domain.instants import from_millis
 from pipelines.domain.month import Calendar
 from pipelines.rebuilding import columns
+from pipelines.rebuilding.reading import Read, on_all_cores, read_lot
+from pipelines.rebuilding.sharing import Lot, Share
 from pipelines.rebuilding.target import Staged, Staging
+from pipelines.storage.archive import Archive
+from pipelines.storage.files import storage_of
 
-NAMESPACE = "heavy_rotation"
-# Parts of fewer plays are finished together with others: a hundred small ones would cost a hundred times what one does.
-_SMALL = 10_000
-_DISTINCT = Metrics.counter(NAMESPACE, "plays_distinct")
-# What is finished together, and the instant of the plan. Large parts have groups beyond those of small ones.
-Group = tuple[int, int]
-# Plays in Arrow's format, and how many they are.
-Packed = tuple[int, bytes]
+# Bytes in memory of a play in a part, against those in its file: the scale of all sizes.
+_OF_A_FILE = 45
 
 
-# What is finished at once, a month of a sixteenth of its users: the month as 2026-11, the sixteenth, the group that it
-# is finished in when it is small, and the instant of the plan in milliseconds. Beam has a coder for a plain tuple.
-Part = tuple[str, int, int, int]
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """What is to be finished elsewhere of a month's piece: a part, ``path``, of that many plays; or, where a whole
+    month was finished, the files that it is of, in case parts come to it."""
+
+    month: date
+    piece: int
+    now: datetime
+    path: str = ""
+    plays: int = 0
+    lot: Lot | None = None
 
 
-@dataclass
-class FinishParts(beam.PTransform):
-    """Parts to files of ``play_events`` and ``top_ten_snapshots`` in the staging place."""
-
-    staging: Staging
-    calendar: Calendar
-
-    def expand(self, parts: PCollection[tuple[Part, Packed]]) -> PCollection[Staged]:
-        """In the global window of a bounded pipeline."""
-        return (
-            parts
-            | "Collect parts" >> beam.GroupByKey()
-            | "Group" >> beam.Map(_grouped).with_output_types(tuple[Group, list[bytes]])
-            | "Collect groups" >> beam.GroupByKey()
-            | "Finish" >> beam.FlatMap(_finish, self.staging, self.calendar).with_output_types(Staged)
-        )
+def finish_share(
+    share: Share, archive: Archive, staging: Staging, calendar: Calendar
+) -> Iterator[Read | Staged | Rest]:
+    """Read a share's lots, and finish what is all there. Raises StorageError."""
+    work = partial(_finish_lot, share=share, archive=archive, staging=staging, calendar=calendar)
+    for outcome in on_all_cores(work, [(lot.size, lot) for lot in share.lots]):
+        yield from outcome
 
 
-def _grouped(part: tuple[Part, Iterable[Packed]]) -> tuple[Group, list[bytes]]:
-    """A part under its group if it is small, else under a group of its own."""
-    (month, number, group, computed_at), batches = part[0], list(part[1])
-    is_small = sum(plays for plays, _ in batches) < _SMALL
-    own = int(month.replace("-", "")) * 100 + number
-    return (group if is_small else own, computed_at), [data for _, data in batches]
+def finish_rest(
+    rest: Iterable[Rest], archive: Archive, staging: Staging, calendar: Calendar
+) -> Iterator[Read | Staged]:
+    """Finish what waits of some pieces, all of which is there. Raises StorageError."""
+    pieces: dict[tuple[date, int], list[Rest]] = {}
+    for one in rest:
+        pieces.setdefault((one.month, one.piece), []).append(one)
+    with_parts = [some for some in pieces.values() if any(one.path for one in some)]
+    sized = [
+        (sum(one.plays * _OF_A_FILE + (one.lot.size if one.lot else 0) for one in some), some) for some in with_parts
+    ]
+    for outcome in on_all_cores(
+        partial(_finish_piece, archive=archive, staging=staging, calendar=calendar),
+        sorted(sized, key=_size, reverse=True),
+    ):
+        yield from outcome
 
 
-def _finish(group: tuple[Group, Iterable[list[bytes]]], staging: Staging, calendar: Calendar) -> Iterator[Staged]:
-    (_, computed_at), parts = group
-    frames = [_from_bytes(batch) for batches in parts for batch in batches]
-    plays = columns.with_keys(columns.each_once(pl.concat(frames)))
-    _DISTINCT.inc(plays.height)
-    snapshots = columns.snapshots(plays, calendar, from_millis(computed_at))
-    for table, rows in (("play_events", plays), ("top_ten_snapshots", snapshots)):
-        for (month,), of_month in rows.partition_by("month", as_dict=True).items():
-            path = staging.write(table, month, of_month.to_arrow())
-            yield Staged(table, month, str(path), of_month.height)
+def _size(sized: tuple[int, list[Rest]]) -> int:
+    return sized[0]
 
 
-def packed(plays: pl.DataFrame) -> Packed:
-    """As an Arrow stream, with their number: to count them nobody has to unpack them."""
+def _finish_lot(
+    lot: Lot, share: Share, archive: Archive, staging: Staging, calendar: Calendar
+) -> list[Read | Staged | Rest]:
+    read, plays = read_lot(archive, lot.paths, share.asked, calendar, share.now)
+    own = lot.months if share.asked is None else lot.months.intersection(share.asked)
+    is_own = plays["month"].is_in(list(own))
+    outcome: list[Read | Staged | Rest] = [read]
+    if not is_own.all():
+        outcome += _parts(plays.filter(~is_own), share, staging)
+        plays = plays.filter(is_own)
+    # Of several months together no file lies with two of them, so one month's are few of these.
+    outcome += (Rest(month, 0, share.now, lot=lot) for month in sorted(own))
+    return outcome + _staged(plays, staging, calendar, share.now)
+
+
+def _finish_piece(rest: list[Rest], archive: Archive, staging: Staging, calendar: Calendar) -> list[Read | Staged]:
+    month, now = rest[0].month, rest[0].now
+    outcome: list[Read | Staged] = []
+    frames = []
+    for one in rest:
+        if one.path:
+            frames.append(pl.read_ipc_stream(io.BytesIO(storage_of(one.path).read(one.path).data)))
+        if one.lot:
+            read, plays = read_lot(archive, one.lot.paths, (month,), calendar, now)
+            frames.append(plays)
+            if read.gone or read.troubles:  # since it was read before; the rest of it is known
+                outcome.append(Read(gone=read.gone, troubles=read.troubles))
+    is_again = any(one.lot for one in rest)
+    return outcome + _staged(pl.concat(frames, rechunk=True), staging, calendar, now, again=is_again)
+
+
+def _parts(plays: pl.DataFrame, share: Share, staging: Staging) -> Iterator[Rest]:
+    pieces = pl.col("month").replace_strict(share.pieces, default=1, return_dtype=pl.UInt64) if share.pieces else 1
+    numbered = plays.with_columns(piece=pl.col("user_id").hash() % pieces)
+    for (month, piece), some in numbered.partition_by("month", "piece", as_dict=True).items():
+        yield Rest(month, piece, share.now, staging.keep(_packed(some.drop("piece"))), some.height)
+
+
+def _packed(plays: pl.DataFrame) -> bytes:
+    """As an Arrow stream. Written as views, texts would take along those of all plays that these were parted from."""
     stream = io.BytesIO()
-    # Written as views, texts would take along those of all the plays that these were parted from.
     plays.write_ipc_stream(stream, compression="lz4", compat_level=pl.CompatLevel.oldest())
-    return plays.height, stream.getvalue()
+    return stream.getvalue()
 
 
-def _from_bytes(data: bytes) -> pl.DataFrame:
-    return pl.read_ipc_stream(io.BytesIO(data))
+def _staged(
+    plays: pl.DataFrame, staging: Staging, calendar: Calendar, computed_at: datetime, *, again: bool = False
+) -> list[Staged]:
+    if plays.is_empty():
+        return []
+    rows = columns.rows_of(columns.each_once(plays), calendar)
+    snapshots = columns.snapshots(rows, calendar, computed_at)
+    staged = []
+    for table, made in (("play_events", rows), ("top_ten_snapshots", snapshots)):
+        for month, some in _by_month(made):
+            path = staging.write(table, month, some)
+            staged.append(Staged(table, month, str(path), some.height, again))
+    return staged
+
+
+def _by_month(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
+    months = rows["month"].unique().to_list()
+    if len(months) == 1:  # there is nothing to part
+        yield months[0], rows
+        return
+    for (month,), some in rows.partition_by("month", as_dict=True).items():
+        yield month, some

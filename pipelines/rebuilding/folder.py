@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
 
-import pyarrow as pa
+import polars as pl
 
 from pipelines.rebuilding.rejected import ORIGIN
 from pipelines.rebuilding.target import Row, Staged, Staging, Stamp, Target, There
@@ -25,17 +25,17 @@ class FolderStaging(Staging):
     def __init__(self, folder: Path, time_zone: str) -> None:
         self.warehouse = FolderWarehouse(folder, time_zone)
 
-    def write(self, table: str, month: date, arrow_table: pa.Table) -> Path:
+    def write(self, table: str, month: date, rows: pl.DataFrame) -> Path:
         """A new file of one month."""
-        return self.warehouse.write(table, month, arrow_table)
+        return self.warehouse.write(table, month, rows)
 
     def remove(self) -> None:
         """The folder goes as a whole, when the command ends."""
 
     @property
-    def result(self) -> str:
-        """A file of the folder."""
-        return str(self.warehouse.folder / "result.json")
+    def place(self) -> str:
+        """The folder."""
+        return str(self.warehouse.folder)
 
 
 class FolderTables(Target):

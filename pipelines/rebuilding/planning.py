@@ -4,7 +4,7 @@ A month has changed when a file that holds plays of it came or went since its ta
 or when its tables are gone or others than those that were made. Files that come after the listing are the next run's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -38,14 +38,15 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be done. ``months`` is None for every month that there is; ``listed`` is all of the archive.
+    """What will be done. ``months`` is None for every month that there is; ``listed`` is all of the archive, and
+    ``paths`` the files to read, with the bytes of each.
 
     ``old`` is what the tables had before the archive was listed, and ``contents`` what is known of the listed files.
     """
 
     now: datetime
     months: tuple[date, ...] | None
-    paths: tuple[str, ...]
+    paths: Mapping[str, int]
     listed: tuple[str, ...]
     old: There
     contents: Contents
@@ -56,7 +57,8 @@ def make_plan(work: Work) -> Plan:
     # First what is to be replaced, then what replaces it: the stream archives a play before it writes rows of
     # it, so every row that is there comes from a play in a file listed below.
     old = work.target.there()
-    listed = work.archive.files()
+    sizes = work.archive.sizes()
+    listed = list(sizes)
     now, manifest = work.clock(), work.manifests.read()
     contents: Contents = {path: manifest.contents[path] for path in listed if path in manifest.contents}
     months: tuple[date, ...] | None
@@ -67,8 +69,8 @@ def make_plan(work: Work) -> Plan:
     else:
         changed, contents = _changed(work, Manifest(contents, manifest.months), listed, old, now)
         months = tuple(sorted(changed))
-    paths = tuple(listed) if months is None else tuple(_holding(months, listed, contents))
-    return Plan(now, months, paths, tuple(listed), old, contents)
+    paths = listed if months is None else _holding(months, listed, contents)
+    return Plan(now, months, {path: sizes[path] for path in paths}, tuple(listed), old, contents)
 
 
 def may_hold(path: str, contents: Contents) -> tuple[date, ...]:

@@ -14,31 +14,11 @@ from typing import Any
 from pipelines.domain.month import month_text
 from pipelines.rebuilding.manifests import Contents, Made, Manifest, fingerprints
 from pipelines.rebuilding.planning import Plan, Work, may_hold
+from pipelines.rebuilding.reading import Read
 from pipelines.rebuilding.rejected import bring_rejected
 from pipelines.rebuilding.target import Staged, Staging, Stamp, Target
 from pipelines.storage.archive import Archive, months_of
 from pipelines.storage.files import StorageError, storage_of, update
-
-
-@dataclass(frozen=True, slots=True)
-class FileRead:
-    """What came of a file: the ``months`` that it holds plays of, and how many plays of those asked for.
-
-    ``passed_over`` counts its plays of a time that cannot be, by reason, ``forgotten`` those of people who were.
-    ``trouble`` says why it cannot be read; ``is_gone`` that it went after it was listed.
-    """
-
-    path: str
-    months: tuple[date, ...] = ()
-    plays: int = 0
-    passed_over: Mapping[str, int] = field(default_factory=dict)
-    forgotten: int = 0
-    trouble: str | None = None
-    is_gone: bool = False
-
-    def with_plays(self, plays: int) -> "FileRead":
-        """The same with a number of plays."""
-        return replace(self, plays=plays)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,19 +95,18 @@ class Ready:
     result: Result
 
 
-def prepare(all_of_it: Iterable[Plan | FileRead | Staged], work: Work) -> Ready:
-    """The plan, what came of each file, and what was made of them, to what is to be replaced.
+def prepare(all_of_it: Iterable[Plan | Read | Staged], work: Work) -> Ready:
+    """The plan, what came of the files, and what was made of them, to what is to be replaced.
 
     Nothing, where files went meanwhile or what was asked for is not there.
     """
     all_of_it = list(all_of_it)
     (plan,) = (one for one in all_of_it if isinstance(one, Plan))
-    files = [one for one in all_of_it if isinstance(one, FileRead)]
+    reads = [one for one in all_of_it if isinstance(one, Read)]
     staged = _by_month(one for one in all_of_it if isinstance(one, Staged))
-    troubles = {file.path: file.trouble for file in files if file.trouble}
-    contents = {**plan.contents, **{file.path: file.months for file in files if not file.trouble}}
-    gone = {file.path for file in files if file.is_gone}.union(plan.listed).difference(work.archive.files())
-    gone |= {file.path for file in files if file.is_gone}
+    troubles = {path: why for read in reads for path, why in read.troubles.items()}
+    contents = {**plan.contents, **{path: months for read in reads for path, months in read.contents.items()}}
+    gone = {path for read in reads for path in read.gone}.union(set(plan.listed).difference(work.archive.files()))
     if gone:
         return Ready(plan, (), {}, Result(gone=len(gone)))
     unsure = {month for path in troubles for month in may_hold(path, plan.contents)}
@@ -142,9 +121,9 @@ def prepare(all_of_it: Iterable[Plan | FileRead | Staged], work: Work) -> Ready:
         removed=_texts(month for month in months if month not in staged and month in plan.old),
         left=_texts(wanted & unsure & (staged.keys() | plan.old.keys() | months_of(plan.listed))),
         troubles=tuple(sorted(troubles.values())),
-        passed_over=dict(sum((Counter(file.passed_over) for file in files), Counter())),
-        forgotten=sum(file.forgotten for file in files),
-        plays_read=sum(file.plays for file in files),
+        passed_over=dict(sum((Counter(read.passed_over) for read in reads), Counter())),
+        forgotten=sum(read.forgotten for read in reads),
+        plays_read=sum(read.plays for read in reads),
         plays=sum(one.rows for month in months for one in staged.get(month, ()) if one.table == "play_events"),
     )
     ready = (Month(m, tuple(staged.get(m, ())), plan.old.get(m, {}), plan.now) for m in months)
@@ -246,6 +225,9 @@ def _by_month(made: Iterable[Staged]) -> dict[date, list[Staged]]:
     months: dict[date, list[Staged]] = {}
     for one in sorted(made):
         months.setdefault(one.month, []).append(one)
+    for month, files in months.items():
+        if any(one.again for one in files):
+            months[month] = [one for one in files if one.again]
     return months
 
 

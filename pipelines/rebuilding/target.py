@@ -9,9 +9,14 @@ from contextlib import AbstractContextManager
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
+from uuid import uuid4
 
-import pyarrow as pa
+import polars as pl
 
+from pipelines.storage.files import storage_of
+
+# The ending of what steps keep for each other.
+KEPT = ".arrow"
 Row = dict[str, Any]
 # Of one month by table: texts by which what is there is known again, such as names of files.
 Stamp = Mapping[str, Sequence[str]]
@@ -20,29 +25,44 @@ There = Mapping[date, Stamp]
 
 
 class Staged(NamedTuple):
-    """A finished file of one month that waits, and how many rows it has."""
+    """A finished file of one month that waits, and how many rows it has.
+
+    ``again``: it was made once more, with plays from another month's files, and takes the place of the first.
+    """
 
     table: str
     month: date
     path: str
     rows: int
+    again: bool = False
 
 
 class Staging(ABC):
     """Where finished files wait until all of them are there. Pickles."""
 
     @abstractmethod
-    def write(self, table: str, month: date, arrow_table: pa.Table) -> str | Path:
+    def write(self, table: str, month: date, rows: pl.DataFrame) -> str | Path:
         """A new file with rows of one month of a table; its path. Raises StorageError."""
+
+    def keep(self, data: bytes) -> str:
+        """Keep bytes for another step until the end; their path. Raises StorageError."""
+        path = f"{self.place}/{uuid4().hex}{KEPT}"
+        storage_of(path).write_new(path, data)
+        return path
+
+    @property
+    @abstractmethod
+    def place(self) -> str:
+        """The folder where all this is, of this machine or ``gs://``."""
 
     @abstractmethod
     def remove(self) -> None:
         """Remove all files, with those of tries that failed. Raises StorageError."""
 
     @property
-    @abstractmethod
     def result(self) -> str:
         """A path, outside of what ``remove`` removes, for what the command is to be told."""
+        return f"{self.place}/result"
 
 
 class Target(ABC):

@@ -1,7 +1,9 @@
 """``domain/ranking.py`` on whole columns: the top tens of many users and months at once, in Polars.
 
-What a play counts for follows from its track id, so plays are counted by track first, and what is ranked are the tracks
-of a user's month. Plays have numbers meanwhile, a user's last play the least, and so "the newest" is a minimum.
+A user's month is a *listener* here. What a play counts for follows from its track id, so plays are counted by track
+first, and a ranking is made of *parts*, the tracks of a listener, which come together to *lines*. All of them have
+numbers meanwhile, and texts are fetched only for what may be among the ten. A play's number is its row, and a
+listener's last play has the greatest, so "the newest" is a maximum.
 """
 
 import polars as pl
@@ -10,68 +12,98 @@ from pipelines.domain.play import SOURCE_RANK
 from pipelines.domain.ranking import TOP, Kind
 from pipelines.domain.song import SYNTHETIC, synthetic_id
 
-_MONTH = ("user_id", "month")
 _ITEM = ("rank", "id", "name", "artist_name", "album_name", "image_url", "plays", "last_played_at", "song_id")
-# More than any milliseconds since 1970 and any number of a row: what is times this comes before them in an order.
+# More than any milliseconds since 1970: what is times this comes before them in an order.
 _BEYOND = 1 << 44
-_COUNTS = (*_MONTH, "plays", "last")
+# Two numbers of 32 bits are one of 64.
+_HALF = 1 << 32
+_LARGEST = (1 << 63) - 1
 _NOTHING = pl.lit(None, pl.String)
 _NO_PLAY = pl.lit(None, pl.UInt32)
+_TEXTS = (
+    "track_id", "track_name", "song_key", "album_key", "artist_id", "artist_name", "album_id", "album_name",
+    "album_artist", "image_url",
+)  # fmt: skip
+
+
+def numbers(texts: pl.Series) -> pl.Series:
+    """A number for each text, the same for the same; none for none. In no order, and true for these texts only."""
+    return texts.cast(pl.Categorical).to_physical()
 
 
 class TopTens:
-    """The top tens of plays that are in the columns of ``play_events``, each once, sorted by user and time."""
+    """The top tens of plays that are in the columns of ``play_events``, each once, sorted by user and time.
+
+    ``listeners`` has a row for each user's month: user_id, month, plays_in_month, and its number ``listener``.
+    """
 
     def __init__(self, plays: pl.DataFrame) -> None:
         self._plays = _plays(plays)
         self._tracks = _tracks(self._plays)
+        first = self._plays.filter(_differs("listener"))["row"]
+        after = first.shift(-1, fill_value=plays.height)
+        self.listeners = plays.select("user_id", "month")[first].with_columns(
+            (after - first).cast(pl.Int64).alias("plays_in_month"), self._plays["listener"][first]
+        )
 
     def of(self, kind: Kind) -> pl.DataFrame:
-        """``ranking.top_ten`` for each user and month: user_id, month, items."""
-        parts = {"track": _songs, "artist": _artists, "album": _albums}[kind](self._tracks)
-        without_an_id_last = (~pl.col("is_spotifys")).cast(pl.Int64) * _BEYOND + pl.col("last")
-        lines = (
-            parts.with_row_index("shown")
-            .group_by(*_MONTH, "key")
-            .agg(
-                pl.col("plays").sum().cast(pl.Int64),
-                pl.col("last", "album", "image").min(),
-                pl.col("shown").get(without_an_id_last.arg_min()),
-            )
-        )
+        """``ranking.top_ten`` for each listener that has any: listener, items."""
+        parts, texts = {
+            "track": (_songs, _song_texts),
+            "artist": (_artists, _artist_texts),
+            "album": (_albums, _album_texts),
+        }[kind]
+        of_kind = parts(self._plays, self._tracks)
+        lines = _likely(_lines(of_kind), self._plays)
+        lines = lines.hstack(texts(self._plays, of_kind[lines["part"]]))
         best = (
-            lines.with_columns(
-                parts["id"].gather(lines["shown"]),
-                self._plays["played_at"].gather(lines["last"]).dt.truncate("1s").alias("last_played_at"),
-            )
-            .sort(*_MONTH, "plays", "last_played_at", "id", descending=[False, False, True, True, False])
-            .with_columns(pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(*_MONTH).alias("rank"))
+            lines.sort("order", "id")
+            .with_columns(_place().alias("rank"))
             .filter(pl.col("rank") <= TOP)
+            .with_columns(pl.col("rank").cast(pl.Int64), pl.col("plays").cast(pl.Int64))
         )
+        played_at = self._plays["played_at"].gather(best["last"])
         items = best.with_columns(
-            parts["name"].gather(best["shown"]),
-            parts["artist_name"].gather(best["shown"]),
+            played_at.dt.truncate("1s").alias("last_played_at"),
             self._plays["album_name"].gather(best["album"]),
             self._plays["image_url"].gather(best["image"]),
-            (pl.col("key") if kind == "track" else _NOTHING).alias("song_id"),
         )
-        return items.group_by(*_MONTH).agg(pl.struct(_ITEM).sort_by("rank").alias("items"))
+        return items.group_by("listener", maintain_order=True).agg(pl.struct(_ITEM).alias("items"))
+
+
+def _differs(*columns: str) -> pl.Expr:
+    """Whether a row differs from the one before it."""
+    return pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in columns) | (
+        pl.int_range(pl.len()) == 0
+    )
+
+
+def _place() -> pl.Expr:
+    """The place of a row among those of its listener, which lie together, from 1."""
+    row = pl.int_range(1, pl.len() + 1)
+    return row - pl.when(_differs("listener")).then(row - 1).forward_fill()
 
 
 def _plays(plays: pl.DataFrame) -> pl.DataFrame:
-    """``ranking.entry``, the last first."""
+    """``ranking.entry``, with the numbers of row, listener and track, and one for each second of a listener."""
     ranks = {source.value: rank for source, rank in SOURCE_RANK.items()}
     rank = pl.col("source").replace_strict(ranks, return_dtype=pl.Int64)
     artist = plays.select(artist=pl.col("artists").list.first())["artist"].struct.unnest()
     artist_name = _known(pl.lit(artist["name"]))
     return (
-        plays.select(
-            *_MONTH,
+        plays.with_row_index("row")
+        .with_columns(listener=_differs("user_id", "month").cum_sum().cast(pl.UInt64))
+        .with_columns(second=pl.col("played_at").dt.epoch("s"))
+        .select(
+            "row",
+            "listener",
+            "played_at",
             "track_id",
             "track_name",
             "song_key",
             "album_key",
-            "played_at",
+            second=_differs("listener", "second").cum_sum(),
+            track=numbers(plays["track_id"]),
             preference=rank * _BEYOND + pl.col("ingested_at").dt.epoch("ms"),
             artist_id=_known(pl.lit(artist["id"])),
             artist_name=artist_name,
@@ -80,8 +112,6 @@ def _plays(plays: pl.DataFrame) -> pl.DataFrame:
             album_artist=pl.coalesce(_known(pl.col("album_artist_name")), artist_name),
             image_url=_known(pl.col("album_image_url")),
         )
-        .reverse()
-        .with_row_index("row")
     )
 
 
@@ -90,41 +120,103 @@ def _known(text: pl.Expr) -> pl.Expr:
 
 
 def _tracks(plays: pl.DataFrame) -> pl.DataFrame:
-    """The tracks of each user's month: how often heard, the numbers of the last play and of those that know the newest
-    album and cover, and what the preferred copy says."""
-    number = pl.col("row")
-    tracks = plays.group_by(*_MONTH, "track_id").agg(
-        pl.len().alias("plays"),
-        number.min().alias("last"),
-        number.filter(pl.col("album_name").is_not_null()).min().alias("album"),
-        number.filter(pl.col("image_url").is_not_null()).min().alias("image"),
-        # Of equals the first, which is the one heard last.
-        number.get(pl.col("preference").arg_min()),
-    )
-    own = "track_name", "song_key", "album_key", "artist_id", "artist_name", "album_id", "album_name", "album_artist"
-    return tracks.with_columns(plays[name].gather(tracks["row"]) for name in (*own, "preference"))
-
-
-# The following make the parts of a ranking: the tracks of a user's month, each with the key that its plays count under
-# and what may be shown of it.
-
-
-def _songs(tracks: pl.DataFrame) -> pl.DataFrame:
-    return tracks.select(
-        *_COUNTS,
-        "album",
-        "image",
-        key=pl.col("song_key"),
-        id=pl.col("track_id"),
-        is_spotifys=~pl.col("track_id").str.starts_with(SYNTHETIC),
-        name=pl.col("track_name"),
-        artist_name=pl.col("artist_name"),
+    """The tracks of each listener: how often heard, the last play, those that know the newest album and cover, and its
+    preferred copy ``own`` with its ``preference``."""
+    row = pl.col("row")
+    return (
+        plays.select(
+            "row",
+            "preference",
+            of=_pair("listener", "track"),
+            album=pl.when(pl.col("album_name").is_not_null()).then(row),
+            image=pl.when(pl.col("image_url").is_not_null()).then(row),
+        )
+        # Of equals the one heard last.
+        .reverse()
+        .sort("preference", maintain_order=True)
+        .group_by("of")
+        .agg(
+            pl.len().alias("plays"),
+            row.max().alias("last"),
+            pl.col("album", "image").max(),
+            row.first().alias("own"),
+            pl.col("preference").first(),
+        )
+        .with_columns(listener=pl.col("of") // _HALF)
     )
 
 
-def _artists(tracks: pl.DataFrame) -> pl.DataFrame:
-    named = tracks.filter(pl.col("artist_name").is_not_null())
-    by_name = [*_MONTH, "artist_name"]
+def _pair(one: str, other: str) -> pl.Expr:
+    """Two numbers as one."""
+    return pl.col(one) * _HALF + pl.col(other).cast(pl.UInt64)
+
+
+def _lines(parts: pl.DataFrame) -> pl.DataFrame:
+    """What is ranked: the parts of one listener and key together, and the part that shows it, which is the last heard
+    that has an id of Spotify's, or else the last."""
+    shown = (pl.col("is_spotifys").cast(pl.UInt64) * (_HALF // 2) + pl.col("last").cast(pl.UInt64)) * _HALF
+    return (
+        parts.with_row_index("part")
+        .select(
+            "plays", "last", "album", "image", of=_pair("listener", "key"), part=shown + pl.col("part").cast(pl.UInt64)
+        )
+        .group_by("of")
+        .agg(pl.col("plays").sum(), pl.col("last", "album", "image", "part").max())
+        .with_columns(pl.col("part") % _HALF, listener=pl.col("of") // _HALF)
+    )
+
+
+def _likely(lines: pl.DataFrame, plays: pl.DataFrame) -> pl.DataFrame:
+    """The lines that may be among the ten, by listener and ``order``: only ids are missing to decide."""
+    seconds, most, last = plays["second"].max() or 0, lines["plays"].max() or 0, lines["listener"].max() or 0
+    assert isinstance(seconds, int)
+    assert isinstance(most, int)
+    assert isinstance(last, int)
+    kind = pl.Int64() if (last + 1) * (most + 1) * (seconds + 1) <= _LARGEST else pl.Int128()
+    by_plays = pl.col("listener").cast(kind) * (most + 1) + (most - pl.col("plays").cast(kind))
+    second = plays["second"].gather(lines["last"])
+    return (
+        lines.with_columns(order=by_plays * (seconds + 1) + (seconds - pl.lit(second).cast(kind)))
+        .sort("order")
+        .with_columns(place=_place())
+        # Equals have the place of the first of them.
+        .filter(pl.when(_differs("order")).then("place").forward_fill() <= TOP)
+    )
+
+
+# The following make the parts of a ranking: the tracks of a listener, each with the key that its plays count under, and
+# the rows of plays that know the texts.
+
+
+def _songs(plays: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
+    return tracks.with_columns(
+        numbers(plays["song_key"].gather(tracks["own"])).alias("key"),
+        plays["track_id"].gather(tracks["own"]).str.starts_with(SYNTHETIC).not_().alias("is_spotifys"),
+    )
+
+
+def _song_texts(plays: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
+    texts = plays.select("track_id", "track_name", "artist_name", "song_key")[shown["own"]]
+    return texts.select(id="track_id", name="track_name", artist_name="artist_name", song_id="song_key")
+
+
+def _artists(plays: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
+    said = plays.select("artist_id", "artist_name")[tracks["own"]]
+    named = tracks.hstack(said).filter(pl.col("artist_name").is_not_null())
+    if named["artist_id"].null_count():
+        named = named.with_columns(_stand_ins(named))
+    return named.with_columns(
+        numbers(named["artist_id"]).alias("key"),
+        album=_NO_PLAY,
+        image=_NO_PLAY,
+        is_spotifys=pl.lit(value=True),  # whatever it is: the last is shown
+    )
+
+
+def _stand_ins(named: pl.DataFrame) -> pl.Series:
+    """The ids of artists, with others for those that have none: the one that the listener knows for the name, or else
+    one made of the name."""
+    by_name = ["listener", "artist_name"]
     known = (
         named.filter(pl.col("artist_id").is_not_null())
         .group_by(by_name)
@@ -133,44 +225,49 @@ def _artists(tracks: pl.DataFrame) -> pl.DataFrame:
     )
     nameless = named.filter(pl.col("artist_id").is_null())["artist_name"].unique()
     made = pl.Series([synthetic_id("artist", name) for name in nameless], dtype=pl.String)
-    id_ = pl.coalesce("artist_id", "known", "made")
     return (
-        named.join(known, on=by_name, how="left")
-        .join(pl.DataFrame({"artist_name": nameless, "made": made}), on="artist_name", how="left")
-        .select(
-            *_COUNTS,
-            album=_NO_PLAY,
-            image=_NO_PLAY,
-            key=id_,
-            id=id_,
-            is_spotifys=pl.lit(True),  # whatever it is: the last is shown
-            name=pl.col("artist_name"),
-            artist_name=_NOTHING,
+        named.select(*by_name, "artist_id")
+        .join(known, on=by_name, how="left", maintain_order="left")
+        .join(
+            pl.DataFrame({"artist_name": nameless, "made": made}), on="artist_name", how="left", maintain_order="left"
         )
+        .select(pl.coalesce("artist_id", "known", "made").alias("artist_id"))
+        .to_series()
     )
 
 
-def _albums(tracks: pl.DataFrame) -> pl.DataFrame:
-    named = tracks.filter(pl.col("album_name").is_not_null())
-    by_id = [*_MONTH, "album_id"]
-    preferred = (
-        named.filter(pl.col("album_id").is_not_null())
-        .sort("preference", "track_id", "row")
-        .unique(by_id, keep="first", maintain_order=True)
-        .select(*by_id, "album_key", "album_name", "album_artist")
+def _artist_texts(plays: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG001 - as its siblings
+    return shown.select(id="artist_id", name="artist_name", artist_name=_NOTHING, song_id=_NOTHING)
+
+
+def _albums(plays: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
+    said = plays.select("album_id", "album_name")[tracks["own"]]
+    named = tracks.with_columns(
+        album_number=numbers(said["album_id"]).cast(pl.UInt64), is_named=said["album_name"].is_not_null()
+    ).filter("is_named")
+    named = named.with_columns(by_id=_pair("listener", "album_number"))
+    # Of an id that several tracks have, the preferred copy says key and names.
+    several = named.filter(pl.col("by_id").is_not_null() & pl.col("by_id").is_duplicated())
+    says = (
+        several.with_columns(plays["track_id"].gather(several["own"]))
+        .sort("preference", "track_id")
+        .unique("by_id", keep="first", maintain_order=True)
+        .select("by_id", says="own")
     )
-    has_id = pl.col("album_id").is_not_null()
-    key, name, artist_name = (
-        pl.when(has_id).then(f"{column}_preferred").otherwise(column)
-        for column in ("album_key", "album_name", "album_artist")
-    )
-    return named.join(preferred, on=by_id, how="left", suffix="_preferred").select(
-        *_COUNTS,
-        "image",
+    named = named.join(says, on="by_id", how="left", maintain_order="left").with_columns(pl.coalesce("says", "own"))
+    return named.with_columns(
+        numbers(plays["album_key"].gather(named["says"])).alias("key"),
         album=_NO_PLAY,
-        key=key,
-        id=pl.coalesce("album_id", key),
-        is_spotifys=has_id,
-        name=name,
-        artist_name=artist_name,
+        is_spotifys=pl.col("album_number").is_not_null(),
+    )
+
+
+def _album_texts(plays: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
+    texts = plays.select("album_key", "album_name", "album_artist")[shown["says"]]
+    ids = plays["album_id"].gather(shown["own"])
+    return texts.select(
+        pl.lit(ids).fill_null(pl.col("album_key")).alias("id"),
+        name="album_name",
+        artist_name="album_artist",
+        song_id=_NOTHING,
     )

@@ -23,7 +23,8 @@ from pipelines.storage.files import StorageError, storage_of
 from pipelines.storage.forgotten import Marks
 from pipelines.tables import play_schema
 
-_SCHEMA = fastavro.parse_schema(play_schema())
+# The archive's schema, parsed.
+SCHEMA = fastavro.parse_schema(play_schema())
 _log = logging.getLogger("heavy_rotation")
 
 Holding = Literal["plays", "older version"]
@@ -80,6 +81,11 @@ class Archive:
         folders = [f"{self.root}/plays"] if months is None else [self._folder(month) for month in months]
         return [path for folder in folders for path in self._files(folder) if month_of(path)]
 
+    def sizes(self) -> dict[str, int]:
+        """The paths of all files with the bytes of each. Raises StorageError."""
+        there = self._storage.sizes(f"{self.root}/plays", ".avro")
+        return {path: size for path, size in there.items() if _is_seen(path) and month_of(path)}
+
     def read(self, path: str) -> Iterator[Play]:
         """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
         return decode(path, self.read_bytes(path))
@@ -128,8 +134,7 @@ class Archive:
             _log.error("%s has plays of who was forgotten, which no table shows; forget again (%s)", path, error)
 
     def _files(self, folder: str) -> list[str]:
-        # Systems and file managers keep what they know of a file in a hidden one with the same ending.
-        return [path for path in self._storage.files(folder, ".avro") if not path.rpartition("/")[2].startswith(".")]
+        return [path for path in self._storage.files(folder, ".avro") if _is_seen(path)]
 
     def _write_new(self, folder: str, data: bytes) -> str:
         path = f"{folder}/plays-{uuid.uuid4().hex}.avro"
@@ -146,7 +151,7 @@ class Archive:
 def decode(path: str, data: bytes) -> Iterator[Play]:
     """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
     with readable(path):
-        reader: Any = fastavro.reader(io.BytesIO(data), reader_schema=_SCHEMA)
+        reader: Any = fastavro.reader(io.BytesIO(data), reader_schema=SCHEMA)
         records: list[Any] = list(reader)
         _check(path, reader, len(records))
     return map(from_record, records)
@@ -222,6 +227,11 @@ def readable(path: str) -> Iterator[None]:
 
 def _unreadable(path: str, why: str) -> StorageError:
     return StorageError(f"{path} cannot be read ({why}); restore it from a copy, or move it out of the archive")
+
+
+def _is_seen(path: str) -> bool:
+    """Systems and file managers keep what they know of a file in a hidden one with the same ending."""
+    return not path.rpartition("/")[2].startswith(".")
 
 
 def months_of(paths: Iterable[str]) -> set[date]:

@@ -57,6 +57,10 @@ class BucketStorage:
         """Objects under the folder whose name ends so."""
         return sorted(_path(blob) for blob in _list(folder) if blob.name.endswith(suffix))
 
+    def sizes(self, folder: str, suffix: str) -> dict[str, int]:
+        """The listing says them."""
+        return dict(sorted((_path(blob), int(blob.size)) for blob in _list(folder) if blob.name.endswith(suffix)))
+
     def older_versions(self, folder: str, suffix: str) -> list[str]:
         """Noncurrent versions of objects under the folder, as ``gs://bucket/name#generation``."""
         blobs = _list(folder, versions=True)

@@ -70,6 +70,14 @@ class FolderStorage:
         """Files under the folder whose name ends so, without those that are being written and locks."""
         return sorted(path for path in _walk(folder) if path.endswith(suffix) and not _OWN.fullmatch(Path(path).name))
 
+    def sizes(self, folder: str, suffix: str) -> dict[str, int]:
+        """One that goes meanwhile is left out."""
+        sizes = {}
+        for path in self.files(folder, suffix):
+            with storage_explained(folder), suppress(FileNotFoundError):
+                sizes[path] = Path(path).stat().st_size
+        return sizes
+
     def older_versions(self, folder: str, suffix: str) -> list[str]:  # noqa: ARG002 - a bucket's
         """A folder keeps none."""
         return []

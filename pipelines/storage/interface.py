@@ -40,6 +40,9 @@ class Storage(Protocol):
     def files(self, folder: str, suffix: str) -> list[str]:
         """Paths of the files at any depth under a folder, sorted; none if there is no such folder."""
 
+    def sizes(self, folder: str, suffix: str) -> dict[str, int]:
+        """The same with the bytes of each, in the same order."""
+
     def older_versions(self, folder: str, suffix: str) -> list[str]:
         """What a place keeps of files that were replaced or removed, as paths for ``read`` and ``remove``."""
 

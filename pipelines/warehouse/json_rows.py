@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import polars as pl
-import pyarrow as pa
 
 from pipelines.warehouse.arrow import arrow_schema
 
@@ -27,11 +26,9 @@ def to_json(row: Row) -> Row:
     return values
 
 
-def to_lines(table: str, columns: pa.Table) -> bytes:
-    """Rows of a table in Arrow's form, each as a line. For many: Polars writes a million a second."""
-    frame = pl.from_arrow(columns.select(arrow_schema(table).names))
-    assert isinstance(frame, pl.DataFrame)
-    return frame.write_ndjson().encode()
+def to_lines(table: str, rows: pl.DataFrame) -> bytes:
+    """Rows of a table, each as a line. For many: Polars writes a million a second."""
+    return rows.select(arrow_schema(table).names).write_ndjson().encode()
 
 
 def _base64(value: object) -> str:

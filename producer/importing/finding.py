@@ -31,6 +31,16 @@ _ALMOST_NAMED = re.compile(
 _ACCOUNT = "userdata.json"
 
 
+def downloads_like(path: Path) -> Path | None:
+    """What a person may have meant by a path that is not there: the same name, or an export, where browsers put it."""
+    downloads = Path.home() / "Downloads"
+    named = downloads / path.name
+    if named.exists():
+        return named
+    exports = [found for found in downloads.glob("my_spotify_data*.zip") if found.is_file()]
+    return max(exports, key=lambda found: found.stat().st_mtime, default=None)
+
+
 class TooMuchError(ExportError):
     """More than one import can be about."""
 
@@ -76,8 +86,8 @@ class _Search:
         """A place that a person named. Raises ExportError where there is nothing of use."""
         place, hits = Place(path), self._hits
         if not os.path.lexists(path):
-            downloaded = Path.home() / "Downloads" / path.name
-            there = f"; did you mean {downloaded}?" if downloaded.exists() else ""
+            downloaded = downloads_like(path)
+            there = f"; did you mean {downloaded}?" if downloaded else ""
             raise ExportError(f"there is no {path}{there}")
         if path.is_dir():
             # Not Path.rglob: it passes over folders without permission, and their plays with them.

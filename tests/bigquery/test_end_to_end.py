@@ -306,7 +306,7 @@ def during_a_rebuild(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], obje
         return read_bytes(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr("pipelines.rebuilding.graph.read_bytes", after)
+        patched.setattr("pipelines.rebuilding.reading.read_bytes", after)
         yield
 
 

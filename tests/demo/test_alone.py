@@ -36,6 +36,7 @@ def serving(command: str, folder: Path) -> Iterator[tuple[str, str]]:
         assert process.wait(30) == 0
 
 
+@pytest.mark.long
 def test_login_poll_and_doctor_work_without_an_account(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "BROWSER": "true"}  # the command, which opens nothing
     environment |= {"XDG_STATE_HOME": str(tmp_path / "s"), "XDG_CONFIG_HOME": str(tmp_path / "c")}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,9 @@ import pytest
 from demo.export import write_export
 from demo.listener import Listener
 from pipelines.domain.instants import parse
+from pipelines.storage.archive import Archive
+from tests.builders import play
+from tests.producer.exports import plays_in
 
 pytestmark = pytest.mark.long
 
@@ -58,7 +62,7 @@ def test_it_ends_with_a_top_ten_and_can_be_run_again_with_an_export(tmp_path: Pa
     export = write_export(tmp_path / "my_spotify_data.zip", listens)
     said, _ = start(folder, "--export", str(export)).communicate(timeout=120)
     assert "What to type next" in said, said
-    assert "2025-04-01" in said
+    assert "April 2025 · " in said
     assert half_files(folder) == []
 
 
@@ -97,6 +101,17 @@ def test_a_folder_with_other_things_in_it_is_left_alone(tmp_path: Path) -> None:
     assert process.returncode == 1
     assert "has something else in it" in said
     assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_what_somebody_put_to_a_demonstration_stays(tmp_path: Path) -> None:
+    (tmp_path / ".heavy-rotation-demo").touch()
+    mine = play("2026-11-02T08:00:00Z", user_id="me")
+    Archive(str(tmp_path / "archive")).write(date(2026, 11, 1), [mine])
+    for own in ("plays of me", "thesis.txt"):
+        said, _ = (process := start(tmp_path)).communicate(timeout=60)
+        assert (process.returncode, f" has {own} in it" in " ".join(said.split())) == (1, True), said
+        (tmp_path / "thesis.txt").write_text("precious")
+    assert plays_in(tmp_path / "archive") == [mine]
 
 
 def test_an_export_that_is_not_there_is_told(tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_all_of_a_user_goes_and_the_report_says_what(
     assert (said.out, said.err.startswith("There is nothing of me in the 3 files of ")) == ("", True)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(deadline=None, max_examples=15)
 @given(
     st.lists(
         st.lists(st.tuples(st.sampled_from(["me", "ME", "me ", "another"]), st.integers(0, 9)), min_size=1, max_size=6),

@@ -23,6 +23,7 @@ def test_infra_as_it_is(copy: Path) -> None:
     assert not list(copy.glob(".terraform*"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "told"),
     [

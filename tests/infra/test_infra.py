@@ -106,6 +106,7 @@ def test_dataflow_reads_a_subscription_as_it_supports_them(plan: Plan) -> None:
     assert not plan(size="small", image_tag="v1").all("google_pubsub_topic")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", SIZES)
 def test_a_second_plan_says_no_changes(size: str) -> None:
     """Each resource as the provider would read it back: a running job is not launched again by every apply."""
@@ -159,6 +160,7 @@ API_OF = {
     "compute": "compute",
     "dataflow": "dataflow",
     "eventarc": "eventarc",
+    "iap": "iap",
     "kms": "cloudkms",
     "logging": "logging",
     "monitoring": "monitoring",
@@ -376,7 +378,7 @@ def test_variables_say_what_they_are() -> None:
     blocks = _variables()
     for name, block in blocks.items():
         assert re.search(r"^  description = \"[A-Za-z].*\.\"$", block, re.MULTILINE), name
-        kind = re.search(r"^  type +=.* (string|number|bool|map\(string\))$", block, re.MULTILINE)
+        kind = re.search(r"^  type +=.* (string|number|bool|(?:list|map)\(string\))$", block, re.MULTILINE)
         assert kind, name
         assert kind[1] == "bool" or "validation {" in block, name
     required = {name for name, block in blocks.items() if not re.search(r"^  default ", block, re.MULTILINE)}
@@ -402,6 +404,7 @@ def test_a_wrong_value_is_refused(name: str, value: str, told: str) -> None:
     assert told in done.stderr
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("zone", ["Europe/Paris", "America/Port-au-Prince", "America/Argentina/Buenos_Aires", "UTC"])
 def test_the_dataset_says_its_time_zone_as_the_pipelines_look_for_it(plan: Plan, zone: str) -> None:
     dataset = plan(time_zone=zone).resources["google_bigquery_dataset.this"]

@@ -272,10 +272,16 @@ def test_where_nobody_has_logged_in_the_plays_are_me_s(run: Run, tmp_path: Path)
 
 def test_a_name_that_no_account_has_is_told(run: Run, tmp_path: Path) -> None:
     export = write_json(tmp_path / "endsong_0.json", ROWS)
+
+    def said(user: str) -> str:
+        return run("import", export, "--user", user, "--archive", tmp_path).out
+
+    assert "note:" not in said("me")  # where nobody has, nobody polls
+    FileStore(Path(default_store())).save(Grant("ann", "token", NOW))
     for _ in range(2):
-        assert "note: no account me has logged in" in run("import", export, "--user", "me", "--archive", tmp_path).out
-    FileStore(Path(default_store())).save(Grant("me", "token", NOW))
-    assert "note:" not in run("import", export, "--user", "me", "--archive", tmp_path).out
+        assert "note: no account me has logged in" in said("me")
+    assert "heavy-rotation rename --user me, which makes" in said("me")
+    assert "note:" not in said("ann")
 
 
 def test_a_new_user_imports_and_then_polls(spotify: Spotify, run: Run, tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_plays_that_would_stay_out_stay_where_they_are(history: History) -> None
 def test_the_command(run: Run, tmp_path: Path) -> None:
     export = write_json(tmp_path / "Streaming_History_Audio_2026_0.json", [extended(time) for time in TIMES])
     places = ("--archive", tmp_path / "archive", "--state", tmp_path / "state", "--logins", tmp_path / "logins")
-    assert "heavy-rotation rename --user me, which makes" in run("import", export, *places).out
+    assert run("import", export, *places).code == 0
     nobody = run("rename", *places)
     assert (nobody.code, nobody.err) == (
         1,

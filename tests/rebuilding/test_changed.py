@@ -165,6 +165,7 @@ main(sys.argv[1:])
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("months", ["2026-11", "all", "changed"])
 def test_what_a_rebuild_that_was_killed_began_to_replace_has_changed(
     folder: Path, changed: Changed, months: str

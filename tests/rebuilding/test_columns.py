@@ -16,6 +16,7 @@ from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play, Source, UnreadableError, check_times
 from pipelines.rebuilding import columns
+from pipelines.rebuilding.decoding import read_plays
 from pipelines.storage.encoding import encode
 from tests.builders import play
 
@@ -43,7 +44,7 @@ _many = st.lists(_plays, max_size=30, unique_by=lambda p: p.preference)
 
 
 def frame_of(plays: Sequence[Play], calendar: Calendar) -> pl.DataFrame:
-    return columns.with_local_time(columns.read_plays("a file", encode(plays)), calendar)
+    return columns.with_month(read_plays("a file", encode(plays)), calendar)
 
 
 def preferred(plays: Sequence[Play]) -> list[Play]:
@@ -68,7 +69,7 @@ def by_the_domain(plays: Sequence[Play], calendar: Calendar) -> list[dict[str, A
 @given(_many)
 def test_each_play_once_and_its_local_time_and_keys_as_the_domain_says(plays: list[Play]) -> None:
     calendar = Calendar("Europe/Paris")
-    rows = columns.with_keys(columns.each_once(frame_of(plays, calendar))).to_dicts()
+    rows = columns.rows_of(columns.each_once(frame_of(plays, calendar)), calendar).to_dicts()
     assert rows == [p.to_row(calendar) for p in preferred(plays)]
 
 
@@ -95,7 +96,7 @@ def test_plays_of_a_time_that_cannot_be_are_passed_over_as_the_domain_says(
             kept.append(p.track_id)
         except UnreadableError as error:
             passed_over[str(error)] += 1
-    left, counted = columns.possible(columns.read_plays("a file", encode(some)), NOW)
+    left, counted = columns.possible(read_plays("a file", encode(some)), NOW)
     assert left["track_id"].to_list() == kept
     assert counted == passed_over
 
@@ -104,7 +105,7 @@ def test_plays_of_a_time_that_cannot_be_are_passed_over_as_the_domain_says(
 @given(_many)
 def test_snapshots_as_the_domain_says(plays: list[Play]) -> None:
     calendar = Calendar("Europe/Paris")
-    once = columns.with_keys(columns.each_once(frame_of(plays, calendar)))
+    once = columns.rows_of(columns.each_once(frame_of(plays, calendar)), calendar)
     made = columns.snapshots(once, calendar, NOW).to_dicts()
     by_key = itemgetter("user_id", "month", "kind")
     assert sorted(made, key=by_key) == sorted(by_the_domain(plays, calendar), key=by_key)
@@ -123,4 +124,6 @@ def test_months_and_days_of_time_zones_as_the_domain_says(zone: str) -> None:
     ]
     some = [play(instant) for instant in near]
     local = itemgetter("played_on", "played_at_local", "month")
-    assert [local(row) for row in frame_of(some, calendar).to_dicts()] == [local(p.to_row(calendar)) for p in some]
+    assert [local(row) for row in columns.rows_of(frame_of(some, calendar), calendar).to_dicts()] == [
+        local(p.to_row(calendar)) for p in some
+    ]

@@ -142,7 +142,7 @@ def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], object]) ->
         return read_bytes(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr("pipelines.rebuilding.graph.read_bytes", after)
+        patched.setattr("pipelines.rebuilding.reading.read_bytes", after)
         yield
 
 
@@ -153,7 +153,7 @@ def fullest(snapshots: Sequence[dict[str, Any]]) -> dict[Any, dict[str, Any]]:
 
 
 def test_many_users_and_files_finished_a_few_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.rebuilding.finishing._SMALL", 100)
+    monkeypatch.setattr("pipelines.rebuilding.sharing._SMALL", 100)
     start = parse("2026-08-01T00:00:00Z")
     some = [play(start + timedelta(hours=n), f"t{n % 17}", user_id=f"user {n * n % 211}") for n in range(2_000)]
     archive(tmp_path, *(some[n : n + 90] for n in range(0, 2_000, 70)))  # with an overlap
@@ -268,6 +268,7 @@ def test_what_a_stream_writes_during_a_rebuild_stays(folder: Path, monkeypatch: 
     assert tracks(folder) == heard
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("when", ["before it is read", "before it is replaced"])
 def test_who_is_forgotten_during_a_rebuild_does_not_come_back(
     folder: Path, when: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -1,16 +1,20 @@
 """Google's own analyser and reference executor for BigQuery's SQL (ZetaSQL), as a judge of ours.
 
-Starting it takes about fifteen seconds, so ``the_judge`` keeps one.
+It comes as WebAssembly. Compiling that takes half a minute of CPU, so the outcome is kept in ``.tools``; with it the
+judge is there in a second. ``the_judge`` keeps one.
 """
 
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from wasmtime import Config
 from zetasql.api import CatalogBuilder, TableBuilder
 from zetasql.api.type_factory import TypeFactory
+from zetasql.core import wasm_client
 from zetasql.core.exceptions import ServerError
 from zetasql.core.local_service import ZetaSqlLocalService
 from zetasql.types import (
@@ -29,6 +33,7 @@ from pipelines.tables import DATASET, VIEWS, Field, table_schema, view_sql
 
 Row = dict[str, Any]
 _EPOCH = date(1970, 1, 1)
+_CACHE = Path(__file__).parents[2] / ".tools" / "wasmtime"
 _KINDS = {
     "STRING": TypeKind.TYPE_STRING,
     "INTEGER": TypeKind.TYPE_INT64,
@@ -43,6 +48,20 @@ _KINDS = {
 
 class Refused(Exception):  # noqa: N818
     """ZetaSQL does not accept the query, or fails to run it."""
+
+
+class _CachedConfig(Config):
+    """The engine's settings, which the package offers no way to give."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        _CACHE.mkdir(parents=True, exist_ok=True)
+        settings = _CACHE / "config.toml"
+        settings.write_text(f'[cache]\ndirectory = "{_CACHE / "modules"}"\n')
+        self.cache = str(settings)
+
+
+wasm_client.Config = _CachedConfig
 
 
 class Judge:

@@ -1,0 +1,80 @@
+"""How the files of a rebuild are shared out: what is read together, and what one worker does.
+
+A play is nearly always in the folder of its month, and copies meet in no other month. So a month whose files are not
+too large is read and finished in one place, several small ones together, and none of its plays goes anywhere else. A
+larger month is read in slices, whose plays are parted by listener into *pieces* that are finished each by itself.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pipelines.rebuilding.planning import Plan
+from pipelines.storage.archive import month_of
+
+# In bytes of files: some 45 a play, which takes ten to fifteen times as many while it is finished.
+_SMALL = 5 << 20
+_LARGE = 24 << 20
+_SLICE = 8 << 20
+_PIECE = 12 << 20
+_SHARE = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """Files that are read together. ``months`` are those that are all there, and are finished where they are read."""
+
+    paths: tuple[str, ...]
+    months: frozenset[date]
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What one worker does, with what it needs of the plan: the months asked for, None for all, its instant, and into
+    how many pieces the large months are parted."""
+
+    lots: tuple[Lot, ...]
+    asked: tuple[date, ...] | None
+    now: datetime
+    pieces: Mapping[date, int]
+
+
+def shares_of(plan: Plan, *, spread: bool) -> Iterator[Share]:
+    """The files of a plan in shares for several workers, or in one for a worker that is alone."""
+    folders: dict[date, dict[str, int]] = {}
+    for path, size in plan.paths.items():
+        if month := month_of(path):
+            folders.setdefault(month, {})[path] = size
+    sizes = {month: sum(files.values()) for month, files in folders.items()}
+    pieces = {month: -(-size // _PIECE) for month, size in sizes.items() if size > _LARGE}
+    small = {month: files for month, files in folders.items() if month not in pieces}
+    lots = [*_whole_months(small), *(lot for month in pieces for lot in _slices(folders[month]))]
+    # The largest first: what is left at the end is small, and nobody waits long for another.
+    lots.sort(key=lambda lot: lot.size, reverse=True)
+    for some in _up_to(_SHARE, lots) if spread else [lots]:
+        yield Share(tuple(some), plan.months, plan.now, pieces)
+
+
+def _whole_months(folders: Mapping[date, Mapping[str, int]]) -> Iterator[Lot]:
+    months = [Lot(tuple(files), frozenset([month]), sum(files.values())) for month, files in sorted(folders.items())]
+    for some in _up_to(_SMALL, months):
+        paths = tuple(path for lot in some for path in lot.paths)
+        yield Lot(paths, frozenset().union(*(lot.months for lot in some)), sum(lot.size for lot in some))
+
+
+def _slices(files: Mapping[str, int]) -> Iterator[Lot]:
+    for some in _up_to(_SLICE, [Lot((path,), frozenset(), size) for path, size in files.items()]):
+        yield Lot(tuple(path for lot in some for path in lot.paths), frozenset(), sum(lot.size for lot in some))
+
+
+def _up_to(size: int, lots: list[Lot]) -> Iterator[list[Lot]]:
+    """In their order, as many together as have that size, but one at least."""
+    some: list[Lot] = []
+    for lot in lots:
+        if some and sum(each.size for each in some) + lot.size > size:
+            yield some
+            some = []
+        some.append(lot)
+    if some:
+        yield some
