@@ -268,7 +268,8 @@ def _group(node: exp.Group) -> exp.Expr:
 def _unnest(node: exp.Unnest) -> exp.Expr:
     """WITH OFFSET counts from 0, WITH ORDINALITY from 1; and fields of an unnamed UNNEST are columns."""
     offset, alias = node.args.get("offset"), node.args.get("alias")
-    columns = alias.columns if alias else []
+    # In a SELECT's list it has another kind of alias, and no table's columns.
+    columns = alias.columns if isinstance(alias, exp.TableAlias) else []
     if not isinstance(node.parent, exp.From | exp.Join) or (columns and not offset):
         return node
     array = node.expressions[0]
