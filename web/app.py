@@ -13,7 +13,7 @@ from web.access.middleware import Gate
 from web.answering import ANSWERS
 from web.errors import NotFoundError
 from web.opening import Warehouse
-from web.pages import comparing, data, days, history, home, items, meanings, months, sql, tops, years
+from web.pages import comparing, data, days, health, history, home, items, meanings, months, sql, tops, years
 from web.rendering import static_names
 from web.responding import Sealed, content_policy
 from web.running.apart import Runner
@@ -32,6 +32,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     data.router,
     meanings.router,
     sql.router,
+    health.router,
     *api.ROUTERS,
 )
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
