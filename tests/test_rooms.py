@@ -12,8 +12,14 @@ ORDER = (
     {"pipelines.tables", "pipelines.clock", "pipelines.logs"},
     {"pipelines.storage"},
     {"pipelines.warehouse"},
-    {"pipelines.querying", "pipelines.forgetting", "pipelines.streaming", "pipelines.rebuilding"},
-    {"pipelines.arguments", "pipelines.command"},
+    {
+        "pipelines.dask_runner",
+        "pipelines.querying",
+        "pipelines.forgetting",
+        "pipelines.streaming",
+        "pipelines.rebuilding",
+    },
+    {"pipelines.arguments", "pipelines.command", "pipelines.runners"},
     {"pipelines.options", "pipelines.submission"},
     {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )

@@ -2,5 +2,6 @@
 
 from tests.siege.paths.running import Siege
 from tests.siege.paths.small import Small
+from tests.siege.paths.stream import Stream
 
-PATHS: dict[str, type[Siege]] = {"small": Small}
+PATHS: dict[str, type[Siege]] = {"small": Small, "stream": Stream}
