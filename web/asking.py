@@ -29,6 +29,8 @@ _MOST_CELLS = 1_000_000
 FRESH_SECONDS = 0.1
 # How long BigQuery's newest computed_at is believed: asking for it costs a query.
 _BIGQUERY_SECONDS = 30.0
+# Parameters by which one thing is looked for.
+_SOUGHT = {"id", "q", "after"}
 Row = dict[str, Any]
 
 
@@ -124,9 +126,12 @@ class Asker:
                 self._kept.move_to_end(key)
                 return kept
         found = answer(question, values)
-        if len(found):  # what is not found now may be found in a minute
+        # A month without discoveries stays one; a song that is not found may be a typing mistake, and the next another.
+        if len(found) or not _SOUGHT.intersection(values):
             with self._lock:
-                self._cells += _cells(found) - _cells(self._kept.get(key, ()))
+                if key in self._kept:  # another thread was as quick
+                    self._cells -= _cells(self._kept.pop(key))
+                self._cells += _cells(found)
                 self._kept[key] = found
                 while self._cells > _MOST_CELLS:
                     self._cells -= _cells(self._kept.popitem(last=False)[1])

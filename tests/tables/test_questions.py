@@ -78,10 +78,13 @@ ROWS = {
 }
 
 
+ROWS_OF_TWO = {table: [row for row in some if row.get("user_id") not in USERS[2:]] for table, some in ROWS.items()}
+
+
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     judge = the_judge()
-    judge.fill(**ROWS)
+    judge.fill(**ROWS_OF_TWO)
     return judge
 
 
@@ -89,6 +92,15 @@ def judge() -> Judge:
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> FolderWarehouse:
     warehouse = FolderWarehouse(tmp_path_factory.mktemp("warehouse"), "Europe/Paris")
     for table, some in ROWS.items():
+        warehouse.append(table, some)
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> FolderWarehouse:
+    """What Google's executor has, which is slower with each row: two of the listeners."""
+    warehouse = FolderWarehouse(tmp_path_factory.mktemp("warehouse"), "Europe/Paris")
+    for table, some in ROWS_OF_TWO.items():
         warehouse.append(table, some)
     return warehouse
 
@@ -123,7 +135,7 @@ def test_a_span_is_ranked_as_a_month_is(span: tuple[date, date], warehouse: Fold
 
 
 def test_google_gives_the_same_lines(judge: Judge, warehouse: FolderWarehouse) -> None:
-    for user in USERS[:4]:
+    for user in USERS[:2]:
         asked = _asked(user, (OCTOBER, NOVEMBER))
         table = duck.query(warehouse, TENS, parameters=asked)
         assert judge.query(TENS, **asked) == [tuple(row.values()) for row in table.to_pylist()] != []
@@ -178,9 +190,11 @@ ASKED: dict[str, dict[str, Value]] = {
     "item_ids": {"kind": "artist", "id": "x2"},
     "item_months": {"kind": "album", "id": "r"},
     "item_songs": {"kind": "artist", "id": "x2", **_SPAN},
+    "item_span": {"kind": "artist", "id": "x2", **_SPAN},
     "last_plays": _SPAN,
     "month_totals": _SPAN,
     "months": {},
+    "plays_of_month": {"month": OCTOBER},
     "releases": _SPAN,
     "search": {"q": "ONE"},
     "sessions": _SPAN,
@@ -198,12 +212,12 @@ def _bound(question: str, user: str) -> dict[str, Value]:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-def test_google_answers_every_question_alike(question: str, judge: Judge, warehouse: FolderWarehouse) -> None:
+def test_google_answers_every_question_alike(question: str, judge: Judge, two: FolderWarehouse) -> None:
     # Google's executor comes without the tables that folding takes. test_search says what it does here.
     sql, found = re.sub(r"NORMALIZE_AND_CASEFOLD\((.*), NFKD\)", r"LOWER(\1)", question_sql(question)), 0
-    for user in USERS[:3]:
+    for user in USERS[:1] if question in OF_NOBODY else USERS[:2]:
         asked = _bound(question, user)
-        table = duck.query(warehouse, sql, parameters=asked)
+        table = duck.query(two, sql, parameters=asked)
         assert judge.query(sql, **asked) == [tuple(row.values()) for row in table.to_pylist()]
         assert judge.columns(sql, **asked) == table.column_names
         found += table.num_rows

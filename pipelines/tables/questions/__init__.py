@@ -6,7 +6,7 @@ it is where it is not given, and a few words. ``-- Months:`` says which partitio
 ``before`` and ``after`` where the month before and the next are read too.
 
 What several questions share is in ``parts``, and put in where a query has its name, ``${heard}``; ``${before_heard}``
-is the same over an earlier span, @before_from to @before_to.
+is the same over an earlier span, @before_from to @before_to, and ``${item_heard}`` the same under another name.
 """
 
 import json
@@ -112,18 +112,21 @@ def _parts() -> dict[str, str]:
     bare = {name: folder.joinpath(f"{name}.sql").read_text(encoding="utf-8").rstrip() for name in _stems(folder)}
     parts = {name: Template(text).safe_substitute(bare) for name, text in bare.items()}
     own = "|".join(name for text in parts.values() for name in _DEFINED.findall(text))
-    earlier = re.compile(rf"(?<![@.'\w])({own})\b(?!:)|@(from|to)\b")
-    again = {
-        f"before_{name}": "\n".join(
-            line if line.lstrip().startswith("--") else earlier.sub(_before, line) for line in text.splitlines()
-        )
-        for name, text in parts.items()
+    names = re.compile(rf"(?<![@.'\w])(?:{own})\b")
+    return {
+        **parts,
+        **{f"item_{name}": _renamed(text, names, "item_") for name, text in parts.items()},
+        **{
+            f"before_{name}": re.sub(r"@(from|to)\b", r"@before_\1", _renamed(text, names, "before_"))
+            for name, text in parts.items()
+        },
     }
-    return parts | again
 
 
-def _before(found: re.Match[str]) -> str:
-    return f"@before_{found[2]}" if found[2] else f"before_{found[1]}"
+def _renamed(text: str, names: re.Pattern[str], prefix: str) -> str:
+    """A part under other names, so that it can stand in a query twice."""
+    lines = text.splitlines()
+    return "\n".join(line if line.lstrip().startswith("--") else names.sub(rf"{prefix}\g<0>", line) for line in lines)
 
 
 def described(question: str) -> str:

@@ -19,13 +19,7 @@ ${credits},
 ${lines},
 
 earlier AS (
-  SELECT
-    song_id,
-    track_id,
-    NULLIF(artists[SAFE_OFFSET(0)].id, '') AS artist_id,
-    NULLIF(artists[SAFE_OFFSET(0)].name, '') AS artist_name,
-    NULLIF(album_id, '') AS album_id,
-    COALESCE(album_key, album_id, album_name) AS album_key
+  SELECT *
   FROM ${dataset}.plays
   WHERE
     user_id = @user_id
@@ -36,31 +30,38 @@ earlier AS (
 known AS (
   SELECT kind, key
   FROM counted
-  WHERE kind = 'track' AND (
-    key IN (SELECT song_id FROM earlier)
-    OR track_id IN (SELECT track_id FROM earlier)
+  WHERE kind = 'track' AND key IN (SELECT song_id FROM earlier)
+  UNION DISTINCT
+  SELECT kind, key
+  FROM counted
+  WHERE kind = 'track' AND track_id IN (SELECT track_id FROM earlier)
+  UNION DISTINCT
+  SELECT kind, key
+  FROM counted
+  WHERE kind = 'artist' AND key IN (SELECT artists[SAFE_OFFSET(0)].id FROM earlier)
+  UNION DISTINCT
+  SELECT kind, key
+  FROM counted
+  WHERE kind = 'artist' AND name IN (
+    SELECT artists[SAFE_OFFSET(0)].name
+    FROM earlier
+    WHERE NULLIF(artists[SAFE_OFFSET(0)].id, '') IS NULL
   )
   UNION DISTINCT
   SELECT kind, key
   FROM counted
-  WHERE kind = 'artist' AND (
-    key IN (SELECT artist_id FROM earlier WHERE artist_id IS NOT NULL)
-    OR name IN (SELECT artist_name FROM earlier WHERE artist_name IS NOT NULL AND artist_id IS NULL)
-    OR (
-      STARTS_WITH(key, 'names:')
-      AND name IN (SELECT artist_name FROM earlier WHERE artist_name IS NOT NULL)
-    )
-  )
+  WHERE kind = 'artist' AND STARTS_WITH(key, 'names:') AND name IN (SELECT artists[SAFE_OFFSET(0)].name FROM earlier)
   UNION DISTINCT
   SELECT kind, key
   FROM counted
-  WHERE kind = 'album' AND (
-    key IN (SELECT album_key FROM earlier WHERE album_key IS NOT NULL)
-    OR id IN (SELECT album_id FROM earlier WHERE album_id IS NOT NULL)
-  )
+  WHERE kind = 'album' AND key IN (SELECT COALESCE(album_key, album_id, album_name) FROM earlier)
+  UNION DISTINCT
+  SELECT kind, key
+  FROM counted
+  WHERE kind = 'album' AND id IN (SELECT album_id FROM earlier)
 ),
 
-found AS (
+fresh AS (
   SELECT
     ranked.*,
     ROW_NUMBER() OVER (PARTITION BY ranked.kind ORDER BY rank) AS place,
@@ -86,6 +87,6 @@ SELECT
   unknown_plays,
   found,
   (SELECT MIN(played_on) FROM ${dataset}.plays WHERE user_id = @user_id) AS known_since
-FROM found
+FROM fresh
 WHERE place <= @limit
 ORDER BY kind, place

@@ -1,16 +1,4 @@
 -- All plays whose track may be of the item by any copy that is known of it: what each counts for is decided over them.
-timed AS (
-  SELECT
-    *,
-    CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END AS source_rank,
-    ${time_heard}
-  FROM (
-    SELECT *, LAG(played_at) OVER (ORDER BY played_at) AS ended_before
-    FROM ${dataset}.plays
-    WHERE user_id = @user_id
-  )
-),
-
 asked AS (
   SELECT DISTINCT
     song_id,
@@ -48,6 +36,18 @@ candidates AS (
     END
 ),
 
+ends AS (
+  SELECT played_at, LAG(played_at) OVER (ORDER BY played_at) AS ended_before
+  FROM ${dataset}.plays
+  WHERE user_id = @user_id
+),
+
 heard AS (
-  SELECT * FROM timed WHERE track_id IN (SELECT track_id FROM candidates)
+  SELECT
+    *,
+    CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END AS source_rank,
+    ${time_heard}
+  FROM ${dataset}.plays
+  JOIN ends USING (played_at)
+  WHERE user_id = @user_id AND track_id IN (SELECT track_id FROM candidates)
 )
