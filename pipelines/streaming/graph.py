@@ -36,8 +36,8 @@ def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock:
         | "Archived and replayed" >> beam.Flatten()
         | "Split too late" >> SplitTooLate(calendar, options.lateness, clock)
     )
-    too_late | "Plays too late" >> _WritePlayEvents(calendar, sink, archive.marks)
     _count(in_time, options, sink, clock)
+    too_late | "Plays too late" >> _WritePlayEvents(calendar, sink, archive.marks)
 
 
 def build_from_archive(paths: PCollection[str], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
