@@ -22,7 +22,7 @@ _LONGEST_SECONDS = 900
 _LIFETIME = Shape(300_000, 1, 150)
 _ASKING = """\
 In a process that keeps its tables, of a folder's warehouse: milliseconds until all rows are there. First the three
-monthly views whole, then the documented queries as they stand. `first` reads the months that no answer needed before."""
+monthly views whole, then the documented queries as they stand. `first` reads the months that none needed before."""
 _PAGES = """\
 `heavy-rotation web` as a process, one request after the other, milliseconds until the last byte. `first` is the first
 time that anybody asks for it; `again` the middle of five more, of what is remembered for the day; no network."""

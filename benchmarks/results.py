@@ -64,7 +64,8 @@ def machine() -> str:
     versions = ", ".join(f"{package} {version(package)}" for package in _PACKAGES)
     return (
         f"{datetime.now(UTC):%Y-%m-%d}, {len(os.sched_getaffinity(0))} cores of {names[0] if names else '?'}, "
-        f"{memory:.0f} GB, load {os.getloadavg()[2]:.0f}, {platform.system()}, Python {platform.python_version()}, {versions}."
+        f"{memory:.0f} GB, load {os.getloadavg()[2]:.0f}, {platform.system()}, "
+        f"Python {platform.python_version()}, {versions}."
     )
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``runs`` are those of what is quick enough; ``share`` makes all of it smaller, for a look; archives of more than ``most``
-    plays are left out."""
+    """``runs`` are those of what is quick enough; ``share`` makes all of it smaller, for a look.
+
+    Archives of more than ``most`` plays are left out.
+    """
 
     runs: int = 3
     share: float = 1.0
