@@ -75,11 +75,13 @@ test-long: tools bqemulator ## the rest: the runbook rehearsed, processes killed
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
 siege: tools ## five minutes under fire: random worlds, kills at every step, an oracle, the protocol's model
-	@$(BIN)/python -m tests.siege --seconds 180
+	@$(BIN)/python -m tests.siege --seconds 150
+	@$(BIN)/python -m tests.siege.hostile --cases 3000
 	@$(BIN)/python -m tests.siege.model
 
 siege-long: tools ## the same for HOURS=4, and every protection taken away once
 	@$(BIN)/python -m tests.siege --mutations
+	@$(BIN)/python -m tests.siege.hostile --cases 50000
 	@$(BIN)/python -m tests.siege --seconds $$(( 3600 * $(or $(HOURS),4) ))
 	@$(BIN)/python -m tests.siege.model
 
