@@ -92,7 +92,8 @@ class Snapshot:
         return orjson.dumps(self._plain(rfc3339)), attributes
 
     def _plain(self, time: Any) -> dict[str, Any]:
-        return {each.name: _plain(getattr(self, each.name), time) for each in _fields(type(self))}
+        kind: Any = type(self)
+        return {each.name: _plain(getattr(self, each.name), time) for each in _fields(kind)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ class PlaylistSnapshot(Snapshot):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtistSnapshot(Snapshot):
-    """What one source said of one artist. ``artist_id`` is as in plays and top tens; where not ``found``, that is all."""
+    """What one source said of one artist. ``artist_id`` is that of plays; where not ``found``, that is all."""
 
     kind: ClassVar[str] = "artist_snapshot"
     identified_by: ClassVar[tuple[str, ...]] = ("artist_id", "source", "taken_at")
@@ -152,7 +153,7 @@ class ArtistSnapshot(Snapshot):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackSnapshot(Snapshot):
-    """What one source said of one track. ``track_id`` is as in plays and top tens; where not ``found``, that is all."""
+    """What one source said of one track. ``track_id`` is that of plays; where not ``found``, that is all."""
 
     kind: ClassVar[str] = "track_snapshot"
     identified_by: ClassVar[tuple[str, ...]] = ("track_id", "source", "taken_at")
@@ -193,7 +194,8 @@ KINDS: dict[str, type[Snapshot]] = {each.kind: each for each in (PlaylistSnapsho
 
 def from_record(kind: str, record: Mapping[str, Any]) -> Snapshot:
     """The snapshot of an Avro record as fastavro reads it, with aware datetimes. Trusts the schema."""
-    return _made(KINDS[kind], record, lambda each, value: _from_avro(each.kind, value))
+    snapshot: Snapshot = _made(KINDS[kind], record, lambda each, value: _from_avro(each.kind, value))
+    return snapshot
 
 
 def from_message(kind: str, data: bytes) -> Snapshot:
@@ -206,7 +208,8 @@ def from_message(kind: str, data: bytes) -> Snapshot:
         raise UnreadableError("not JSON") from None
     if not isinstance(message, dict):
         raise UnreadableError("not a JSON object")
-    return _made(KINDS[kind], message, _checked)
+    snapshot: Snapshot = _made(KINDS[kind], message, _checked)
+    return snapshot
 
 
 class _Field(NamedTuple):
@@ -226,13 +229,14 @@ class _Field(NamedTuple):
 
 
 @cache
-def _fields(of: type[Any]) -> tuple[_Field, ...]:
+def _fields(of: Any) -> tuple[_Field, ...]:
+    """Of a dataclass, in their order."""
     hints = get_type_hints(of)
     return tuple(_Field.of(each.name, hints[each.name]) for each in fields(of))
 
 
-def _made(kind: type[Any], values: Mapping[str, Any], read: Any) -> Any:
-    read_values = {}
+def _made(kind: Any, values: Mapping[str, Any], read: Any) -> Any:
+    read_values: dict[str, Any] = {}
     for each in _fields(kind):
         value = values.get(each.name)
         if each.is_list:

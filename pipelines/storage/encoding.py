@@ -1,5 +1,4 @@
-"""From plays and snapshots to the bytes of an Avro file, as ``play.avsc`` and its neighbours have them: the archive's own
-writer.
+"""From plays and snapshots to the bytes of an Avro file, as their schemas have them: the archive's own writer.
 
 Each field's encoder is chosen once, by its type in the schema, where a general library asks for it at every value:
 that takes five times as long. Whatever reads Avro reads the result, and the tests read it by such a library.
@@ -64,14 +63,14 @@ def file_of(records: Sequence[bytes]) -> bytes:
 
 def encode_snapshots(kind: str, snapshots: Sequence[Snapshot]) -> bytes:
     """The bytes of an Avro file with these snapshots, all of one kind."""
-    schema_text, encode_record = _writer_of(kind)
-    return _file_of(schema_text, [encode_record(snapshot) for snapshot in snapshots])
+    schema = snapshot_schema(kind)
+    encode_record = _snapshot_encoder(kind)
+    return _file_of(json.dumps(schema), [encode_record(snapshot) for snapshot in snapshots])
 
 
 @cache
-def _writer_of(kind: str) -> tuple[str, Encoder]:
-    schema = snapshot_schema(kind)
-    return json.dumps(schema), _record_encoder(schema)
+def _snapshot_encoder(kind: str) -> Encoder:
+    return _record_encoder(snapshot_schema(kind))
 
 
 def _file_of(schema_text: str, records: Sequence[bytes]) -> bytes:
@@ -183,6 +182,7 @@ def _artists(value: Sequence[Artist]) -> bytes:
     return b"".join([long(len(value)), *parts, _NULL])
 
 
+_PLAIN: dict[str, Encoder] = {"string": text, "long": long, "boolean": _flag}
 _OPTIONAL: dict[str, Encoder] = {
     "string": _optional_text,
     "long": optional_long,
@@ -221,7 +221,7 @@ def _encoder_of(kind: Any) -> Encoder:
             return _artists
         case {"type": "array", "items": items}:
             return _list_encoder(_record_encoder(items))
-    return {"string": text, "long": long, "boolean": _flag}[kind]
+    return _PLAIN[kind]
 
 
 _SCHEMA_TEXT = json.dumps(play_schema())
