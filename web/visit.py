@@ -176,7 +176,7 @@ def visit(
         bounds=bounds,
         gaps=polling.gaps,
         path=request.url.path,
-        hidden=Hidden.of(settings.state).keys(who) if settings.state else (),
+        hidden=Hidden(settings.state).keys(who) if settings.state else (),
     )
     request.state.visit = made
     return made

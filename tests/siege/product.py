@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -157,9 +156,3 @@ def write_export(folder: Path, files: Mapping[str, Sequence[dict[str, Any]]]) ->
 def remove(folder: Path) -> None:
     """A seed's folder goes."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def as_it_is() -> Iterator[None]:
-    """The project without a mutation."""
-    yield
