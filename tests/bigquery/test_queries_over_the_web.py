@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - what people type is text
 """A query over the web of tables in BigQuery: over its API, judged before it runs, and within its own limits."""
 
 import pytest
