@@ -6,6 +6,7 @@ STAMP := $(VENV)/.installed
 TOOLS_STAMP := $(VENV)/.tools-installed
 # Tools whose requirements do not fit the project's, each in an environment of its own.
 BQEMULATOR := .tools/bqemulator
+PRISM := .tools/prism
 INFRA := .tools/infra
 INFRA_STAMP := $(INFRA)/.installed
 
@@ -16,7 +17,7 @@ if ! { test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --no-deps --python $(1
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup tools demo web test test-long siege siege-long bench bench-accounts check infra-check infra-tools bqemulator format lock clean
+.PHONY: help setup tools demo pictures web test test-long siege siege-long bench bench-accounts check infra-check infra-tools bqemulator prism format lock clean
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 22
@@ -48,6 +49,14 @@ $(BQEMULATOR)/.installed: requirements-bqemulator.txt
 	@$(call install,$(BQEMULATOR),-r requirements-bqemulator.txt)
 	@touch $@
 
+prism: $(PRISM)/prism ## make .tools/prism, Beam's portable local runner, for tests and bench; needs go, a minute or two
+
+$(PRISM)/prism: requirements.txt
+	@command -v go >/dev/null || { echo "go is not installed, and Prism comes from the Go modules" >&2; exit 1; }
+	@echo "Building Beam's Prism into $(PRISM), a minute or two the first time"
+	@GOBIN="$(abspath $(PRISM))" go install "github.com/apache/beam/sdks/v2/go/cmd/prism@v$$(sed -n 's/^apache-beam==//p' requirements.txt)"
+	@touch $@
+
 demo: setup ## the whole thing on this machine, no account needed; EXPORT=path takes a real export for the past
 	@$(BIN)/python -m demo $(if $(EXPORT),--export "$(EXPORT)") $(if $(FOLDER),--folder "$(FOLDER)")
 
@@ -56,6 +65,9 @@ web: setup ## the pages over what make demo left; FOLDER=path where it worked el
 	@$(BIN)/heavy-rotation web --warehouse "$(or $(FOLDER),demo-data)/warehouse" --state "$(or $(FOLDER),demo-data)/state" \
 	  $(if $(PORT),--port $(PORT))
 
+pictures: setup ## README's picture of a terminal, made anew
+	@$(BIN)/python -m demo.pictures
+
 test: tools bqemulator ## the tests of a day's work, five minutes; COVERAGE=1 shows what they do not reach
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" $(if $(COVERAGE),--cov --cov-report=term)
 
@@ -63,11 +75,13 @@ test-long: tools bqemulator ## the rest: the runbook rehearsed, processes killed
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m long
 
 siege: tools ## five minutes under fire: random worlds, kills at every step, an oracle, the protocol's model
-	@$(BIN)/python -m tests.siege --seconds 180
+	@$(BIN)/python -m tests.siege --seconds 150
+	@$(BIN)/python -m tests.siege.hostile --cases 3000
 	@$(BIN)/python -m tests.siege.model
 
 siege-long: tools ## the same for HOURS=4, and every protection taken away once
 	@$(BIN)/python -m tests.siege --mutations
+	@$(BIN)/python -m tests.siege.hostile --cases 50000
 	@$(BIN)/python -m tests.siege --seconds $$(( 3600 * $(or $(HOURS),4) ))
 	@$(BIN)/python -m tests.siege.model
 

@@ -31,6 +31,16 @@ class Process:
         """Whether it has not ended."""
         return self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Its number, which is also that of its group."""
+        return self._process.pid
+
+    def kill(self) -> None:
+        """End it at once, as a machine that fails does."""
+        self._process.kill()
+        self._process.wait()
+
     def wait_for(self, sign: str, seconds: float) -> bool:
         """Wait until it has said this, in its log; False where it has not in so many seconds, or has ended."""
         ends = time.monotonic() + seconds

@@ -23,6 +23,11 @@ QUERIES = 100  # questions a month, each about the three tens of one month
 LOG_LINE = 700  # bytes of a poll's line
 REQUEST = 1200  # bytes that go to Spotify for a poll
 
+# --- What pages do; a figure is a query of one or two tables, of each of which BigQuery bills 10 MiB at least ---
+VISITS_A_DAY, PAGES_A_VISIT = 3, 10
+FIGURES, TABLES_A_FIGURE, LEAST_BYTES = 10, 1.5, 10 * 2**20
+PAGE_SECONDS, STARTING_SECONDS = 2, 5  # most of it waiting for BigQuery
+
 # --- What alerts are made of; a test counts them in infra/ ---
 LOG_CONDITIONS = 6
 METRIC_CONDITIONS = {"small": 2, "stream": 6}
@@ -39,6 +44,12 @@ class Shape:
     gib: float = 1.0
     tasks: int = 1
     workers: int = 1
+    web: bool = False
+
+    @property
+    def pages(self) -> int:
+        """Pages that are looked at in a month."""
+        return DAYS * VISITS_A_DAY * PAGES_A_VISIT * self.listeners if self.web else 0
 
     @property
     def runs(self) -> int:
@@ -69,12 +80,13 @@ class Shape:
     def name(self) -> str:
         """As a column's heading."""
         often = "" if self.poll_minutes == 10 else f", every {self.poll_minutes} minutes"
-        return f"{self.size}, {self.listeners:,}{often}"
+        return f"{self.size}, {self.listeners:,}{often}{', with pages' if self.web else ''}"
 
 
 SHAPES = (
     Shape("small", 1),
     Shape("small", 1, poll_minutes=15),
+    Shape("small", 1, web=True),
     Shape("small", 1_000, seconds=240, gib=2.0),
     Shape("stream", 1, gib=0.5),
     Shape("stream", 1_000, gib=0.5),
@@ -94,6 +106,14 @@ def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
         "Cloud Run jobs",
         "runs × seconds, 60 at least; a vCPU-second $0.000018 (240,000 free), a GiB-second $0.000002 (450,000 free)",
         paid(seconds, 240_000, 18e-6) + paid(seconds * shape.gib, 450_000, 2e-6),
+    )
+    # A visit starts a container, and is one after the other; between two a container sleeps, and costs nothing.
+    looked = shape.pages * PAGE_SECONDS + shape.pages / PAGES_A_VISIT * STARTING_SECONDS
+    yield (
+        "Cloud Run, pages",
+        f"{VISITS_A_DAY} visits a day of {PAGES_A_VISIT} pages, {PAGE_SECONDS} seconds each and {STARTING_SECONDS} to "
+        "start; a vCPU-second $0.000024 (180,000 free), a GiB-second $0.0000025 (360,000 free)",
+        paid(looked, 180_000, 24e-6) + paid(looked, 360_000, 2.5e-6),
     )
     yield "Cloud Scheduler", "a job, in size stream two, $0.10 each (3 free)", paid(1 if small else 2, 3, 0.10)
     # Dataflow's launcher runs for minutes, and only when something is deployed.
@@ -146,10 +166,11 @@ def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
     )
     stored = 12 * (shape.plays * ROW + shape.snapshots * SNAPSHOT)
     yield "BigQuery, bytes", "the tables of a year; $0.023 a GiB (10 GiB free)", paid(stored / GIB, 10, 0.023)
-    asked = QUERIES * shape.snapshots * SNAPSHOT
+    asked = QUERIES * shape.snapshots * SNAPSHOT + shape.pages * FIGURES * TABLES_A_FIGURE * LEAST_BYTES
     yield (
         "BigQuery, queries",
-        f"{QUERIES} questions about a month's three tens, which read a month of snapshots; $6.25 a TiB (1 TiB free)",
+        f"{QUERIES} questions about a month's three tens, which read a month of snapshots, and for each page {FIGURES} "
+        "figures of 15 MiB, which is what the least query of one or two tables is billed; $6.25 a TiB (1 TiB free)",
         paid(asked / TIB, 1, 6.25),
     )
     yield (
@@ -167,8 +188,8 @@ def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
     )
     yield (
         "Artifact Registry",
-        "three versions of an image, 1.5 GiB; $0.10 a GiB (0.5 free)",
-        paid(1.5, 0.5, 0.10),
+        "three versions of an image, 1.5 GiB, of that of the pages 0.5 GiB; $0.10 a GiB (0.5 free)",
+        paid(2.0 if shape.web else 1.5, 0.5, 0.10),
     )
     yield "To Spotify", "requests that leave Google; $0.12 a GiB", polls * REQUEST / GIB * 0.12
 

@@ -15,24 +15,26 @@ from pathlib import Path
 from typing import Any
 
 from apache_beam.io.gcp.pubsub import parse_subscription
-from apache_beam.options.pipeline_options import (
-    GoogleCloudOptions,
-    PipelineOptions,
-    StandardOptions,
-)
+from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
 
 from pipelines.arguments import Parser, calendar, whole_number
 from pipelines.domain.month import DEFAULT_TIME_ZONE, parse_month
 from pipelines.home import VARIABLE, home_of
 from pipelines.rebuilding.settings import LATENESS, SELECTIONS, RebuildOptions, Selection
+from pipelines.runners import (
+    LOCAL_BATCH_RUNNER,
+    LOCAL_STREAM_RUNNER,
+    RunnerError,
+    is_local,
+    is_on_dataflow,
+    load,
+    runner_of,
+    without_this_machines_folders,
+)
 from pipelines.streaming.settings import WRITE_METHODS, StreamOptions
 from pipelines.warehouse.bigquery import SCHEME
 from pipelines.warehouse.identity import warehouse_argument
 
-# What DirectRunner would come to in the end. Asked for by that name, Beam first tries Prism, for which it
-# downloads a binary, and Prism refuses windows of one's own.
-LOCAL_STREAM_RUNNER = "BundleBasedDirectRunner"
-LOCAL_BATCH_RUNNER = "FnApiRunner"
 _MOST_DAYS = 36_500
 _HOME = f"Without --archive and --warehouse: those at home, the folder that --home or {VARIABLE} names."
 SHOW_GRAPH = "--show-graph"
@@ -210,14 +212,13 @@ def _check_write_method(parser: Parser, options: StreamOptions, beam_options: Pi
 
 
 def _check_reachable(parser: Parser, options: StreamOptions | RebuildOptions, beam_options: PipelineOptions) -> None:
-    """Workers see no folder of the machine that launches them."""
-    if not is_on_dataflow(beam_options):
-        return
-    if not options.archive.startswith("gs://"):
-        parser.error("on Dataflow the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER")
-    if not options.warehouse.startswith(SCHEME):
-        parser.error("on Dataflow the warehouse has to be in BigQuery: --warehouse=bigquery://PROJECT.DATASET")
-    if isinstance(options, RebuildOptions):
+    """Workers elsewhere see no folder of the machine that launches them."""
+    where = without_this_machines_folders(beam_options)
+    if where and not options.archive.startswith("gs://"):
+        parser.error(f"{where} the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER")
+    if where and not options.warehouse.startswith(SCHEME):
+        parser.error(f"{where} the warehouse has to be in BigQuery: --warehouse=bigquery://PROJECT.DATASET")
+    if isinstance(options, RebuildOptions) and is_on_dataflow(beam_options):
         _require_bucket(parser, beam_options, "a rebuild on Dataflow")
 
 
@@ -226,39 +227,34 @@ def _require_bucket(parser: Parser, beam_options: PipelineOptions, what: str) ->
         parser.error(f"{what} needs --temp_location=gs://BUCKET/FOLDER, where files wait to be loaded")
 
 
-def is_on_dataflow(beam_options: PipelineOptions) -> bool:
-    """Whether the pipeline is given to Dataflow, whose workers see no folder of this machine."""
-    return runner_of(beam_options).lower() in ("dataflow", "dataflowrunner")
-
-
-def runner_of(beam_options: PipelineOptions) -> str:
-    """The runner's name, as it was asked for."""
-    return str(beam_options.view_as(StandardOptions).runner)
-
-
 def _read(
     parser: Parser, argv: Sequence[str] | None, local_runner: str, *, streaming: bool
 ) -> tuple[dict[str, Any], PipelineOptions]:
     """The fields of our options, and Beam's options."""
-    beams = _beam_parser()
     argv = _at_home(sys.argv[1:] if argv is None else argv)
+    runners = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    runners.add_argument("--runner")
+    try:
+        runner = load(runners.parse_known_args(argv)[0].runner, local_runner)
+    except RunnerError as error:
+        parser.error(str(error))
+    beams = _beam_parser()
     names = re.findall(r"--[A-Za-z]\w*", beams.format_help())
     arguments, rest = parser.read_known(argv, others=names)
     try:
-        beam_arguments, unknown = beams.parse_known_args(rest)
+        _, unknown = beams.parse_known_args(rest)
     except argparse.ArgumentError as error:
         parser.error(str(error))
     if unknown:  # Beam would drop it with a line in the log.
         parser.error(f"{unknown[0]!r} is one argument too many")
-    runner = beam_arguments.runner or local_runner
-    known_names = {name.lower() for name in StandardOptions.KNOWN_RUNNER_NAMES}
-    if runner.lower() in ("direct", "directrunner"):
-        runner = local_runner
-    elif "." not in runner and not {runner.lower(), f"{runner.lower()}runner"} & known_names:
-        parser.error(f"unknown runner {runner}; there are {', '.join(StandardOptions.KNOWN_RUNNER_NAMES)}")
     values = vars(arguments)
     values |= {"calendar": values.pop("time_zone"), "lateness": values.pop("allowed_lateness_days")}
-    return values, PipelineOptions(rest, runner=runner, streaming=streaming)
+    beam_options = PipelineOptions(rest, runner=runner, streaming=streaming)
+    if not is_local(beam_options):  # a worker may be in another folder
+        for name in ("archive", "warehouse"):
+            if "://" not in values[name]:
+                values[name] = str(Path(values[name]).absolute())
+    return values, beam_options
 
 
 def _at_home(argv: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptio
 from pipelines.clock import Clock, utc_now
 from pipelines.command import report, run_command
 from pipelines.failure import Failure
-from pipelines.options import LOCAL_BATCH_RUNNER, is_on_dataflow, parse_rebuild, runner_of
+from pipelines.options import parse_rebuild
 from pipelines.rebuilding.bigquery import BigQueryTables
 from pipelines.rebuilding.folder import FolderTables
 from pipelines.rebuilding.graph import build
@@ -22,6 +22,7 @@ from pipelines.rebuilding.planning import Work
 from pipelines.rebuilding.replacing import Result, nothing_in
 from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.rebuilding.target import Target
+from pipelines.runners import LOCAL_BATCH_RUNNER, check_workers, is_on_dataflow, runner_of
 from pipelines.storage.archive import Archive, around
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse
@@ -43,6 +44,7 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
             raise Failure(nothing_in(archive, is_asked=asked is not None))
         report(f"There are no plays in {options.archive} yet")  # as before the first poll that finds one
         return
+    check_workers(beam_options, options.archive, options.warehouse)
     work = Work(options, _target(options, clock), clock)
     result, attempts = _run(work, beam_options), 1
     while result and result.gone and attempts < _ATTEMPTS:

@@ -19,7 +19,8 @@ from apache_beam.options.pipeline_options import PipelineOptions
 from pipelines.clock import Clock, utc_now
 from pipelines.command import report, run_command
 from pipelines.failure import Failure
-from pipelines.options import LOCAL_STREAM_RUNNER, SHOW_GRAPH, parse_show_graph, parse_stream, runner_of
+from pipelines.options import SHOW_GRAPH, parse_show_graph, parse_stream
+from pipelines.runners import LOCAL_STREAM_RUNNER, runner_of
 from pipelines.storage.archive import Archive
 from pipelines.streaming.graph import build
 from pipelines.streaming.local import run_here

@@ -83,8 +83,9 @@ def first_look(home: Home, user: str) -> None:
     lines += _about_holes([month.first for month in listener.months], screen.width, named)
     lines += [
         f"next: {typed()} top --year {top.first.year}{named}",
+        f"      {typed()} web{at}",
         f"      {typed()} query{at}",
-        f"      {typed()} login",
+        f"      {typed()} login{at}",
     ]
     sys.stdout.writelines(f"{line}\n" for line in lines)
 

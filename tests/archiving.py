@@ -13,7 +13,7 @@ from apache_beam.utils.timestamp import MIN_TIMESTAMP, Timestamp
 from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
-from pipelines.options import LOCAL_STREAM_RUNNER
+from pipelines.runners import LOCAL_STREAM_RUNNER
 from pipelines.storage.archive import Archive
 from pipelines.streaming import coders  # noqa: F401  registers the play's coder
 from pipelines.streaming.archiving import ArchivePlays

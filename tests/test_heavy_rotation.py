@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 import heavy_rotation
+from tests.producer.exports import extended, write_json
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("apache_beam", "duckdb", "google.auth", "numpy", "polars", "pyarrow", "requests", "sqlglot")
+HEAVY = ("apache_beam", "duckdb", "fastavro", "google.auth", "numpy", "polars", "pyarrow", "requests", "sqlglot")
 
 
 def run(*argv: str) -> "subprocess.CompletedProcess[str]":
@@ -63,6 +64,23 @@ def test_every_command_is_there_and_says_its_name(command: str) -> None:
 @pytest.mark.parametrize("command", ["import", "poll", "doctor", "logout", "top", "query", "forget"])
 def test_a_command_line_is_read_before_anything_heavy_is_loaded(command: str) -> None:
     assert run(command, "--help").stdout.splitlines()[-1] == ""
+
+
+def test_an_import_compares_and_writes_without_anything_heavy(tmp_path: Path) -> None:
+    export = write_json(tmp_path / "endsong_0.json", [extended()])
+    own = (
+        "--archive",
+        str(tmp_path / "archive"),
+        "--state",
+        str(tmp_path / "state"),
+        "--logins",
+        str(tmp_path / "logins"),
+    )
+    for known in "written             1 play in 1 file", "known               1 imported before":
+        ended = run("import", str(export), *own)
+        *lines, loaded = ended.stdout.splitlines()
+        assert any(line.startswith(known) for line in lines), ended
+        assert loaded == ""
 
 
 @pytest.mark.parametrize(

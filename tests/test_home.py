@@ -56,7 +56,7 @@ def test_from_an_export_to_a_top_ten_in_one_command(home: Path, tmp_path: Path) 
     assert rest[4].startswith(f"next: {COMMAND} top --year 2026\n")
     assert {path.name for path in home.iterdir()} == {"archive", "warehouse", "state"}
     assert {oct(path.stat().st_mode & 0o777) for path in home.iterdir()} == {"0o700"}
-    for line in rest[4].replace("next:", "").splitlines()[:2]:
+    for line in rest[4].replace("next:", "").splitlines()[:3:2]:  # not web, which goes on
         asked = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S602
         assert (asked.returncode, asked.stderr) == (0, "")
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
@@ -78,7 +79,9 @@ def test_the_direct_runner_is_asked_for_by_the_name_that_needs_no_network(name: 
     assert runner(parse_stream([SUBSCRIPTION, *PLACES, "--runner", name])[1]) == "BundleBasedDirectRunner"
 
 
-@pytest.mark.parametrize("name", ["DataflowRunner", "dataflow", "a.module.Runner"])
+@pytest.mark.parametrize(
+    "name", ["DataflowRunner", "dataflow", "apache_beam.runners.portability.fn_api_runner.FnApiRunner"]
+)
 def test_other_runners_and_beams_options_go_to_beam(name: str) -> None:
     beam = parse_rebuild([*IN_THE_CLOUD, f"--runner={name}", "--project=a-project", "--num_workers=3"])[1]
     assert runner(beam) == name
@@ -131,6 +134,13 @@ def test_help_has_every_option_with_a_text(
         ("--runner=DataflowRunner", "on Dataflow the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER"),
         ("--time_zone=Europe/Nowhere", "'Europe/Nowhere' is not a time zone"),
         ("--runner=NoRunner", "unknown runner NoRunner; there are DataflowRunner, "),
+        ("--runner=no.such.Runner", "the runner no.such.Runner cannot be loaded: No module named 'no'"),
+        ("--runner=pathlib.Path", "pathlib.Path is none of Beam's runners; there are DataflowRunner, "),
+        (
+            "--runner=FlinkRunner --flink_master=host:8081",
+            "in containers (without --environment_type=LOOPBACK) the",
+        ),
+        ("--runner=spark --environment_type=DOCKER", "the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER"),
         ("--num_workers=many", "argument --num_workers: invalid int value: 'many'"),
     ],
 )
@@ -138,7 +148,7 @@ def test_what_the_rebuild_does_not_understand_ends_it_with_2(
     argument: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        rebuild.main([*PLACES, argument])
+        rebuild.main([*PLACES, *argument.split()])
     assert ended.value.code == 2
     assert told in capsys.readouterr().err
 
@@ -167,6 +177,26 @@ def test_what_the_stream_does_not_understand_ends_it_with_2(
         stream.main([SUBSCRIPTION, *PLACES, argument])
     assert ended.value.code == 2
     assert told in capsys.readouterr().err
+
+
+def test_the_options_of_a_runner_are_known_once_it_is_named() -> None:
+    pytest.importorskip("distributed")
+    address = "--dask_client_address=tcp://127.0.0.1:8786"
+    for name in ("DaskRunner", "dask"):
+        _, beam_options = parse_rebuild([*PLACES, f"--runner={name}", address])
+        assert beam_options.get_all_options()["address"] == "tcp://127.0.0.1:8786"
+
+
+@pytest.mark.parametrize(
+    "engine",
+    ["--runner=FlinkRunner", "--runner=spark", "--runner=PrismRunner", "--runner=flink --environment_type=LOOPBACK"],
+)
+def test_workers_of_this_machine_take_its_folders_wherever_they_run(
+    engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options, _ = parse_rebuild(["--archive=archive", "--warehouse=tables", *engine.split()])
+    assert (options.archive, options.warehouse) == (str(tmp_path / "archive"), str(tmp_path / "tables"))
 
 
 @pytest.mark.parametrize("missing", ["--archive", "--warehouse"])

@@ -23,12 +23,14 @@ from pipelines.tables.questions import Months, Parameter, bound, months_read, pa
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse
 
-# Of cached answers: how many, and how much they may take. A page asks a dozen.
-_MOST_ANSWERS, _MOST_BYTES = 2_000, 64 * 2**20
+# How many cells all remembered answers have together: some 100 MB. A page's have a few thousand.
+_MOST_CELLS = 1_000_000
 # How long a version is believed, so that the dozen questions of a page look once.
 FRESH_SECONDS = 0.1
 # How long BigQuery's newest computed_at is believed: asking for it costs a query.
 _BIGQUERY_SECONDS = 30.0
+# Parameters by which one thing is looked for.
+_SOUGHT = {"id", "q", "after"}
 Row = dict[str, Any]
 
 
@@ -40,8 +42,11 @@ class Source(Protocol):
     def version(self) -> str:
         """Another text once the tables are others."""
 
-    def answer(self, question: str, values: Mapping[str, Value]) -> pa.Table:
+    def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
         """The rows of a question, all of whose parameters are given."""
+
+    def rows(self, question: str, values: Mapping[str, Value]) -> list[Row]:
+        """The same as dicts."""
 
     def close(self) -> None:
         """Nothing more will be asked."""
@@ -58,8 +63,8 @@ class Asker:
         self.time_zone = self._source.time_zone
         self._clock, self._zone = clock, ZoneInfo(self.time_zone)
         self._lock = Lock()
-        self._kept: OrderedDict[object, tuple[pa.Table, list[Row] | None]] = OrderedDict()
-        self._bytes = 0
+        self._kept: OrderedDict[object, Any] = OrderedDict()
+        self._cells = 0
         self._version, self._looked = "", -FRESH_SECONDS
 
     def version(self) -> str:
@@ -87,55 +92,55 @@ class Asker:
 
         Raises TypeError for a parameter that it does not have, or lacks.
         """
-        return self._answer(self._key(question, span, given), question, span, given)[0]
+        table: pa.Table = self._remembered("table", question, span, given, self._source.table)
+        return table
 
     def fresh(self, question: str, **given: Value) -> pa.Table:
         """As ``ask``, and not kept: for what is large and asked once."""
-        return self._source.answer(question, bound(question, given))
+        return self._source.table(question, bound(question, given))
 
     def rows(self, question: str, span: tuple[date, date] | None = None, **given: Value) -> list[Row]:
         """As ``ask``, each row a dict by column. They are kept and given to others too: leave them as they are."""
-        key = self._key(question, span, given)
-        table, rows = self._answer(key, question, span, given)
-        if rows is None:
-            rows = table.to_pylist()
-            with self._lock:
-                if key in self._kept:
-                    self._kept[key] = table, rows
+        rows: list[Row] = self._remembered("rows", question, span, given, self._source.rows)
         return rows
 
     def close(self) -> None:
         """Let go of the warehouse."""
         self._source.close()
 
-    def _key(self, question: str, span: tuple[date, date] | None, given: Mapping[str, Value]) -> object:
-        return self.version(), self.today(), question, span, tuple(sorted(given.items()))
-
-    def _answer(
-        self, key: object, question: str, span: tuple[date, date] | None, given: Mapping[str, Value]
-    ) -> tuple[pa.Table, list[Row] | None]:
-        with self._lock:
-            if kept := self._kept.get(key):
-                self._kept.move_to_end(key)
-                return kept
-        asked = dict(given)
-        if span:
-            asked |= {"from": span[0], "to": span[1]}
+    def _remembered(
+        self,
+        form: str,
+        question: str,
+        span: tuple[date, date] | None,
+        given: Mapping[str, Value],
+        answer: Callable[[str, Mapping[str, Value]], Any],
+    ) -> Any:
+        asked = dict(given) | ({"from": span[0], "to": span[1]} if span else {})
         if "today" in parameters_of(question):
             asked.setdefault("today", self.today())
-        answer = self._source.answer(question, bound(question, asked)), None
-        if answer[0].num_rows:  # what is not found today may be found in a minute
-            self._keep(key, answer)
-        return answer
-
-    def _keep(self, key: object, answer: tuple[pa.Table, None]) -> None:
+        values = bound(question, asked)
+        key = self.version(), self.today(), form, question, tuple(values.values())
         with self._lock:
-            if key not in self._kept:
-                self._bytes += answer[0].nbytes
-            self._kept[key] = answer
-            while self._bytes > _MOST_BYTES or len(self._kept) > _MOST_ANSWERS:
-                _, (table, _) = self._kept.popitem(last=False)
-                self._bytes -= table.nbytes
+            if (kept := self._kept.get(key)) is not None:
+                self._kept.move_to_end(key)
+                return kept
+        found = answer(question, values)
+        # A month without discoveries stays one; a song that is not found may be a typing mistake, and the next another.
+        if len(found) or not _SOUGHT.intersection(values):
+            with self._lock:
+                if key in self._kept:  # another thread was as quick
+                    self._cells -= _cells(self._kept.pop(key))
+                self._cells += _cells(found)
+                self._kept[key] = found
+                while self._cells > _MOST_CELLS:
+                    self._cells -= _cells(self._kept.popitem(last=False)[1])
+        return found
+
+
+def _cells(found: Any) -> int:
+    """How large an answer is, roughly, and never nothing."""
+    return len(found) * (found.num_columns if isinstance(found, pa.Table) else len(found[0])) + 1 if len(found) else 1
 
 
 class _Folder:
@@ -149,26 +154,36 @@ class _Folder:
     def version(self) -> str:
         return self._reader.version()
 
-    def answer(self, question: str, values: Mapping[str, Value]) -> pa.Table:
-        return self._reader.query(_statement(question), values, self._months(question, values))
+    def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
+        return self._reader.query(*self._asked(question, values))
+
+    def rows(self, question: str, values: Mapping[str, Value]) -> list[Row]:
+        return self._reader.rows(*self._asked(question, values))
 
     def close(self) -> None:
         self._reader.close()
+
+    def _asked(self, question: str, values: Mapping[str, Value]) -> tuple[str, Mapping[str, Value], Months | None]:
+        months = self._months(question, values)
+        if values.get("hidden"):
+            return _statement(question, frozenset()), values, months
+        used = {name: value for name, value in values.items() if name != "hidden"}
+        return _statement(question, frozenset({"hidden"})), used, months
 
     def _months(self, question: str, values: Mapping[str, Value]) -> Months | None:
         months = months_read(question, values)
         if months == "all":
             return None
         if months == "ends":
-            there = [row["month"] for row in self.answer("months", {"user_id": values["user_id"]}).to_pylist()]
+            there = [row["month"] for row in self.rows("months", {"user_id": values["user_id"]})]
             return tuple((month, month) for month in {*there[:1], *there[-1:]})
         return months
 
 
 @cache
-def _statement(question: str) -> str:
-    """A question in DuckDB's SQL."""
-    return to_duckdb(parse(question_sql(question)), _kinds(question))
+def _statement(question: str, empty: frozenset[str]) -> str:
+    """A question in DuckDB's SQL. Seven times to ask of every play whether it is among nothing would be for nothing."""
+    return to_duckdb(parse(question_sql(question)), _kinds(question), empty)
 
 
 @cache
@@ -194,7 +209,11 @@ class _BigQuery:
                 self._looked = time.monotonic()
             return self._version
 
-    def answer(self, question: str, values: Mapping[str, Value]) -> pa.Table:
+    def rows(self, question: str, values: Mapping[str, Value]) -> list[Row]:
+        rows: list[Row] = self.table(question, values).to_pylist()
+        return rows
+
+    def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
         return ask_bigquery(self._address, question_sql(question, self._dataset), values, _kinds(question))
 
     def close(self) -> None:

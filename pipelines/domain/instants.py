@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+_END_MILLIS = 4_102_444_800_000  # 2100: no play is later
 
 
 def from_millis(millis: int) -> datetime:
@@ -48,3 +49,12 @@ def rfc3339(instant: datetime) -> str:
 def to_the_second(instant: datetime) -> str:
     """For a person: ``2026-11-21 08:50:14 UTC``."""
     return f"{instant:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def checked_millis(value: object) -> int:
+    """A number of milliseconds since 1970 as it was read from a document. Raises TypeError and ValueError."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError("not a whole number")
+    if not 0 <= value < _END_MILLIS:
+        raise ValueError("no instant")
+    return value

@@ -5,7 +5,7 @@ Google's own executor.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import sqlglot
 from sqlglot import exp
@@ -57,9 +57,15 @@ def _check_parts(query: exp.Query) -> None:
         raise UnknownPartError(f"A valid date part name is required but found {unknown[0]}")
 
 
-def to_duckdb(query: exp.Query, kinds: Mapping[str, str] | None = None) -> str:
-    """The query for DuckDB; ``query`` itself stays as it is. ``kinds`` are the BigQuery types of its parameters."""
+def to_duckdb(query: exp.Query, kinds: Mapping[str, str] | None = None, empty: Collection[str] = ()) -> str:
+    """The query for DuckDB; ``query`` itself stays as it is.
+
+    ``kinds`` are the BigQuery types of its parameters, ``empty`` those that are arrays without an element.
+    """
     tree = query.copy()
+    for membership in list(tree.find_all(exp.In)):
+        if (array := _parameter_of(membership)) is not None and array.name in empty:
+            membership.replace(exp.false())
     _name_columns(tree)
     for node in reversed(list(tree.walk())):  # what is inside first: a rewrite copies it
         rewrite = _REWRITES.get(type(node))
@@ -163,6 +169,20 @@ def _approx_top_count(node: exp.ApproxTopK) -> exp.Expr:
     return exp.Anonymous(this="APPROX_TOP_COUNT", expressions=[node.this.copy(), node.expression.copy()])
 
 
+def _in(node: exp.In) -> exp.Expr:
+    """sqlglot allows for lists that are NULL or hold NULLs, five times as long; those of parameters do neither."""
+    if (array := _parameter_of(node)) is None:
+        return node
+    return exp.Anonymous(this="LIST_CONTAINS", expressions=[array.copy(), node.this.copy()])
+
+
+def _parameter_of(node: exp.In) -> exp.Parameter | None:
+    """The array of ``x IN UNNEST(@array)``."""
+    unnest = node.args.get("unnest")
+    array = unnest.expressions[0] if isinstance(unnest, exp.Unnest) else None
+    return array if isinstance(array, exp.Parameter) else None
+
+
 def _count_if(node: exp.CountIf) -> exp.Expr:
     """DuckDB's is NULL where there is nothing to count but NULLs."""
     if isinstance(node.this, exp.Distinct):
@@ -179,6 +199,11 @@ def _divide(node: exp.Div) -> exp.Expr:
     zero = exp.EQ(this=exp.paren(divisor.copy()), expression=exp.Literal.number(0))
     fail = exp.Anonymous(this="ERROR", expressions=[exp.Literal.string(message)])
     return exp.Case(ifs=[exp.If(this=zero, true=exp.cast(fail, "DOUBLE"))], default=node.copy())
+
+
+def _whole_division(node: exp.IntDiv) -> exp.Expr:
+    """sqlglot writes DIV(a + b, c) as a + b // c."""
+    return exp.IntDiv(this=exp.paren(node.this.copy()), expression=exp.paren(node.expression.copy()))
 
 
 def _extract(node: exp.Extract) -> exp.Expr:
@@ -243,7 +268,8 @@ def _group(node: exp.Group) -> exp.Expr:
 def _unnest(node: exp.Unnest) -> exp.Expr:
     """WITH OFFSET counts from 0, WITH ORDINALITY from 1; and fields of an unnamed UNNEST are columns."""
     offset, alias = node.args.get("offset"), node.args.get("alias")
-    columns = alias.columns if alias else []
+    # In a SELECT's list it has another kind of alias, and no table's columns.
+    columns = alias.columns if isinstance(alias, exp.TableAlias) else []
     if not isinstance(node.parent, exp.From | exp.Join) or (columns and not offset):
         return node
     array = node.expressions[0]
@@ -274,7 +300,9 @@ _REWRITES: dict[type, Callable[..., exp.Expr]] = {
     exp.GroupConcat: _string_agg,
     exp.ApproxTopK: _approx_top_count,
     exp.CountIf: _count_if,
+    exp.In: _in,
     exp.Div: _divide,
+    exp.IntDiv: _whole_division,
     exp.Extract: _extract,
     exp.TimeToStr: _time_to_str,
     exp.TimestampDiff: _timestamp_diff,

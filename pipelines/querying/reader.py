@@ -6,10 +6,12 @@ over them, and every question, stay as they are. It is for queries of the projec
 and limited by ``duck.query`` and ``limits``.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -78,16 +80,30 @@ class FolderReader:
         ``months`` are the spans, first days and both in them, of ``plays`` that it reads, or None for all. Sees every
         file that was there when it began. Raises StorageError, duckdb.Error.
         """
+        with self._cursor(months) as cursor:
+            return plain_numbers(cursor.sql(statement, params=for_duckdb(parameters)).to_arrow_table())
+
+    def rows(
+        self, statement: str, parameters: Parameters | None = None, months: Iterable[tuple[date, date]] | None = None
+    ) -> list[dict[str, Any]]:
+        """As ``query``, each row a dict by column: half the work, since an Arrow table has its query planned twice."""
+        with self._cursor(months) as cursor:
+            found = cursor.execute(statement, for_duckdb(parameters))
+            names = [column[0] for column in found.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def close(self) -> None:
+        """End the database."""
+        self._database.close()
+
+    @contextmanager
+    def _cursor(self, months: Iterable[tuple[date, date]] | None) -> Iterator[duckdb.DuckDBPyConnection]:
         spans = None if months is None else list(months)
         with self._lock:
             self._bring(spans)
         with self._database.cursor() as cursor:
             cursor.execute(f"USE {DATASET}")
-            return plain_numbers(cursor.sql(statement, params=for_duckdb(parameters)).to_arrow_table())
-
-    def close(self) -> None:
-        """End the database."""
-        self._database.close()
+            yield cursor
 
     def _bring(self, spans: Sequence[tuple[date, date]] | None) -> None:
         """Read the months that are missing or have changed; begin again where a rebuild replaces them meanwhile."""

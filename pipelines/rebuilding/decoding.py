@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import fastavro
 import polars as pl
 
-from pipelines.storage.archive import SCHEMA, check_count, readable
+from pipelines.storage.archive import check_count, readable, schema_of
 from pipelines.storage.blocks import Blocks, blocks_of, joined
 from pipelines.storage.encoding import COUNT
 from pipelines.storage.files import StorageError
@@ -79,7 +79,7 @@ def _decode_somehow(data: bytes) -> pl.DataFrame:
         return _decode(data)
     except (ValueError, pl.exceptions.PolarsError):
         with suppress(Exception):
-            records: Any = fastavro.reader(io.BytesIO(data), reader_schema=SCHEMA)
+            records: Any = fastavro.reader(io.BytesIO(data), reader_schema=schema_of())
             return pl.DataFrame(list(records), schema=_columns())
         raise
 

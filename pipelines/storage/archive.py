@@ -14,8 +14,6 @@ from datetime import date, datetime, timedelta
 from functools import cache
 from typing import Any, Literal
 
-import fastavro
-
 from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
 from pipelines.domain.play import Play, from_record
 from pipelines.storage.encoding import COUNT, encode, file_of
@@ -23,8 +21,6 @@ from pipelines.storage.files import StorageError, storage_of
 from pipelines.storage.forgotten import Marks
 from pipelines.tables import play_schema
 
-# The archive's schema, parsed.
-SCHEMA = fastavro.parse_schema(play_schema())
 _log = logging.getLogger("heavy_rotation")
 
 Holding = Literal["plays", "older version"]
@@ -151,7 +147,7 @@ class Archive:
 def decode(path: str, data: bytes) -> Iterator[Play]:
     """The plays of a file's bytes. Raises StorageError, also for a file that is cut short or is not Avro."""
     with readable(path):
-        reader: Any = fastavro.reader(io.BytesIO(data), reader_schema=SCHEMA)
+        reader: Any = _reader(data, schema_of())
         records: list[Any] = list(reader)
         _check(path, reader, len(records))
     return map(from_record, records)
@@ -164,17 +160,27 @@ def fields_of(path: str, data: bytes, names: tuple[str, ...]) -> Iterator[dict[s
     """
     count = 0
     with readable(path):
-        records: Any = fastavro.reader(io.BytesIO(data), reader_schema=_schema_of(names))
+        records: Any = _reader(data, schema_of(*names))
         for count, record in enumerate(records, start=1):  # noqa: B007 - the last one is needed
             yield record
         _check(path, records, count)
 
 
+def _reader(data: bytes, schema: Any = None) -> Any:
+    import fastavro  # here, since who only writes, as a poll, does without
+
+    return fastavro.reader(io.BytesIO(data), reader_schema=schema)
+
+
 @cache
-def _schema_of(names: tuple[str, ...]) -> Any:
+def schema_of(*names: str) -> Any:
+    """The archive's schema with these fields, or with all, as fastavro takes it."""
+    import fastavro
+
     # A small file takes less time to read than a schema.
     schema = play_schema()
-    return fastavro.parse_schema(schema | {"fields": [field for field in schema["fields"] if field["name"] in names]})
+    some = [field for field in schema["fields"] if field["name"] in names]
+    return fastavro.parse_schema(schema | {"fields": some or schema["fields"]})
 
 
 def without(
@@ -186,7 +192,7 @@ def without(
     does not know among it. Raises StorageError.
     """
     with readable(path):
-        reader = fastavro.reader(io.BytesIO(data))
+        reader = _reader(data)
         records: list[Any] = list(reader)
         _check(path, reader, len(records))
     others: list[dict[str, Any]] = []
@@ -195,6 +201,8 @@ def without(
         (gone if is_gone(record) else others).append(record)
     if not others or not gone:
         return data if others else None, gone
+    import fastavro
+
     file = io.BytesIO()
     about = {name: text for name, text in reader.metadata.items() if not name.startswith("avro.")}
     fastavro.writer(file, reader.writer_schema, others, codec=reader.codec, metadata={**about, COUNT: str(len(others))})
@@ -204,7 +212,7 @@ def without(
 def check_count(path: str, data: bytes, count: int) -> None:
     """Raises StorageError if the file was written with another number of plays than ``count``."""
     with readable(path):
-        _check(path, fastavro.reader(io.BytesIO(data)), count)
+        _check(path, _reader(data), count)
 
 
 def _check(path: str, reader: Any, count: int) -> None:

@@ -82,8 +82,8 @@ class Scanner:
 
     def _of_block(self, block: bytes, count: int, later: tuple[str, ...]) -> Iterator[Scanned]:
         place = 0
-        user_id, user_bytes = "", b"\xff"
-        ingested_at, ingested_bytes = 0, b"\xff"
+        user_id, user_bytes = "", _NOTHING
+        ingested_at, ingested_bytes = 0, _NOTHING
         tracks = self._tracks
         for _ in range(count):
             if not block.startswith(user_bytes, place):
@@ -137,7 +137,9 @@ class Scanner:
             raise ValueError("it is damaged")
 
 
-_NO_TRACK = b"\xff", ScannedTrack("", "", "")
+# No number has so many bytes, so that nothing begins like this.
+_NOTHING = b"\xff" * 11
+_NO_TRACK = _NOTHING, ScannedTrack("", "", "")
 _UNPACK: dict[bytes, Callable[[bytes], bytes]] = {
     b"deflate": lambda data: zlib.decompress(data, wbits=-zlib.MAX_WBITS),
     b"null": bytes,

@@ -6,6 +6,7 @@ archive yet, find each other by it. Instants and durations are milliseconds, ins
 
 from typing import Any, NamedTuple, Self
 
+from pipelines.domain.instants import checked_millis
 from pipelines.domain.play import SOURCE_RANK, Play, Source
 from pipelines.domain.song import UNKNOWN_NAME
 
@@ -32,6 +33,13 @@ class TrackName(NamedTuple):
         """The track that was played."""
         return cls(play.track_id, artist_of(play), play.track_name)
 
+    @classmethod
+    def from_record(cls, record: list[Any]) -> Self:
+        """Of JSON. Raises TypeError."""
+        if not all(isinstance(text, str) for text in record):
+            raise TypeError("not a track's texts")
+        return cls(*record)
+
     @property
     def names(self) -> tuple[str, str]:
         """What else it is known by: artist and title, or its id where it has no real names."""
@@ -57,7 +65,7 @@ class PolledPlay(NamedTuple):
     def from_record(cls, record: list[Any]) -> Self:
         """Of JSON. Raises TypeError and ValueError."""
         stamp, instant, *track = record
-        return cls(stamp, instant, TrackName(*track))
+        return cls(checked_millis(stamp), checked_millis(instant), TrackName.from_record(track))
 
 
 class ImportedPlay(NamedTuple):
@@ -90,5 +98,6 @@ class ImportedPlay(NamedTuple):
         """Of JSON. Raises TypeError, ValueError and KeyError."""
         instant, end, ms_played, source, is_polled, track_id, artist, name, *reported = record
         [reported] = reported or [end]
-        track = TrackName(track_id, artist, name)
-        return cls(instant, end, ms_played, SOURCE_RANK[Source(source)], is_polled, track, reported)
+        instants = checked_millis(instant), checked_millis(end), checked_millis(ms_played)
+        track = TrackName.from_record([track_id, artist, name])
+        return cls(*instants, SOURCE_RANK[Source(source)], is_polled is True, track, checked_millis(reported))

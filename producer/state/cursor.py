@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote
 
-from pipelines.domain.instants import parse, rfc3339
+from pipelines.domain.instants import checked_millis, parse, rfc3339
 from pipelines.storage.files import ChangedError, Version, is_bucket, wait_before
 from producer.identity.remembered import ImportedPlay, PolledPlay
 from producer.private_files import StateError, damaged
@@ -77,7 +77,7 @@ class Cursors:
             return StoredCursor(Cursor(account_id), document.version, is_there=False)
         try:
             return StoredCursor(_from_record(document.value), document.version)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             raise damaged(self._documents.place(name)) from None
 
     def load(self, account_id: str) -> Cursor:
@@ -188,8 +188,8 @@ def _from_record(value: dict[str, Any]) -> Cursor:
     newest, interval = value["newest"], value.get("interval")
     return Cursor(
         account_id=str(value["account_id"]),
-        newest=None if newest is None else int(newest),
-        published=tuple(map(int, value["published"])),
+        newest=None if newest is None else checked_millis(newest),
+        published=tuple(map(checked_millis, value["published"])),
         rejected=tuple(map(str, value["rejected"])),
         gaps=tuple(map(Gap.from_record, value.get("gaps", ()))),
         polled_at=_instant(value.get("polled_at")),

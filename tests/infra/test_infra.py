@@ -160,6 +160,7 @@ API_OF = {
     "compute": "compute",
     "dataflow": "dataflow",
     "eventarc": "eventarc",
+    "iap": "iap",
     "kms": "cloudkms",
     "logging": "logging",
     "monitoring": "monitoring",
@@ -377,7 +378,7 @@ def test_variables_say_what_they_are() -> None:
     blocks = _variables()
     for name, block in blocks.items():
         assert re.search(r"^  description = \"[A-Za-z].*\.\"$", block, re.MULTILINE), name
-        kind = re.search(r"^  type +=.* (string|number|bool|map\(string\))$", block, re.MULTILINE)
+        kind = re.search(r"^  type +=.* (string|number|bool|(?:list|map)\(string\))$", block, re.MULTILINE)
         assert kind, name
         assert kind[1] == "bool" or "validation {" in block, name
     required = {name for name, block in blocks.items() if not re.search(r"^  default ", block, re.MULTILINE)}

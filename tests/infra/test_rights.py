@@ -1,5 +1,6 @@
 """Who may do what: each right that Terraform gives is written down here too, so that none comes or goes unseen."""
 
+import json
 import re
 
 import pytest
@@ -14,7 +15,7 @@ SIZES = ("small", "stream")
 PROJECT_ROLES = {
     "small": {
         ("builder_logs", "roles/logging.logWriter"),
-        ("load_jobs", "roles/bigquery.jobUser"),
+        ("load_jobs", "roles/bigquery.jobUser"),  # for queries of the pages too
         ("producer_lists_logins", None),  # a role of our own, with one permission
         ("producer_keeps_logins", "roles/secretmanager.secretAccessor"),
         ("producer_keeps_logins", "roles/secretmanager.secretVersionManager"),
@@ -42,6 +43,7 @@ FOLDER_ROLES: dict[str, set[tuple[str, ...]]] = {
         ("archive/rebuilt", "REBUILDER", "objectUser"),
         ("staging", "builder", "objectViewer"),
         ("state", "producer", "objectUser"),
+        ("state", "web", "objectViewer"),
         ("temp", "REBUILDER", "objectUser"),
     },
     "stream": {
@@ -58,6 +60,7 @@ RESOURCE_ROLES: dict[str, set[tuple[str, ...]]] = {
         ("artifact_registry_repository", "builder_pushes", "artifactregistry.writer", "builder"),
         ("bigquery_dataset", "writers", "bigquery.dataEditor", "ARCHIVIST"),
         ("bigquery_dataset", "writers", "bigquery.dataEditor", "REBUILDER"),
+        ("bigquery_dataset", "web_reads", "bigquery.dataViewer", "web"),
         ("cloud_run_v2_job", "scheduler_starts_poll", "run.invoker", "scheduler"),
         ("secret_manager_secret", "producer_knows_the_app", "secretmanager.secretAccessor", "producer"),
         ("secret_manager_secret", "slack_knows_the_webhook", "secretmanager.secretAccessor", "slack"),
@@ -78,6 +81,12 @@ RESOURCE_ROLES["stream"] |= RESOURCE_ROLES["small"]
 SERVICE_ROLES = {
     ("pubsub_topic", "monitoring_publishes", "pubsub.publisher"),
     ("kms_crypto_key", "service", "cloudkms.cryptoKeyEncrypterDecrypter"),
+    ("cloud_run_v2_service", "iap_invokes_web", "run.invoker"),
+}
+# To people, by name.
+PEOPLE = {
+    ("iap_web_cloud_run_service", "users", "iap.httpsResourceAccessor", member)
+    for member in json.loads(EVERYTHING["web_users"])
 }
 
 
@@ -129,7 +138,7 @@ def test_rights_for_the_whole_project_are_explained() -> None:
 
 @pytest.mark.parametrize("size", SIZES)
 def test_rights_on_folders(plan: Plan, size: str) -> None:
-    made = plan(size=size).all("google_storage_managed_folder_iam_member").values()
+    made = plan(size=size, **EVERYTHING).all("google_storage_managed_folder_iam_member").values()
     given = {
         (v["managed_folder"].rstrip("/"), _account(v["member"]), v["role"].removeprefix("roles/storage.")) for v in made
     }
@@ -139,7 +148,7 @@ def test_rights_on_folders(plan: Plan, size: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_rights_on_other_things(plan: Plan, size: str) -> None:
     made = plan(size=size, **EVERYTHING)
-    ours, of_services = set(), set()
+    ours, of_services, people = set(), set(), set()
     for address, values in made.resources.items():
         found = re.fullmatch(r"google_(\w+)_iam_member\.(\w+)(?:\[.*\])?", address)
         if not found or found[1] in ("project", "storage_managed_folder"):
@@ -148,10 +157,13 @@ def test_rights_on_other_things(plan: Plan, size: str) -> None:
         role = values["role"].removeprefix("roles/")
         if (found[1], found[2], role) in SERVICE_ROLES:
             of_services.add((found[1], found[2], role))
+        elif (right := (found[1], found[2], role, values["member"])) in PEOPLE:
+            people.add(right)
         else:
             ours.add((found[1], found[2], role, _account(values["member"])))
     assert ours == _in_size(size, RESOURCE_ROLES[size])
     assert of_services == SERVICE_ROLES
+    assert people == PEOPLE
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -163,7 +175,12 @@ def test_nobody_is_anybody_and_nobody_has_a_key(plan: Plan, size: str) -> None:
     members = {address: values["member"] for address, values in made.resources.items() if "member" in values}
     # Whom Cloud Storage works as, only Google says.
     members.pop('google_kms_crypto_key_iam_member.service["storage"]')
-    assert members
-    assert all(member.startswith("serviceAccount:") for member in members.values())
+    members.pop("google_cloud_run_v2_service_iam_member.iap_invokes_web[0]", None)
+    people = {
+        address for address in members if address.startswith("google_iap_web_cloud_run_service_iam_member.users[")
+    }
+    assert len(people) == 2
+    assert not {member for member in members.values() if member.startswith("all")}
+    assert all(member.startswith("serviceAccount:") for address, member in members.items() if address not in people)
     roles = {values.get("role") for values in made.resources.values()}
     assert not roles & {"roles/owner", "roles/editor", "roles/viewer", "roles/storage.admin", "roles/bigquery.admin"}

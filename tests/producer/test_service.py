@@ -290,6 +290,7 @@ def test_a_service_without_a_login_waits_for_one(spotify: ManySpotify, folders: 
     assert f"WARNING: no account has logged in; run: {sys.executable} -m heavy_rotation login" in ran.err
 
 
+@pytest.mark.long
 def test_killed_at_any_time_it_skips_nothing(spotify: ManySpotify, folders: Folders) -> None:
     log_in(folders.logins, "ann")
     listed = set(spotify.listed())

@@ -104,6 +104,20 @@ def test_a_month_without_plays_says_which_there_are(folder: str, capsys: pytest.
     )
 
 
+@pytest.mark.parametrize("imported", ["2026-10-01", "2026-11-01"])
+def test_an_artist_without_an_id_in_one_month_is_compared_by_name(
+    imported: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse = FolderWarehouse(tmp_path, "Europe/Paris")
+    for row in rows()["top_ten_snapshots"]:
+        items = row["items"]
+        if row["kind"] == "artist" and str(row["month"]) == imported:
+            items = [item | {"id": f"names:{item['name']}"} for item in items]
+        warehouse.append("top_ten_snapshots", [row | {"items": items}])
+    lines = told(capsys, "--warehouse", str(tmp_path), "--artists")
+    assert [line[:16] for line in lines[4:7]] == [" 1 –    Artist 2", " 2 –    Artist 1", " 3 new  Artist 3"]
+
+
 def test_a_hole_of_months_is_told_with_how_to_fill_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,9 +15,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
-from pipelines.options import LOCAL_BATCH_RUNNER
 from pipelines.rebuild import rebuild
 from pipelines.rebuilding.settings import RebuildOptions, Selection
+from pipelines.runners import LOCAL_BATCH_RUNNER
 from pipelines.storage.archive import Archive
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.builders import play, plays

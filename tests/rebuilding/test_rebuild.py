@@ -26,11 +26,11 @@ from pipelines import forget
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play, Source
-from pipelines.options import LOCAL_BATCH_RUNNER
 from pipelines.rebuild import main, rebuild
 from pipelines.rebuilding.planning import Plan, Work, make_plan
 from pipelines.rebuilding.reading import read_bytes
 from pipelines.rebuilding.settings import RebuildOptions
+from pipelines.runners import LOCAL_BATCH_RUNNER
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
 from pipelines.warehouse.folder import FolderWarehouse

@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.siege import product
-from tests.siege.hunting import hunt_all
 from tests.siege.lives import besiege, live, table
-from tests.siege.mutations import MUTATIONS
+from tests.siege.mutations import MUTATIONS, hunt_all
 from tests.siege.paths import PATHS
 
 
@@ -24,19 +23,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="live through this one alone, and keep its folder if it fails")
     parser.add_argument("--first-seed", type=int, default=1, help="begin with this one (default: 1)")
     parser.add_argument("--processes", type=int, default=2, help="so many seeds at once (default: 2)")
-    parser.add_argument("--mutation", choices=MUTATIONS, help="take this protection away, with --seed")
-    parser.add_argument("--mutations", action="store_true", help="try every mutation until a seed finds it")
+    parser.add_argument("--until-wrong", action="store_true", help="end with the first seed that is wrong")
+    parser.add_argument("--mutations", action="store_true", help="hunt each mutation, for --seconds each")
+    parser.add_argument("--mutation", choices=MUTATIONS, action="append", help="hunt these alone")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
     if options.seed is not None:
         product.preload()
         for path in options.path or PATHS:
-            one = live(path, options.seed, mutation=options.mutation, keep=True)
+            one = live(path, options.seed, keep=True)
             print(f"{path} {options.seed}: {one.wrong or 'right'}\n{dict(one.figures)}")
         return 0 if not one.wrong else 1
-    if options.mutations:
-        return hunt_all(options.seconds)
-    lived = besiege(options.path or list(PATHS), options.seconds, options.first_seed, options.processes)
+    if options.mutations or options.mutation:
+        return hunt_all(options.mutation or list(MUTATIONS), options.seconds)
+    lived = besiege(
+        options.path or list(PATHS),
+        options.seconds,
+        options.first_seed,
+        options.processes,
+        until_wrong=options.until_wrong,
+    )
     wrong = [one for one in lived if one.wrong]
     print(f"\n{len(lived):,} seeds lived through, {len(wrong)} of them wrong\n\n{table(lived)}")
     if options.json:

@@ -12,7 +12,6 @@ from multiprocessing.pool import AsyncResult
 from pathlib import Path
 
 from tests.siege import product
-from tests.siege.mutations import MUTATIONS
 from tests.siege.paths import PATHS
 
 
@@ -31,14 +30,13 @@ class Lived:
         return f"python -m tests.siege --path {self.path} --seed {self.seed}"
 
 
-def live(path: str, seed: int, *, mutation: str | None = None, keep: bool = False) -> Lived:
+def live(path: str, seed: int, *, keep: bool = False) -> Lived:
     """One seed on one path, in a folder that goes, but for ``keep`` where it failed."""
     folder = Path(tempfile.mkdtemp(prefix=f"siege-{path}-{seed}-"))
     siege = PATHS[path](seed, folder)
     wrong = None
     try:
-        with MUTATIONS[mutation].there() if mutation else product.as_it_is():
-            siege.go()
+        siege.go()
     except Exception:  # whatever it is, it is told, and the next seed lives
         wrong = traceback.format_exc()
     finally:
@@ -51,8 +49,10 @@ def _lived(task: tuple[str, int]) -> Lived:
     return live(*task)
 
 
-def besiege(paths: Sequence[str], seconds: float, first_seed: int, processes: int) -> list[Lived]:
-    """Seeds from ``first_seed`` on, each path in turn, until the time is up."""
+def besiege(
+    paths: Sequence[str], seconds: float, first_seed: int, processes: int, *, until_wrong: bool = False
+) -> list[Lived]:
+    """Seeds from ``first_seed`` on, each path in turn, until the time is up, or one of them is wrong."""
     ends, lived = time.monotonic() + seconds, []
     # Each process loads everything once, and forks for each step of each seed.
     with multiprocessing.get_context("spawn").Pool(processes, product.preload) as pool:
@@ -66,6 +66,8 @@ def besiege(paths: Sequence[str], seconds: float, first_seed: int, processes: in
             for one in ready:
                 lived.append(one.get())
                 _tell(lived[-1], len(lived))
+                if until_wrong and lived[-1].wrong:
+                    ends = time.monotonic()
             if not ready:
                 time.sleep(0.05)
     return lived

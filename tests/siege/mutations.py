@@ -1,55 +1,118 @@
 """Protections of the project, taken away on purpose: a siege that would not notice proves nothing.
 
-Each is a function of the project that is replaced in this process, and so in all that it forks.
+A mutation is an edit of the project's text, made in a copy of it, where the siege then runs. Each text that is edited
+has to be there exactly once: when the code changes, so must its mutation.
 """
 
-from collections.abc import Callable, Iterator
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
-from unittest.mock import patch
+from pathlib import Path
 
-Replacement = tuple[str, str, Callable[..., Any]]
+_REPOSITORY = Path(__file__).parents[2]
+_COPIED = ("pipelines", "producer", "demo", "tests", "heavy_rotation.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """What is replaced: module, name (``Class.method`` or a function), and by what. ``paths`` should find it."""
+    """What is taken away: in ``file``, ``old`` becomes ``new``. ``path`` is the one that should find it."""
 
-    paths: tuple[str, ...]
-    replaces: tuple[Replacement, ...]
-
-    @contextmanager
-    def there(self) -> Iterator[None]:
-        """While this is entered the protection is gone."""
-        patches = [patch(f"{module}.{name}", by) for module, name, by in self.replaces]
-        for one in patches:
-            one.start()
-        try:
-            yield
-        finally:
-            for one in reversed(patches):
-                one.stop()
-
-
-def _moved_before(items: Any, account_id: Any, cursors: Any, destination: Any, now: Any, stored: Any = None) -> Any:
-    """The cursor moves, then the plays are published."""
-    from producer.polling.poll import find_fresh, move_cursor
-
-    fresh = find_fresh(items, account_id, cursors, now, stored or cursors.read(account_id))
-    result = move_cursor(fresh, cursors)
-    if fresh.plays or fresh.rejects:
-        destination.publish(fresh.plays, fresh.rejects)
-    return result
-
-
-def _utc_month(self: Any, at: Any) -> Any:
-    from datetime import UTC
-
-    return at.astimezone(UTC).date().replace(day=1)
+    path: str
+    file: str
+    old: str
+    new: str
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "the cursor moved before the archive": Mutation(("small",), (("producer.polling.poll", "poll", _moved_before),)),
-    "UTC months": Mutation(("small",), (("pipelines.domain.month", "Calendar.month_of", _utc_month),)),
+    "deduplication off": Mutation("small", "pipelines/rebuilding/finishing.py", "columns.each_once(plays)", "plays"),
+    "UTC months": Mutation(
+        "small",
+        "pipelines/domain/month.py",
+        "bisect_right(self.starts, to_millis(instant))",
+        "bisect_right(Calendar('UTC').starts, to_millis(instant))",
+    ),
+    "no total order": Mutation(
+        "small", "pipelines/rebuilding/top_tens.py", 'lines.sort("order", "id")', 'lines.sort("order")'
+    ),
+    "file names that can collide": Mutation(
+        "small", "pipelines/storage/archive.py", "plays-{uuid.uuid4().hex}", "plays-{len(data)}"
+    ),
+    "newest snapshot instead of fullest": Mutation(
+        "stream",
+        "pipelines/tables/views/fullest_snapshots.sql",
+        "ORDER BY plays_in_month DESC, computed_at DESC",
+        "ORDER BY computed_at DESC",
+    ),
+    "the cursor moved before the archive": Mutation(
+        "small",
+        "producer/polling/poll.py",
+        "    if fresh.plays or fresh.rejects:\n        destination",
+        "    move_cursor(fresh, cursors)\n    if fresh.plays or fresh.rejects:\n        destination",
+    ),
+    "tokens refreshed without the lease": Mutation(
+        "logins", "producer/spotify/client.py", "with login.refreshing():", "if True:"
+    ),
+    "songs by track id": Mutation(
+        "small",
+        "pipelines/domain/song.py",
+        "return None if title in _NOT_REAL or artist",
+        "return None if title or artist",
+    ),
+    "offline times ignored": Mutation(
+        "small", "pipelines/domain/exports.py", "if type(began) is not int:", "if began or not began:"
+    ),
+    "changed months computed before the files are listed": Mutation(
+        "small", "pipelines/rebuilding/replacing.py", "listed = set(plan.listed)", "listed = set(work.archive.files())"
+    ),
 }
+
+
+def missing(mutation: Mutation) -> str | None:
+    """What is wrong with a mutation: its text is not there, or not once. None where all is well."""
+    count = (_REPOSITORY / mutation.file).read_text().count(mutation.old)
+    return None if count == 1 else f"{mutation.file} has {mutation.old!r} {count} times"
+
+
+def hunt(mutation: Mutation, seconds: float) -> str | None:
+    """Live through seeds without the protection until one is wrong: what it says; None where none is in the time."""
+    with _without(mutation) as copy:
+        command = [sys.executable, "-m", "tests.siege", "--path", mutation.path, "--until-wrong"]
+        done = subprocess.run(
+            [*command, "--seconds", str(seconds)], cwd=copy, capture_output=True, text=True, timeout=seconds + 200
+        )
+    wrong = [line for line in done.stderr.splitlines() if line.startswith("WRONG")]
+    return wrong[0] if wrong else None
+
+
+def hunt_all(names: Sequence[str], seconds: float) -> int:
+    """0 where each was found within the time."""
+    missed = 0
+    for name in names:
+        mutation, began = MUTATIONS[name], time.monotonic()
+        found = missing(mutation) or hunt(mutation, seconds)
+        missed += found is None or bool(missing(mutation))
+        print(f"{name:52}{time.monotonic() - began:4.0f} s  {(found or 'NOT FOUND')[:200]}", flush=True)
+    if missed:
+        print(f"{missed} mutations were not found", file=sys.stderr)
+    return int(missed > 0)
+
+
+@contextmanager
+def _without(mutation: Mutation) -> Iterator[Path]:
+    """A copy of the project without the protection."""
+    with tempfile.TemporaryDirectory(prefix="siege-mutation-") as name:
+        copy = Path(name)
+        for part in _COPIED:
+            there = _REPOSITORY / part
+            if there.is_dir():
+                shutil.copytree(there, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(there, copy / part)
+        file = copy / mutation.file
+        file.write_text(file.read_text().replace(mutation.old, mutation.new))
+        yield copy

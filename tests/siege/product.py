@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -88,11 +87,47 @@ def tens(folder: Path) -> list[dict[str, Any]]:
     )
 
 
+def seen(folder: Path) -> dict[tuple[str, str, str], int]:
+    """What a reader sees of each user, month and kind: its plays. Raises AssertionError for a ten that cannot be."""
+    found: dict[tuple[str, str, str], int] = {}
+    for row in ask(folder, "SELECT user_id, month, kind, plays_in_month, items FROM heavy_rotation.fullest_snapshots"):
+        key = row["user_id"], f"{row['month']:%Y-%m}", row["kind"]
+        assert key not in found, f"two tens of {key}"
+        ranks = [item["rank"] for item in row["items"]]
+        assert ranks == list(range(1, len(ranks) + 1)), f"ranks {ranks} of {key}"
+        found[key] = row["plays_in_month"]
+    return found
+
+
+def watch(folder: Path, until: Path) -> int:
+    """Look again and again, until a file is there: how often. Raises AssertionError where a ten shrinks or is half."""
+    before: dict[tuple[str, str, str], int] = {}
+    looks = 0
+    while True:
+        is_last = until.exists()
+        now = seen(folder)
+        for key, plays_before in before.items():
+            assert now.get(key, 0) >= plays_before, f"{key} had {plays_before} plays, and has {now.get(key, 0)}"
+        before = now
+        looks += 1
+        if is_last:
+            return looks
+
+
 def archived(folder: Path) -> Iterable[dict[str, Any]]:
     """Every record of the archive, read by fastavro alone."""
     for path in sorted((folder / "archive" / "plays").glob("month=*/*.avro")):
         with path.open("rb") as file:
             yield from fastavro.reader(file)
+
+
+def is_unreadable(path: Path) -> bool:
+    """Whether fastavro alone cannot read a file to its end."""
+    try:
+        with path.open("rb") as file:
+            return len(list(fastavro.reader(file))) < 0
+    except Exception:  # whatever it raises
+        return True
 
 
 def preload() -> None:
@@ -121,9 +156,3 @@ def write_export(folder: Path, files: Mapping[str, Sequence[dict[str, Any]]]) ->
 def remove(folder: Path) -> None:
     """A seed's folder goes."""
     shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def as_it_is() -> Iterator[None]:
-    """The project without a mutation."""
-    yield

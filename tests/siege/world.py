@@ -8,12 +8,13 @@ import random
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
 ZONE = "Europe/Paris"
-BEGIN = datetime(2026, 9, 24, tzinfo=UTC)  # before a month's end, and the end of summer time
 END = datetime(2026, 11, 20, tzinfo=UTC)
+DAYS = 57  # two months' ends, and before that END the end of summer time
 KINDS = ("heavy", "idle", "looper", "tied", "borders", "offline", "many ids")
 COUNTS_FROM_MS = 30_000
 LISTED = 50
@@ -115,10 +116,11 @@ def catalogue() -> list[Track]:
 
 
 class World:
-    """Some listeners and all that they heard, in the order of its ends."""
+    """Some listeners and all that they heard in DAYS before ``end``, in the order of its ends."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, end: datetime = END) -> None:
         self.rng = random.Random(f"world/{seed}")
+        self.begin, self.end = millis(end) - DAYS * _DAY, millis(end)
         self.tracks = catalogue()
         kinds = self.rng.sample(KINDS, self.rng.randint(2, 4))
         self.users = {f"{kind.replace(' ', '-')}-{seed}": kind for kind in kinds}
@@ -135,13 +137,13 @@ class World:
         draw = random.Random(f"{user}/{kind}/{self.rng.random()}")
         match kind:
             case "heavy":
-                ends = _sessions(draw, days=8, most=30)
+                ends = self._sessions(draw, days=8, most=30)
             case "idle":
-                ends = [draw.randrange(millis(BEGIN), millis(END)) for _ in range(draw.randint(1, 5))]
+                ends = [draw.randrange(self.begin, self.end) for _ in range(draw.randint(1, 5))]
             case "borders":
-                ends = list(_around_borders(draw))
+                ends = list(self._around_borders(draw))
             case _:
-                ends = _sessions(draw, days=5, most=20)
+                ends = self._sessions(draw, days=5, most=20)
         return list(self._plays(draw, user, kind, ends))
 
     def _plays(self, draw: random.Random, user: str, kind: str, ends: Sequence[int]) -> Iterator[Heard]:
@@ -180,30 +182,32 @@ class World:
         )
         return Heard(user, track, end, ms_played, stamp, end + 1000 + late, reported, is_offline)
 
+    def _sessions(self, draw: random.Random, *, days: int, most: int) -> list[int]:
+        ends: list[int] = []
+        for _ in range(days):
+            at = draw.randrange(self.begin, self.end - _DAY // 2) // 1000 * 1000
+            for _ in range(draw.randint(3, most)):
+                at += draw.randrange(65_000, 400_000)
+                ends.append(at // 1000 * 1000 + draw.randrange(500))
+        return ends
 
-def _sessions(draw: random.Random, *, days: int, most: int) -> list[int]:
-    ends: list[int] = []
-    for _ in range(days):
-        at = draw.randrange(millis(BEGIN), millis(END) - _DAY // 2) // 1000 * 1000
-        for _ in range(draw.randint(3, most)):
-            at += draw.randrange(65_000, 400_000)
-            ends.append(at // 1000 * 1000 + draw.randrange(500))
-    return ends
+    def _around_borders(self, draw: random.Random) -> Iterator[int]:
+        """Months' ends, in the zone and in UTC, and changes of the clock, to the millisecond and within a day."""
+        for border in self._borders():
+            for _ in range(3):
+                at = border + draw.choice([-1000, -999, -600, 0, 1, 200, draw.randrange(-_DAY, _DAY)])
+                if self.begin < at < self.end:
+                    yield at
 
-
-def _around_borders(draw: random.Random) -> Iterator[int]:
-    zone = ZoneInfo(ZONE)
-    borders = [
-        datetime(2026, 10, 1, tzinfo=zone),
-        datetime(2026, 10, 25, 2, 30, tzinfo=zone),
-        datetime(2026, 11, 1, tzinfo=zone),
-        datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=zone),
-        datetime(2026, 10, 1, tzinfo=UTC),
-        datetime(2026, 11, 1, tzinfo=UTC),
-    ]
-    for border in borders:
-        for _ in range(3):
-            yield millis(border) + draw.choice([-1000, -999, -600, 0, 1, 200, draw.randrange(-_DAY, _DAY)])
+    def _borders(self) -> Iterator[int]:
+        zone = ZoneInfo(ZONE)
+        hours = range(self.begin // 3_600_000 * 3_600_000, self.end, 3_600_000)
+        for before, at in pairwise(hours):
+            local = instant(before).astimezone(zone), instant(at).astimezone(zone)
+            if local[0].month != local[1].month or local[0].utcoffset() != local[1].utcoffset():
+                yield at
+            if instant(before).month != instant(at).month:
+                yield at
 
 
 def item(play: Heard) -> dict[str, Any]:

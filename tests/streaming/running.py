@@ -18,7 +18,7 @@ from apache_beam.utils.timestamp import Timestamp
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
-from pipelines.options import LOCAL_STREAM_RUNNER
+from pipelines.runners import LOCAL_STREAM_RUNNER
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
 from pipelines.streaming.graph import build

@@ -1,7 +1,9 @@
 """The question ``tens``: by Google's executor and on the local warehouse what the ranking says of the same plays."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,11 +17,11 @@ from pipelines.domain.play import Artist, Play, Source
 from pipelines.domain.song import UNKNOWN_NAME
 from pipelines.querying import duck
 from pipelines.querying.parameters import Value
-from pipelines.tables.questions import bound, question_sql
+from pipelines.tables.questions import QUESTIONS, bound, question_sql
 from pipelines.warehouse.folder import FolderWarehouse
 from tests import oracle
 from tests.standins.zetasql_judge import Judge, the_judge
-from tests.warehouse.listening import CALENDAR, READ_AT, blank, listening_in, play
+from tests.warehouse.listening import CALENDAR, READ_AT, blank, listening_in, play, rows
 
 pytestmark = pytest.mark.xdist_group("zetasql")
 
@@ -46,6 +48,11 @@ def _listening(dice: Random, user: str) -> Iterator[Play]:
             album_name=dice.choice(("Red", "red", "Blue", "", None)),
             album_artist_name=dice.choice(("Various", "X", "", None)),
             album_image_url=dice.choice(("cover", "other", "", None)),
+            album_release_date=dice.choice(("1999", "2001-05", "2020-01-02", "0000", "soon", None)),
+            duration_ms=dice.choice((180_000, 10**9, None)),
+            ms_played=dice.choice((30_000, 20 * 10**6, None, None)),
+            skipped=dice.choice((True, False, None)),
+            reason_end=dice.choice(("trackdone", "fwdbtn", None)),
             source=dice.choice(list(Source)),
             ingested_at=READ_AT + timedelta(days=dice.randrange(3)),
         )
@@ -55,17 +62,46 @@ PLAYS = {user: list(_listening(Random(user), user)) for user in USERS}
 EVENTS = [one.to_row(CALENDAR) for some in PLAYS.values() for one in (*some, *some[:3])]
 
 
+def _snapshots() -> Iterator[dict[str, Any]]:
+    for (user, month), group in groupby(
+        sorted((one for some in PLAYS.values() for one in some), key=lambda one: (one.user_id, one.played_at)),
+        lambda one: (one.user_id, CALENDAR.month_of(one.played_at)),
+    ):
+        tally = dict(map(ranking.entry, group))
+        yield from ranking.snapshots(user, month, tally, is_final=False, computed_at=READ_AT)
+
+
+ROWS = {
+    "play_events": EVENTS,
+    "top_ten_snapshots": [row for row in _snapshots() if (row["user_id"], row["month"]) != ("user-1", OCTOBER)],
+    "rejected": rows()["rejected"],
+}
+
+
+ROWS_OF_TWO = {table: [row for row in some if row.get("user_id") not in USERS[2:]] for table, some in ROWS.items()}
+
+
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     judge = the_judge()
-    judge.fill(play_events=EVENTS)
+    judge.fill(**ROWS_OF_TWO)
     return judge
 
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> FolderWarehouse:
     warehouse = FolderWarehouse(tmp_path_factory.mktemp("warehouse"), "Europe/Paris")
-    warehouse.append("play_events", EVENTS)
+    for table, some in ROWS.items():
+        warehouse.append(table, some)
+    return warehouse
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> FolderWarehouse:
+    """What Google's executor has, which is slower with each row: two of the listeners."""
+    warehouse = FolderWarehouse(tmp_path_factory.mktemp("warehouse"), "Europe/Paris")
+    for table, some in ROWS_OF_TWO.items():
+        warehouse.append(table, some)
     return warehouse
 
 
@@ -99,7 +135,7 @@ def test_a_span_is_ranked_as_a_month_is(span: tuple[date, date], warehouse: Fold
 
 
 def test_google_gives_the_same_lines(judge: Judge, warehouse: FolderWarehouse) -> None:
-    for user in USERS[:4]:
+    for user in USERS[:2]:
         asked = _asked(user, (OCTOBER, NOVEMBER))
         table = duck.query(warehouse, TENS, parameters=asked)
         assert judge.query(TENS, **asked) == [tuple(row.values()) for row in table.to_pylist()] != []
@@ -137,3 +173,52 @@ def test_the_question_reads_only_its_months(tmp_path: Path) -> None:
     assert [line["plays"] for line in lines if line["kind"] == "track"] == [2, 1, 1]
     with pytest.raises((OSError, duckdb.Error)):
         duck.query(warehouse, TENS, parameters=_asked("listener", (OCTOBER, NOVEMBER)))
+
+
+_SPAN = {"from": OCTOBER, "to": date(2026, 11, 12)}
+ASKED: dict[str, dict[str, Value]] = {
+    "bounds": {},
+    "clock": _SPAN,
+    "compare": _SPAN | {"before_from": date(2026, 10, 20), "before_to": date(2026, 11, 5)},
+    "days": _SPAN,
+    "discoveries": {"from": date(2026, 10, 26), "to": date(2026, 11, 12)},
+    "dropped": {"from": NOVEMBER, "to": date(2026, 11, 30), "before_from": OCTOBER, "before_to": date(2026, 10, 31)},
+    "edges": _SPAN,
+    "endings": _SPAN,
+    "history": _SPAN | {"q": "o"},
+    "item": {"kind": "track", "id": "t1"},
+    "item_ids": {"kind": "artist", "id": "x2"},
+    "item_months": {"kind": "album", "id": "r"},
+    "item_songs": {"kind": "artist", "id": "x2", **_SPAN},
+    "item_span": {"kind": "artist", "id": "x2", **_SPAN},
+    "last_plays": _SPAN,
+    "month_totals": _SPAN,
+    "months": {},
+    "plays_of_month": {"month": OCTOBER},
+    "releases": _SPAN,
+    "search": {"q": "ONE"},
+    "sessions": _SPAN,
+    "sources": _SPAN,
+    "streaks": _SPAN | {"today": date(2026, 11, 10), "unknown_days": (date(2026, 10, 28),)},
+    "tens": _SPAN | {"by": "time"},
+    "tops": _SPAN | {"kind": "track", "order": "name"},
+    "totals": _SPAN | {"hidden": ("track:t1", "artist:x2", "context:nothing")},
+}
+OF_NOBODY = {"behind", "listeners", "rejects"}
+
+
+def _bound(question: str, user: str) -> dict[str, Value]:
+    return bound(question, ASKED.get(question, {}) | ({} if question in OF_NOBODY else {"user_id": user}))
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_google_answers_every_question_alike(question: str, judge: Judge, two: FolderWarehouse) -> None:
+    # Google's executor comes without the tables that folding takes. test_search says what it does here.
+    sql, found = re.sub(r"NORMALIZE_AND_CASEFOLD\((.*), NFKD\)", r"LOWER(\1)", question_sql(question)), 0
+    for user in USERS[:1] if question in OF_NOBODY else USERS[:2]:
+        asked = _bound(question, user)
+        table = duck.query(two, sql, parameters=asked)
+        assert judge.query(sql, **asked) == [tuple(row.values()) for row in table.to_pylist()]
+        assert judge.columns(sql, **asked) == table.column_names
+        found += table.num_rows
+    assert found

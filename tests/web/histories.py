@@ -43,7 +43,7 @@ def a_play(played_at: datetime, number: int = 1, **fields: Any) -> Play:
         "artists": (Artist(f"Artist {artist}", f"artist{artist:016}"),),
         "album_id": f"album{number % 11:017}",
         "album_name": f"Album {number % 11}",
-        "album_artist_name": f"Artist {artist}",
+        "album_artist_name": f"Artist {number % 11 % 7}",
         "album_image_url": COVER,
         "album_release_date": f"{1990 + number % 30}",
         "duration_ms": 200_000,

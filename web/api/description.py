@@ -9,7 +9,7 @@ from web.access.deciding import Access
 from web.api import export, figures, query, tables
 from web.api.answering import PREFIX, json_answer
 from web.rendering import page
-from web.routing import StrictRoute
+from web.routing import StrictRoute, Whose
 
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 _ABOUT = """\
@@ -26,7 +26,7 @@ def openapi(request: Request) -> Response:
 
 
 @router.get("/api")
-def api_page(request: Request) -> Response:
+def api_page(request: Request, user: Whose = None) -> Response:  # noqa: ARG001  of the links alone
     """The description that people read."""
     told = described(request)
     access: Access = request.state.access
@@ -91,27 +91,38 @@ def _operations(told: dict[str, Any]) -> list[dict[str, Any]]:
                     "about": operation.get("description", ""),
                     "tag": operation["tags"][0],
                     "parameters": parameters + fields,
+                    "takes": "in the body, as JSON" if fields else "parameter",
                     "is_body": bool(fields),
-                    "answers": _fields(told, {"$ref": shape}) if shape else [],
+                    "example": path.replace("{kind}", "tracks").replace("{name}", "plays")
+                    + ("?q=love" if path.endswith("/search") else ""),
+                    "answers": _fields(told, {"$ref": shape}, deep=True) if shape else [],
                     "types": sorted(ok),
                 }
             )
     return found
 
 
-def _fields(told: dict[str, Any], schema: dict[str, Any]) -> list[dict[str, Any]]:
+def _fields(
+    told: dict[str, Any], schema: dict[str, Any], prefix: str = "", *, deep: bool = False
+) -> list[dict[str, Any]]:
+    """What an object has; ``deep`` with the fields of what it holds."""
     schema = _resolved(told, schema)
     required = schema.get("required", [])
-    return [
-        {
-            "name": name,
-            "kind": _kind(field),
-            "default": field.get("default"),
-            "is_required": name in required,
-            "about": field.get("description", ""),
-        }
-        for name, field in schema.get("properties", {}).items()
-    ]
+    found = []
+    for name, field in schema.get("properties", {}).items():
+        found.append(
+            {
+                "name": f"{prefix}{name}",
+                "kind": _kind(field),
+                "default": field.get("default"),
+                "is_required": name in required,
+                "about": field.get("description", ""),
+            }
+        )
+        inside = field.get("items", field)
+        if deep and "$ref" in inside:
+            found += _fields(told, inside, f"{prefix}{name}{'[]' if 'items' in field else ''}.", deep=True)
+    return found
 
 
 def _resolved(told: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

@@ -67,6 +67,11 @@ class Canvas:
         at = f' text-anchor="{anchor}"' if anchor else ""
         self._texts.append(f'<text x="{_short(x)}" y="{_short(y)}"{at}>{escape(text)}</text>')
 
+    def curve(self, mark: str, points: Sequence[tuple[float, float]]) -> None:
+        """A line through points; one point alone is a dot."""
+        at = [f"{_short(x)} {_short(y)}" for x, y in points]
+        self._paths.setdefault(mark, []).append(f"M{at[0]}" + ("".join(f"L{one}" for one in at[1:]) or "h.01"))
+
     def line(self, x1: float, y1: float, x2: float, y2: float) -> None:
         """A line of the frame."""
         self._lines.append(f'<path class="rule" d="M{_short(x1)} {_short(y1)}L{_short(x2)} {_short(y2)}"/>')

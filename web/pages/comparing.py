@@ -124,6 +124,7 @@ def _lines(visit: Visit, rows: Sequence[Row], one: Days) -> list[Row]:
             "href": item_url(visit.url, row["kind"], row["key"], one),
             "below": row["artist_name"] if row["kind"] != "artist" else "",
             "a": f"{row['plays']:,}",
+            "unit": "play" if row["plays"] == 1 else "plays",
             "b": f"{row['plays_before']:,}",
             "change": signed(row["plays"] - row["plays_before"]),
             "share_a": f"{100 * row['plays'] / most:.1f}",

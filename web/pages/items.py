@@ -1,5 +1,6 @@
 """``/song/KEY``, ``/artist/KEY``, ``/album/KEY``: one of them, in a span and of all time."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
@@ -54,16 +55,24 @@ def _show(request: Request, visit: Visit, what: str, key: str, first: date | Non
     chosen = (first or begin, last or end)
     require_span(visit, *chosen)
     is_span = chosen[0] > begin or chosen[1] < end
-    found = visit.ask("item", kind=kind, id=key, span=chosen)
+    found = visit.ask("item", kind=kind, id=key)
     if not found:
         raise NotFoundError(
             f"There is no such {what} in these plays.", (f"all {LISTS[kind]}", visit.url(f"/top/{LISTS[kind]}"))
         )
     item, covers = found[0], request.app.state.settings.covers
+    own = visit.ask("tens", span=chosen, kind=kind, keys=(item["key"],)) if is_span else []
     songs = None
     if kind != "track":
-        span_of_songs = chosen if is_span and item["span_plays"] else (begin, end)
-        rows = visit.ask("item_songs", kind=kind, id=item["key"], span=span_of_songs, limit=_SONGS)
+        span_of_songs = chosen if own else (begin, end)
+        found = visit.ask("item_songs", kind=kind, id=item["key"], span=span_of_songs, limit=_SONGS)
+        theirs = item["name"] if kind == "artist" else item["artist_name"]  # which need not be said of each song
+        rows = [
+            {"kind": "track", "image_url": None, "is_tied": False}
+            | row
+            | {"artist_name": row["artist_name"] if row["artist_name"] != theirs else None}
+            for row in found
+        ]
         songs = Ten(
             kind="track",
             heading="Songs",
@@ -80,7 +89,7 @@ def _show(request: Request, visit: Visit, what: str, key: str, first: date | Non
         what=what,
         item=item,
         heading=item["name"],
-        facts=[*(_in_span(item, chosen) if is_span else []), *_in_all(visit, item, kind)],
+        facts=[*(_in_span(visit, own, chosen) if is_span else []), *_in_all(visit, item, kind)],
         cover=cover_url(item["image_url"]) if covers else None,
         spotify=spotify_url(kind, item["spotify_id"]),
         artist=_link(visit, "artist", item["artist_key"], item["artist_name"]) if kind != "artist" else None,
@@ -90,7 +99,7 @@ def _show(request: Request, visit: Visit, what: str, key: str, first: date | Non
         songs=songs,
         ids=visit.ask("item_ids", kind=kind, id=item["key"]),
         ids_source=Source("item_ids", {"kind": kind, "id": item["key"]}),
-        span_words=span(*chosen) if is_span else "",
+        span_words=span(*chosen) if own else "",
         all_time=item_url(visit.url, kind, item["key"]) if is_span else None,
     )
 
@@ -99,11 +108,15 @@ def _link(visit: Visit, kind: str, key: str | None, name: str | None) -> tuple[s
     return (name, item_url(visit.url, kind, key)) if key and name else None
 
 
-def _in_span(item: Row, chosen: tuple[date, date]) -> list[Fact]:
-    total = item["total_plays_in_span"]
-    share = f"{100 * item['span_plays'] / total:.1f} % of {count(total, 'play')}" if total else "of no plays"
-    rank = [f"rank {item['span_rank']:,}"] if item["span_rank"] else []
-    return [Fact(f"plays, {span(*chosen)}", f"{item['span_plays']:,}", [*rank, share])]
+def _in_span(visit: Visit, own: Sequence[Row], chosen: tuple[date, date]) -> list[Fact]:
+    """Plays in a span, with rank and share; ``own`` is its line of that span's list, if it has one."""
+    [totals] = visit.ask("totals", span=chosen)
+    name = f"plays, {span(*chosen)}"
+    if not own:
+        return [Fact(name, "0", [f"of {count(totals['plays'], 'play')}"])]
+    [line] = own
+    share = f"{100 * line['plays'] / totals['plays']:.1f} % of {count(totals['plays'], 'play')}"
+    return [Fact(name, f"{line['plays']:,}", [f"rank {line['rank']:,} of {line['lines']:,}", share])]
 
 
 def _in_all(visit: Visit, item: Row, kind: str) -> list[Fact]:

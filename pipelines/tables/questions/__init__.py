@@ -3,9 +3,10 @@
 The head of a file is its meaning. A parameter is a line of it, ``--   @limit  INT64 = 10  how many``: name, type, what
 it is where it is not given, and a few words. ``-- Months:`` says which partitions of ``plays`` the query reads:
 ``all``, ``none``, ``ends`` (a listener's first and last), or spans between two parameters, ``@from to @to``, with
-``before`` where the month before is read too.
+``before`` and ``after`` where the month before and the next are read too.
 
-What several questions share is in ``parts``, and is put in where a query has its name, ``${heard}``.
+What several questions share is in ``parts``, and put in where a query has its name, ``${heard}``; ``${before_heard}``
+is the same over an earlier span, @before_from to @before_to, and ``${item_heard}`` the same under another name.
 """
 
 import json
@@ -18,15 +19,17 @@ from importlib import resources
 from string import Template
 from typing import Literal, cast
 
-from pipelines.domain.month import preceding
+from pipelines.domain.month import following, preceding
 from pipelines.tables import DATASET
 
 Value = str | int | date | datetime | None | tuple[str, ...] | tuple[date, ...]
 Months = tuple[tuple[date, date], ...]
 _FILES = resources.files(__name__)
-_PARAMETER = re.compile(r"--   @(?P<name>\w+) +(?P<kind>[A-Z0-9<>]+)(?: = (?P<default>\S+))? ", re.MULTILINE)
+_PARAMETER = re.compile(r"^--   @(?P<name>\w+) +(?P<kind>[A-Z0-9<>]+)(?: = (?P<default>\S+))? ", re.MULTILINE)
 _MONTHS = re.compile(r"^-- Months: (?P<spans>.*)$", re.MULTILINE)
-_SPAN = re.compile(r"(?P<before>before )?@(?P<first>\w+) to @(?P<last>\w+)")
+_SPAN = re.compile(r"(?P<before>before )?@(?P<first>\w+) to (?P<after>after )?@(?P<last>\w+)")
+# What the parts define, and which of it another span has too, under names that begin with before_.
+_DEFINED = re.compile(r"^(\w+) AS \($", re.MULTILINE)
 
 
 def _stems(folder: resources.abc.Traversable) -> tuple[str, ...]:
@@ -82,7 +85,8 @@ def _span(span: re.Match[str], values: Mapping[str, Value]) -> tuple[date, date]
     assert isinstance(first, date)
     assert isinstance(last, date)
     first = date(first.year, first.month, 1)
-    return preceding(first) if span["before"] else first, date(last.year, last.month, 1)
+    last = date(last.year, last.month, 1)
+    return preceding(first) if span["before"] else first, following(last) if span["after"] else last
 
 
 def _parameter(found: re.Match[str]) -> Parameter:
@@ -98,14 +102,31 @@ def _text(question: str) -> str:
     """The file with its parts in their places; only the dataset's name is left open."""
     if question not in QUESTIONS:
         raise KeyError(question)
-    parts = {name: _FILES.joinpath("parts", f"{name}.sql").read_text(encoding="utf-8").rstrip() for name in _parts()}
     text = _FILES.joinpath(f"{question}.sql").read_text(encoding="utf-8")
-    return Template(text).safe_substitute(parts)
+    return Template(text).safe_substitute(_parts())
 
 
 @cache
-def _parts() -> tuple[str, ...]:
-    return _stems(_FILES.joinpath("parts"))
+def _parts() -> dict[str, str]:
+    folder = _FILES.joinpath("parts")
+    bare = {name: folder.joinpath(f"{name}.sql").read_text(encoding="utf-8").rstrip() for name in _stems(folder)}
+    parts = {name: Template(text).safe_substitute(bare) for name, text in bare.items()}
+    own = "|".join(name for text in parts.values() for name in _DEFINED.findall(text))
+    names = re.compile(rf"(?<![@.'\w])(?:{own})\b")
+    return {
+        **parts,
+        **{f"item_{name}": _renamed(text, names, "item_") for name, text in parts.items()},
+        **{
+            f"before_{name}": re.sub(r"@(from|to)\b", r"@before_\1", _renamed(text, names, "before_"))
+            for name, text in parts.items()
+        },
+    }
+
+
+def _renamed(text: str, names: re.Pattern[str], prefix: str) -> str:
+    """A part under other names, so that it can stand in a query twice."""
+    lines = text.splitlines()
+    return "\n".join(line if line.lstrip().startswith("--") else names.sub(rf"{prefix}\g<0>", line) for line in lines)
 
 
 def described(question: str) -> str:

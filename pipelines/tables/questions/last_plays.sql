@@ -6,24 +6,7 @@
 --   @limit    INT64 = 10                                how many
 -- Months: @from to @to
 SELECT
-  played_at,
-  played_at_local,
-  played_on,
-  track_id,
-  song_id,
-  track_name,
-  NULLIF(artists[SAFE_OFFSET(0)].name, '') AS artist_name,
-  NULLIF(artists[SAFE_OFFSET(0)].id, '') AS artist_id,
-  NULLIF(album_name, '') AS album_name,
-  album_key,
-  album_image_url AS image_url,
-  ms_played,
-  duration_ms,
-  skipped,
-  reason_start,
-  reason_end,
-  context_uri,
-  source
+${shown}
 FROM ${dataset}.plays
 WHERE
   user_id = @user_id

@@ -5,6 +5,7 @@
 --   @by       STRING = "plays"    plays or time: what is ranked by
 --   @kind     STRING = ""         track, artist or album; empty for all three
 --   @limit    INT64 = 10          how many of each kind
+--   @keys     ARRAY<STRING> = []  only lines of these keys, whatever their rank
 --   @hidden   ARRAY<STRING> = []  what is left out: track:ID, artist:ID, artist_name:NAME, album:ID, context:URI
 -- Months: before @from to @to
 -- The rules are those of a month's top ten (pipelines/domain/ranking.py), with the whole span in the place of the month:
@@ -47,5 +48,5 @@ SELECT
   tied_after,
   lines
 FROM tied
-WHERE rank <= @limit
+WHERE IF(ARRAY_LENGTH(@keys) > 0, key IN UNNEST(@keys), rank <= @limit)
 ORDER BY kind, rank

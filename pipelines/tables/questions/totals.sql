@@ -21,14 +21,13 @@ SELECT
   SUM(IF(is_hidden, NULL, heard_ms)) AS heard_ms,
   COUNTIF(NOT is_hidden AND is_estimated) AS estimated_plays,
   COUNTIF(NOT is_hidden AND is_unknown) AS unknown_plays,
-  COUNT(DISTINCT IF(is_hidden, NULL, credits.song_id)) AS songs,
-  COUNT(DISTINCT IF(is_hidden, NULL, credits.artist_key)) AS artists,
-  COUNT(DISTINCT IF(is_hidden OR credits.album_name IS NULL, NULL, credits.album_key)) AS albums,
+  (SELECT COUNT(DISTINCT song_id) FROM credits) AS songs,
+  (SELECT COUNT(DISTINCT artist_key) FROM credits) AS artists,
+  (SELECT COUNT(DISTINCT IF(album_name IS NULL, NULL, album_key)) FROM credits) AS albums,
   COUNT(DISTINCT IF(is_hidden, NULL, played_on)) AS days,
   COUNTIF(NOT is_hidden AND skipped) AS skipped,
   COUNTIF(NOT is_hidden AND skipped IS NOT NULL) AS skip_known,
   MIN(IF(is_hidden, NULL, played_at)) AS first_played_at,
   MAX(IF(is_hidden, NULL, played_at)) AS last_played_at
 FROM span
-LEFT JOIN credits ON credits.track_id = span.track_id
 WHERE played_at_local < @until

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.siege import product
-from tests.siege.apart import KILLED, begin
-from tests.siege.oracle import Ledger, compare_plays, compare_tens
+from tests.siege.apart import KILLED, FailedError, begin
+from tests.siege.oracle import Ledger, WrongError, compare_plays, compare_tens, month_of
 from tests.siege.paths.running import Siege
-from tests.siege.world import BEGIN, END, EPISODE, ZONE, World, account_row, extended_row, listing, millis
+from tests.siege.world import EPISODE, ZONE, World, account_row, extended_row, listing
 
 _HOUR = 3_600_000
 
@@ -19,22 +19,37 @@ class Small(Siege):
         """Raises WrongError, FailedError."""
         self.world, self.ledger = World(self.seed), Ledger()
         self.with_account_data = {user for user in self.world.users if self.rng.random() < 0.3 and self._is_plain(user)}
-        self.exported_until = {user: millis(BEGIN) - 100 * _HOUR for user in self.world.users}
         for now in self._polls():
             self._poll_all(now)
             if self.rng.random() < 0.1:
                 self._export(self.rng.choice(list(self.world.users)), now)
             if self.rng.random() < 0.08:
-                self._work("rebuild", product.rebuild, self.folder)
-        end = millis(END) + 4 * _HOUR
+                self._rebuild()
+        end = self.world.end + 4 * _HOUR
         self._poll_all(end)
         for user in self.world.users:
             if self.rng.random() < 0.6 or self.world.users[user] == "offline":
                 self._export(user, end)
         self.calm("rebuild", product.rebuild, self.folder)
         self.judge()
+        if self.rng.random() < 0.6:
+            self._damage()
         if self.rng.random() < 0.5:
             self._forget(end)
+
+    def _rebuild(self) -> None:
+        """Of what changed, perhaps while somebody looks all the while."""
+        if not (self.folder / "warehouse" / "warehouse.json").exists() or self.rng.random() < 0.5:
+            self._work("rebuild", product.rebuild, self.folder)
+            return
+        enough = self.folder / "enough"
+        reader = begin(product.watch, self.folder, enough, log=self.log)
+        try:
+            self._work("rebuild", product.rebuild, self.folder)
+        finally:
+            enough.touch()
+            self.figures["looks beside a rebuild"] += reader.wait()
+            enough.unlink()
 
     def judge(self) -> None:
         """Compare all with the oracle."""
@@ -97,6 +112,34 @@ class Small(Siege):
         self.figures["exports"] += 1
         self._work("import", product.import_exports, self.folder, user, export, now)
 
+    def _damage(self) -> None:
+        """A file of the archive breaks, and the tables of a month that it has nothing to do with are lost."""
+        files = sorted((self.folder / "archive" / "plays").glob("month=*/*.avro"))
+        broken = self.rng.choice(files)
+        data, touched = broken.read_bytes(), {month_of(play.at, ZONE) for play in self.ledger.plays()}
+        cut = self.rng.randrange(len(data))
+        how = self.rng.choice([b"", data[:cut], b"Obj\x02" + data[4:], data[:cut] + bytes(64) + data[cut + 64 :]])
+        broken.write_bytes(how)
+        far = [m for m in touched if abs(_number(m) - _number(broken.parent.name.removeprefix("month="))) > 1]
+        for lost in far[:1]:
+            for file in (self.folder / "warehouse").glob(f"*/month={lost}/*.parquet"):
+                file.unlink()
+        told = self.log.stat().st_size
+        self.figures["archive files damaged"] += 1
+        try:
+            self.calm("rebuild", product.rebuild, self.folder, "all")
+        except FailedError:
+            if str(broken) not in self.log.read_text()[told:]:
+                raise WrongError(f"nobody named {broken}, which is damaged") from None
+        else:
+            # Where the damage did no harm nothing had to be told.
+            if how != data and broken.exists() and self.see(product.is_unreadable, broken):
+                raise WrongError(f"{broken} is damaged, and the rebuild ended as if all were well")
+        self.judge()
+        broken.write_bytes(data)
+        self.calm("rebuild", product.rebuild, self.folder)
+        self.judge()
+
     def _forget(self, now: int) -> None:
         """Somebody is forgotten, and stays so, however often all is made again; the others stay as they were."""
         user = self.rng.choice(list(self.world.users))
@@ -117,3 +160,8 @@ class Small(Siege):
                 return
             if self.attempt(name, work, *arguments, kill=self.rng.random() < 0.3) is not KILLED:
                 return
+
+
+def _number(month: str) -> int:
+    year, number = map(int, month.split("-"))
+    return 12 * year + number

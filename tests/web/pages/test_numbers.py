@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -94,3 +95,54 @@ def test_so_far_is_compared_with_the_same_days(browser: Client, plays: list[Play
     difference = len(in_month(plays, date(2026, 11, 1))) - len(earlier)
     sign = "+" if difference > 0 else "−" if difference else "±"
     assert f"{sign}{abs(difference)} on October’s same days" in Page(browser.get("/").text).text
+
+
+def test_a_song_s_page_has_its_plays_share_and_rank_in_the_span_and_of_all_time(
+    browser: Client, plays: list[Play]
+) -> None:
+    own = in_month(plays, date(2026, 3, 1))
+    [(track, number)] = Counter(one.track_id for one in own).most_common(1)
+    text = Page(browser.get(f"/song/{track}?from=2026-03-01&to=2026-03-31").text).text
+    songs = len({one.track_id for one in own})
+    assert f"plays, March 2026 {number} rank 1 of {songs} {100 * number / len(own):.1f} % of {len(own)} plays" in text
+    assert f"plays, all time {sum(one.track_id == track for one in plays)} " in text
+
+
+def test_two_spans_beside_each_other(browser: Client, plays: list[Play]) -> None:
+    a, b = in_month(plays, date(2026, 3, 1)), in_month(plays, date(2026, 2, 1))
+    rows = {row[0]: row[1:] for row in Page(browser.get("/compare?a=2026-03&b=2026-02").text).rows}
+    assert rows["plays"][:2] == [str(len(a)), str(len(b))]
+    assert rows["artists"][:2] == [str(len({one.artist_name for one in some})) for some in (a, b)]
+
+
+def test_the_longest_streak_of_a_year(browser: Client, plays: list[Play]) -> None:
+    days = sorted({CALENDAR.local(one.played_at).date() for one in plays if one.played_at.year == 2026})
+    longest = run = 1
+    for before, day in pairwise(days):
+        run = run + 1 if (day - before).days == 1 else 1
+        longest = max(longest, run)
+    assert f"longest streak {longest} days" in Page(browser.get("/calendar/2026").text).text
+
+
+def test_what_was_skipped(browser: Client, plays: list[Play]) -> None:
+    own = [one for one in plays if CALENDAR.local(one.played_at).year == 2026]
+    skipped = sum(bool(one.skipped) for one in own)
+    text = Page(browser.get("/year/2026").text).text
+    assert f"{skipped} plays of {len(own):,} skipped after 30 seconds or more, {100 * skipped / len(own):.1f} %" in text
+
+
+@pytest.mark.parametrize("text", ["MAREE BASSE", "１", "<script>"])
+def test_a_search_ignores_case_accents_and_width(browser: Client, text: str) -> None:
+    html = browser.get(f"/history?q={text}").text
+    assert list(Page(html).attributes)
+    assert "No play has" not in Page(html).text
+
+
+@pytest.mark.parametrize("question", ["days", "totals", "clock"])
+def test_the_sql_of_a_figure_gives_its_csv(browser: Client, warehouse: str, question: str) -> None:
+    from pipelines.querying.asking import ask
+    from pipelines.querying.show import show
+
+    span = "from=2026-03-01&to=2026-03-31"
+    sql = browser.get(f"/data/{question}.sql?{span}").text
+    assert "".join(show(ask(warehouse, sql), "csv")) == browser.get(f"/data/{question}.csv?{span}").text

@@ -29,6 +29,11 @@ PATHS = [
     "/history",
     "/history?q=song",
     "/help",
+    f"/song/track{0:017}",
+    f"/song/track{5:017}?from=2026-03-01&to=2026-03-31",
+    f"/artist/artist{0:016}",
+    f"/artist/artist{2:016}?from=2026-03-01&to=2026-03-31",
+    f"/album/album{3:017}",
 ]
 _VOID = {"meta", "link", "input", "img", "br", "option"}
 

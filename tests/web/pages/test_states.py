@@ -26,6 +26,8 @@ PAGES = [
     "/calendar/2026",
     "/day/2026-11-28",
     "/history",
+    "/history?q=a",
+    f"/song/track{1:017}",
 ]
 
 

@@ -1,9 +1,29 @@
 -- The preferred copy of each track id, and of each album's id among these.
 copies AS (
-  SELECT *
+  SELECT
+    track_id,
+    track_name,
+    song_id,
+    NULLIF(artists[SAFE_OFFSET(0)].id, '') AS artist_id,
+    NULLIF(artists[SAFE_OFFSET(0)].name, '') AS artist_name,
+    NULLIF(album_id, '') AS album_id,
+    NULLIF(album_name, '') AS album_name,
+    COALESCE(NULLIF(album_artist_name, ''), NULLIF(artists[SAFE_OFFSET(0)].name, '')) AS album_artist,
+    COALESCE(album_key, album_id, album_name) AS album_key, -- rows of before the column came, until a rebuild
+    source_rank,
+    ingested_at,
+    played_at
   FROM heard
-  WHERE TRUE
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY track_id ORDER BY source_rank, ingested_at, played_at DESC) = 1
+  WHERE played_at IN (
+    SELECT played_at
+    FROM (
+      SELECT track_id, source_rank, ingested_at, MAX(played_at) AS played_at
+      FROM heard
+      GROUP BY track_id, source_rank, ingested_at
+    )
+    WHERE TRUE
+    QUALIFY ROW_NUMBER() OVER (PARTITION BY track_id ORDER BY source_rank, ingested_at) = 1
+  )
 ),
 
 album_copies AS (

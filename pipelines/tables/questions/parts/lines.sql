@@ -1,76 +1,64 @@
+-- A track's plays all count for the same, so that they come together first.
+by_track AS (
+  SELECT
+    track_id,
+    COUNT(*) AS plays,
+    SUM(heard_ms) AS heard_ms,
+    COUNTIF(is_estimated) AS estimated_plays,
+    COUNTIF(is_unknown) AS unknown_plays,
+    MIN(played_at) AS first_played_at,
+    MIN(played_on) AS first_played_on,
+    MAX(played_at) AS last_played_at,
+    ANY_VALUE(album_name HAVING MAX IF(album_name <> '', played_at, NULL)) AS album_name,
+    MAX(IF(album_name <> '', played_at, NULL)) AS album_at,
+    ANY_VALUE(album_image_url HAVING MAX IF(album_image_url <> '', played_at, NULL)) AS image_url,
+    MAX(IF(album_image_url <> '', played_at, NULL)) AS image_at
+  FROM heard
+  GROUP BY track_id
+),
+
 counted AS (
   SELECT
     'track' AS kind,
-    heard.played_at,
-    heard.played_on,
-    heard.heard_ms,
-    heard.is_estimated,
-    heard.is_unknown,
-    credits.song_id AS key,
-    credits.track_id AS id,
-    NOT STARTS_WITH(credits.track_id, 'names:') AS is_spotifys,
-    credits.track_name AS name,
-    credits.artist_name,
-    credits.artist_key,
-    heard.album_name,
-    heard.image_url
-  FROM heard
-  JOIN credits ON credits.track_id = heard.track_id
+    song_id AS key,
+    track_id AS id,
+    NOT STARTS_WITH(track_id, 'names:') AS is_spotifys,
+    track_name AS name,
+    artist_name,
+    artist_key,
+    track_id
+  FROM credits
   WHERE @kind IN ('', 'track')
   UNION ALL
-  SELECT
-    'artist',
-    heard.played_at,
-    heard.played_on,
-    heard.heard_ms,
-    heard.is_estimated,
-    heard.is_unknown,
-    credits.artist_key,
-    credits.artist_key,
-    TRUE,
-    credits.artist_name,
-    NULL,
-    credits.artist_key,
-    NULL,
-    NULL
-  FROM heard
-  JOIN credits ON credits.track_id = heard.track_id
-  WHERE @kind IN ('', 'artist') AND credits.artist_key IS NOT NULL
+  SELECT 'artist', artist_key, artist_key, TRUE, artist_name, NULL, artist_key, track_id
+  FROM credits
+  WHERE @kind IN ('', 'artist') AND artist_key IS NOT NULL
   UNION ALL
-  SELECT
-    'album',
-    heard.played_at,
-    heard.played_on,
-    heard.heard_ms,
-    heard.is_estimated,
-    heard.is_unknown,
-    credits.album_key,
-    credits.shown_album_id,
-    credits.is_album_of_spotify,
-    credits.album_name,
-    credits.album_artist,
-    NULL,
-    NULL,
-    heard.image_url
-  FROM heard
-  JOIN credits ON credits.track_id = heard.track_id
-  WHERE @kind IN ('', 'album') AND credits.album_name IS NOT NULL
+  SELECT 'album', album_key, shown_album_id, is_album_of_spotify, album_name, album_artist, NULL, track_id
+  FROM credits
+  WHERE @kind IN ('', 'album') AND album_name IS NOT NULL
 ),
 
 lines AS (
   SELECT
     kind,
     key,
-    ARRAY_AGG(STRUCT(id, name, artist_name, artist_key) ORDER BY is_spotifys DESC, played_at DESC LIMIT 1)[OFFSET(0)] AS shown,
-    ANY_VALUE(album_name HAVING MAX IF(album_name IS NULL, NULL, played_at)) AS album_name,
-    ANY_VALUE(image_url HAVING MAX IF(image_url IS NULL, NULL, played_at)) AS image_url,
-    COUNT(*) AS plays,
+    ARRAY_AGG(
+      STRUCT(id, name, counted.artist_name AS artist_name, artist_key)
+      ORDER BY is_spotifys DESC, last_played_at DESC
+      LIMIT 1
+    )[OFFSET(0)] AS shown,
+    IF(kind = 'track', ANY_VALUE(by_track.album_name HAVING MAX album_at), NULL) AS album_name,
+    IF(kind = 'artist', NULL, ANY_VALUE(image_url HAVING MAX image_at)) AS image_url,
+    SUM(plays) AS plays,
     SUM(heard_ms) AS heard_ms,
-    COUNTIF(is_estimated) AS estimated_plays,
-    COUNTIF(is_unknown) AS unknown_plays,
-    MIN(played_at) AS first_played_at,
-    TIMESTAMP_TRUNC(MAX(played_at), SECOND) AS last_played_at
+    SUM(estimated_plays) AS estimated_plays,
+    SUM(unknown_plays) AS unknown_plays,
+    MIN(first_played_at) AS first_played_at,
+    MIN(first_played_on) AS first_played_on,
+    TIMESTAMP_TRUNC(MAX(last_played_at), SECOND) AS last_played_at
   FROM counted
+  JOIN by_track ON by_track.track_id = counted.track_id
   GROUP BY kind, key
 ),
 
@@ -93,6 +81,7 @@ ranked AS (
     estimated_plays,
     unknown_plays,
     first_played_at,
+    first_played_on,
     last_played_at,
     IF(@by = 'time', COALESCE(heard_ms, -1), plays) AS amount,
     COUNT(*) OVER (PARTITION BY kind) AS lines
