@@ -199,14 +199,15 @@ def report() -> str:
     columns = [list(lines(shape)) for shape in SHAPES]
     rows = [["dollars a month", *(shape.name for shape in SHAPES)], ["---", *["---:"] * len(SHAPES)]]
     rows += [[line[0][0], *(_dollars(dollars) for _, _, dollars in line)] for line in zip(*columns, strict=True)]
-    rows.append(["**together**", *(f"**{_dollars(_total(shape))}**" for shape in SHAPES)])
-    rows.append(["without alerts", *(_dollars(_total(shape) - _of(shape, "Alerts")) for shape in SHAPES)])
-    rows.append(["without free tiers", *(_dollars(_total(shape, free=0)) for shape in SHAPES)])
+    rows.append(["**together**", *(f"**{_dollars(total(shape))}**" for shape in SHAPES)])
+    rows.append(["without alerts", *(_dollars(total(shape) - _of(shape, "Alerts")) for shape in SHAPES)])
+    rows.append(["without free tiers", *(_dollars(total(shape, free=0)) for shape in SHAPES)])
     counted = [["", "how it is counted"], ["---", "---"], *([name, how] for name, how, _ in columns[0])]
     return f"{_table(rows)}\n\n{_table(counted)}\n"
 
 
-def _total(shape: Shape, free: int = 1) -> float:
+def total(shape: Shape, free: int = 1) -> float:
+    """Dollars a month. With ``free=0`` the free tiers are used up by others."""
     return sum(dollars for _, _, dollars in lines(shape, free))
 
 
