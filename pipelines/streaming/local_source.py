@@ -7,6 +7,7 @@ open: a tick of the clock each second, an event for each file, and the watermark
 """
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ _TICK_SECONDS = 1.0
 _OUTPUT = "files"
 # An event has to fit into a message of gRPC, and the archive may have thousands of files at a launch.
 _MOST_PATHS = 100
+# So that what is new waits for a few files at most.
+_MOST_PATHS_BEHIND = 10
 _coder = StrUtf8Coder()
 
 
@@ -39,6 +42,7 @@ class FileFeed:
 
     def __init__(self, refresh_seconds: int) -> None:
         self._paths: SimpleQueue[Sequence[str]] = SimpleQueue()
+        self._behind: deque[Sequence[str]] = deque()
         self._refresh_seconds = refresh_seconds
         self._resources = ExitStack()
 
@@ -62,6 +66,11 @@ class FileFeed:
         for start in range(0, len(paths), _MOST_PATHS):
             self._paths.put(paths[start : start + _MOST_PATHS])
 
+    def put_behind(self, *paths: str) -> None:
+        """Paths that are to come in this order, when there are no others."""
+        for start in range(0, len(paths), _MOST_PATHS_BEHIND):
+            self._behind.append(paths[start : start + _MOST_PATHS_BEHIND])
+
     def end(self) -> None:
         """There will be no more."""
         self._paths.put(())
@@ -69,17 +78,22 @@ class FileFeed:
     def read_multiple(self, _labels: object) -> Iterator[Any]:
         """The events, as Beam's service asks for them."""
         last = 0.0
+        is_ending = False
         while True:
             now = max(time.time(), last)  # the clock of a machine may be put back
             yield _events.Event(processing_time_event=_advance(now - last))
             yield _events.Event(watermark_event=_events.Event.AdvanceWatermark(new_watermark=_micros(now), tag=_OUTPUT))
             last = now
             try:
-                paths = self._paths.get(timeout=_TICK_SECONDS)
+                paths = self._paths.get(timeout=0.0 if self._behind or is_ending else _TICK_SECONDS)
+                is_ending |= not paths
             except Empty:
-                continue
-            if not paths:
-                break
+                if self._behind:
+                    paths = self._behind.popleft()
+                elif is_ending:
+                    break
+                else:
+                    continue
             elements = [
                 _events.TimestampedElement(encoded_element=_coder.encode(path), timestamp=_micros(now))
                 for path in paths
