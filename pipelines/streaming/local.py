@@ -57,7 +57,9 @@ def run_here(
         feed.put_behind(*files_of_plays(sink, open_months(options.calendar, options.lateness, clock())))
         feed.put_behind(*open_files(Archive(options.archive), options.calendar, options.lateness, clock()))
         pipeline = beam.Pipeline(options=beam_options)
-        build_from_archive(pipeline | "Read new files" >> feed.read(), options, ToldSink(sink), clock)
+        build_from_archive(
+            pipeline | "Read new files" >> feed.read(), options, ToldSink(sink), clock, FileFeed.note_read
+        )
         intake = Intake(subscription, options, sink, clock, progress)
         intake.catch_up(lease.since)
 

@@ -1,7 +1,7 @@
 """From the archive's files to the plays of months that still take plays."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -70,10 +70,11 @@ class ReadOpenPlays(beam.PTransform):
     calendar: Calendar
     lateness: timedelta
     clock: Clock
+    note_read: Callable[[str], object]
 
     def expand(self, paths: PCollection[str]) -> PCollection[UserPlays]:
-        """Paths in the global window; the same path may come again."""
-        reading = _Read(self.archive, self.calendar, self.lateness, self.clock)
+        """Paths in the global window; the same path may come again. ``note_read`` is told of each that was read."""
+        reading = _Read(self.archive, self.calendar, self.lateness, self.clock, note_read=self.note_read)
         return paths | "Read file" >> beam.ParDo(reading).with_output_types(UserPlays)
 
 
@@ -133,9 +134,11 @@ class _Read(beam.DoFn):
         lateness: timedelta,
         clock: Clock,
         rows_of: timedelta = timedelta.max,
+        note_read: Callable[[str], object] = str,
     ) -> None:
         """Plays that were ingested longer ago than ``rows_of`` are there."""
         self.rows_of = rows_of
+        self.note_read = note_read
         self.archive = archive
         self.calendar = calendar
         self.lateness = lateness
@@ -148,6 +151,10 @@ class _Read(beam.DoFn):
         self.listed_again = set()
 
     def process(self, path: str) -> Iterator[TimestampedValue]:
+        yield from self._plays_in(path)
+        self.note_read(path)
+
+    def _plays_in(self, path: str) -> Iterator[TimestampedValue]:
         if path.endswith(".parquet"):
             yield from by_user_and_month(self._countable(self._rows(path), path), self.calendar, are_there=True)
             return
