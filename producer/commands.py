@@ -17,6 +17,7 @@ from pipelines.terminal import pasteable, printable
 from producer.accounts.stores import logins_option, store_of
 from producer.private_files import StateError
 from producer.state.cursor import Cursors
+from producer.state.imports import note_import
 
 # Whose plays are those that were imported before anybody logged in.
 NOBODY = "me"
@@ -74,6 +75,7 @@ def import_exports(
         lines += ["", _other_archive_note(state, report.other_archive)]
     elif not dry_run:
         lines += _close_gaps(cursors, user, report)
+        note_import(state, user, importer.ingested_at, report.counts)
     if accounts and not is_account:
         lines += ["", _name_note(user)]
     if home is None or dry_run or not report.plays:

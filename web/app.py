@@ -8,15 +8,31 @@ from importlib import resources
 from fastapi import APIRouter, FastAPI, Response
 
 from web import api
-from web.access import login
 from web.access.middleware import Gate
 from web.answering import ANSWERS
 from web.errors import NotFoundError
 from web.opening import Warehouse
-from web.pages import comparing, data, days, history, home, items, meanings, months, sql, tops, years
+from web.pages import (
+    comparing,
+    data,
+    days,
+    health,
+    hidden,
+    history,
+    home,
+    importing,
+    items,
+    login,
+    meanings,
+    months,
+    sql,
+    tops,
+    years,
+)
 from web.rendering import static_names
 from web.responding import Sealed, content_policy
 from web.running.apart import Runner
+from web.running.importing import Importing
 from web.settings import Settings
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -32,6 +48,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     data.router,
     meanings.router,
     sql.router,
+    health.router,
+    importing.router,
+    hidden.router,
     *api.ROUTERS,
 )
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
@@ -40,7 +59,7 @@ _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-
 def create_app(settings: Settings) -> FastAPI:
     """The application over one warehouse, which it opens when it is first asked."""
     app = FastAPI(title="Heavy Rotation", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_running)
-    app.state.settings, app.state.runner = settings, Runner(settings.warehouse)
+    app.state.settings, app.state.runner, app.state.importing = settings, Runner(settings.warehouse), Importing()
     app.state.warehouse = Warehouse(settings)
     for router in ROUTERS:
         app.include_router(router)
@@ -56,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
 @asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
     yield
+    app.state.importing.close()
     app.state.runner.close()
     app.state.warehouse.close()
 

@@ -45,6 +45,8 @@ def run(options: argparse.Namespace) -> None:
         options.warehouse,
         user=options.user,
         state=options.state,
+        archive=options.archive,
+        logins=options.logins,
         covers=options.covers,
         access=access_of(options, home_of(options.home), options.host),
     )
@@ -88,6 +90,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         metavar="FOLDER",
         help="what polling remembers: the last poll, gaps (default: that at home, where the tables at home are shown)",
     )
+    parser.add_argument(
+        "--archive",
+        metavar="A",
+        help="what the tables are made from, which imports go to (default: that at home, as with --state)",
+    )
     parser.add_argument("--user", metavar="NAME", help="whose pages; others are not shown (default: all listeners)")
     parser.add_argument(
         "--port", type=whole_number(0), default=PORT, metavar="N", help=f"default: {PORT}; 0 takes a free one"
@@ -105,8 +112,13 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add_options(parser)
     options = parser.read(argv)
     home = home_of(options.home)
-    if options.state is None and options.warehouse is None:
-        options.state = home.state
+    options.logins = None
+    if options.warehouse is None:
+        from producer.accounts.stores import default_store
+
+        options.state = options.state or home.state
+        options.archive = options.archive or home.archive
+        options.logins = default_store()
     options.warehouse = options.warehouse or home.warehouse
     return options
 

@@ -12,7 +12,8 @@ from web.access.deciding import Access
 class Settings:
     """``warehouse`` is a folder or ``bigquery://project.dataset``; ``user`` is the only one who is shown, if it is set.
 
-    ``state`` is the folder of what the producer remembers, with polls and gaps; None where nobody knows it.
+    ``state`` is the folder of what the producer remembers, with polls and gaps; None where nobody knows it. So are
+    ``archive``, which the tables are made from, and ``logins``, the folder of those who have logged in.
     ``access`` says who may ask: without more, who is at this machine.
     With ``covers`` pages show Spotify's pictures, the only thing that a page asks another server for.
     """
@@ -20,6 +21,8 @@ class Settings:
     warehouse: str
     user: str | None = None
     state: str | None = None
+    archive: str | None = None
+    logins: str | None = None
     covers: bool = True
     access: Access = field(default_factory=Access)
     clock: Callable[[], datetime] = utc_now

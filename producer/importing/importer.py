@@ -78,6 +78,18 @@ class Report:
         return self.months.total()
 
     @property
+    def counts(self) -> dict[str, Any]:
+        """What is kept of it, as JSON: so that what was left out can be told later."""
+        return {
+            "files": self.files,
+            "rows": self.rows,
+            "plays": self.plays,
+            "new": self.new,
+            "left_out": {reason.value: count for reason, count in self.left_out.most_common()},
+            "unreadable": sum(found.count for found in self.unreadable.values()),
+        }
+
+    @property
     def new(self) -> int:
         """How many plays were not known before, neither from polling nor from an import."""
         return self.plays - self.archived - self.polled - self.exported

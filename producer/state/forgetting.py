@@ -10,17 +10,21 @@ from pipelines.storage.folder import traces as traces_of
 from producer.private_files import damaged
 from producer.state.cursor import FOLDER, name_of
 from producer.state.documents import rejected_of
+from producer.state.imports import FOLDER as IMPORTS
 
+# The pages keep the last: what an account has hidden from its figures.
+_FOLDERS = (FOLDER, IMPORTS, "hidden")
 _REMEDY = "remove it, and run the same command again"
 
 
 def traces(state: str, account_id: str) -> list[str]:
-    """Paths of its cursor and of its items that could not be read; in a bucket of their older versions too.
+    """Paths of its documents and of its items that could not be read; in a bucket of their older versions too.
 
     Raises StateError and StorageError.
     """
     rejected = _every_version(rejected_of(state), ".json")
-    return _cursors(state.rstrip("/"), account_id) + [path for path in rejected if _user_of(path) == account_id]
+    documents = [path for folder in _FOLDERS for path in _documents(state.rstrip("/"), folder, account_id)]
+    return documents + [path for path in rejected if _user_of(path) == account_id]
 
 
 def remove(path: str) -> None:
@@ -28,11 +32,11 @@ def remove(path: str) -> None:
     storage_of(path).remove(path)
 
 
-def _cursors(root: str, account_id: str) -> list[str]:
-    name = name_of(account_id)
+def _documents(root: str, folder: str, account_id: str) -> list[str]:
+    name = name_of(account_id).removeprefix(FOLDER)
     if is_bucket(root):
-        return _every_version(f"{root}/{FOLDER}", name.removeprefix(FOLDER))
-    path = Path(root) / name
+        return _every_version(f"{root}/{folder}", name)
+    path = Path(f"{root}/{folder}{name}")
     with storage_explained(path):
         return [str(path)] if traces_of(path) else []
 

@@ -67,20 +67,20 @@ def _listener(options: argparse.Namespace) -> str:
 
 def _add(options: argparse.Namespace) -> str:
     key, user = key_of(options.link), _listener(options)
-    if not Hidden.of(options.state).add(user, key, options.link):
+    if not Hidden(options.state).add(user, key, options.link):
         return f"{options.link} was hidden before"
     return f"{options.link} is hidden from {user}'s figures; {_PROG} remove brings it back"
 
 
 def _remove(options: argparse.Namespace) -> str:
     key, user = key_of(options.link), _listener(options)
-    if not Hidden.of(options.state).remove(user, key):
+    if not Hidden(options.state).remove(user, key):
         raise Failure(f"{options.link} was not hidden; {_PROG} list says what is")
     return f"{options.link} is in {user}'s figures again"
 
 
 def _list(options: argparse.Namespace) -> str:
-    links = Hidden.of(options.state).links(_listener(options))
+    links = Hidden(options.state).links(_listener(options))
     if not links:
         report("nothing is hidden")
     return "\n".join(links.values())

@@ -45,7 +45,7 @@ def test_what_is_no_such_link(link: str) -> None:
 
 
 def test_each_listener_has_a_list_of_their_own_which_is_nobody_elses_to_read(tmp_path: Path) -> None:
-    hidden = Hidden.of(str(tmp_path / "state"))
+    hidden = Hidden(str(tmp_path / "state"))
     assert hidden.keys("ana") == ()
     assert hidden.add("ana", "track:b", "B")
     assert hidden.add("ana", "artist:a", "A")
@@ -56,21 +56,21 @@ def test_each_listener_has_a_list_of_their_own_which_is_nobody_elses_to_read(tmp
     assert hidden.remove("bo", "track:b")
     assert not hidden.remove("bo", "track:b")
     assert hidden.keys("bo") == ()
-    assert stat.S_IMODE(Path(hidden.path).stat().st_mode) == 0o600
+    assert stat.S_IMODE(Path(hidden.path("ana")).stat().st_mode) == 0o600
 
 
 def test_of_many_who_hide_at_once_none_is_lost(tmp_path: Path) -> None:
-    hidden = Hidden.of(str(tmp_path))
+    hidden = Hidden(str(tmp_path))
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda number: hidden.add("ana", f"track:{number}", ""), range(30)))
     assert len(hidden.keys("ana")) == 30
 
 
 def test_a_damaged_list_is_told(tmp_path: Path) -> None:
-    hidden = Hidden.of(str(tmp_path))
+    hidden = Hidden(str(tmp_path))
     hidden.add("ana", "track:a", "A")
-    for text in ("", "[]", '{"hidden": []}', '{"hidden": {"ana": []}}'):
-        Path(hidden.path).write_text(text)
+    for text in ("", "[]", '{"hidden": []}', '{"hidden": 1}'):
+        Path(hidden.path("ana")).write_text(text)
         with pytest.raises(Failure, match="is damaged; remove it"):
             hidden.keys("ana")
 
@@ -82,7 +82,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().err == "nothing is hidden\n"
     assert command.main(["add", TRACK, home]) == 0
     assert f"{TRACK} is hidden from listener's figures" in capsys.readouterr().out
-    assert Hidden.of(str(tmp_path / "state")).keys("listener") == ("track:6rqhFgbbKwnb9MLmUQDhG6",)
+    assert Hidden(str(tmp_path / "state")).keys("listener") == ("track:6rqhFgbbKwnb9MLmUQDhG6",)
     assert command.main(["list", home]) == 0
     assert capsys.readouterr().out == f"{TRACK}\n"
     assert command.main(["remove", TRACK, home]) == 0
