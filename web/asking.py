@@ -16,7 +16,8 @@ import pyarrow as pa
 
 from pipelines.clock import utc_now
 from pipelines.querying.asking import ask_bigquery, dataset_of
-from pipelines.querying.bigquery_sql import parse, to_duckdb
+from pipelines.querying.bigquery_sql import duckdb_query, parse
+from pipelines.querying.cutting import Cut, cut
 from pipelines.querying.parameters import Value
 from pipelines.querying.reader import FolderReader
 from pipelines.tables.questions import Months, Parameter, bound, months_read, parameters_of, question_sql
@@ -31,6 +32,8 @@ FRESH_SECONDS = 0.1
 _BIGQUERY_SECONDS = 30.0
 # Parameters by which one thing is looked for.
 _SOUGHT = {"id", "q", "after"}
+# Parameters that decide about each play, and mostly about none.
+_OFTEN_EMPTY = {"hidden", "until"}
 Row = dict[str, Any]
 
 
@@ -163,12 +166,11 @@ class _Folder:
     def close(self) -> None:
         self._reader.close()
 
-    def _asked(self, question: str, values: Mapping[str, Value]) -> tuple[str, Mapping[str, Value], Months | None]:
-        months = self._months(question, values)
-        if values.get("hidden"):
-            return _statement(question, frozenset()), values, months
-        used = {name: value for name, value in values.items() if name != "hidden"}
-        return _statement(question, frozenset({"hidden"})), used, months
+    def _asked(self, question: str, values: Mapping[str, Value]) -> tuple[Cut, Mapping[str, Value], Months | None]:
+        known = parameters_of(question)
+        empty = frozenset(name for name in _OFTEN_EMPTY.intersection(values) if values[name] == known[name].default)
+        used = {name: value for name, value in values.items() if name not in empty}
+        return _statement(question, empty), used, self._months(question, values)
 
     def _months(self, question: str, values: Mapping[str, Value]) -> Months | None:
         months = months_read(question, values)
@@ -181,9 +183,9 @@ class _Folder:
 
 
 @cache
-def _statement(question: str, empty: frozenset[str]) -> str:
+def _statement(question: str, empty: frozenset[str]) -> Cut:
     """A question in DuckDB's SQL. Seven times to ask of every play whether it is among nothing would be for nothing."""
-    return to_duckdb(parse(question_sql(question)), _kinds(question), empty)
+    return cut(duckdb_query(parse(question_sql(question)), _kinds(question), empty))
 
 
 @cache
