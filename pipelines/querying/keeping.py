@@ -127,7 +127,7 @@ def months_of(step: Step, values: Mapping[str, Any]) -> tuple[date, date] | None
 
     None where it takes no days: it reads what other steps gave, or all months.
     """
-    days = [value for name in step.parameters if isinstance(value := values[name], date)]
+    days = [value for name in step.parameters if type(value := values[name]) is date]  # an instant is no day
     return (preceding(min(days).replace(day=1)), max(days).replace(day=1)) if days else None
 
 
