@@ -1,4 +1,4 @@
-"""The command lines of ``watch``, ``snapshot`` and ``enrich``: reads the options and hands over."""
+"""The command lines of ``watch`` and ``snapshot``: reads the options and hands over."""
 
 import argparse
 import os
