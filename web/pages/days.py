@@ -59,7 +59,7 @@ def of_day(
         before=Step(visit.url(f"/day/{day_before}"), day(day_before)) if day_before >= first else None,
         after=Step(visit.url(f"/day/{following}"), day(following)) if following <= last else None,
         facts=[
-            plays_fact(totals),
+            plays_fact(visit, totals),
             heard_fact(totals),
             Fact("songs", f"{totals['songs']:,}"),
             Fact("artists", f"{totals['artists']:,}"),

@@ -69,7 +69,7 @@ def sheet(visit: Visit, first: date, by: By, *, covers: bool) -> MonthSheet:
     than = f"{month_name(earlier)}’s same days" if is_going_on else month_name(earlier)
     songs = Fact("songs", f"{totals['songs']:,}", [f"{before['songs']:,} on {than}"] if before else [])
     artists = Fact("artists", f"{totals['artists']:,}", [f"{before['artists']:,} on {than}"] if before else [])
-    facts = [plays_fact(totals, before, than), heard_fact(totals), songs, artists]
+    facts = [plays_fact(visit, totals, before, than), heard_fact(totals), songs, artists]
     return MonthSheet(
         first=first,
         last=last,
@@ -124,6 +124,7 @@ def show(request: Request, visit: Annotated[Visit, Depends(visit)], month: Month
         figures=figures,
         first_heard=new,
         here=f"/month/{month_text(month)}",
+        beside=made.compared and visit.url("/compare", a=month_text(month), b=month_text(made.compared)),
         moves=made.is_going_on,
     )
 
