@@ -8,12 +8,27 @@ from importlib import resources
 from fastapi import APIRouter, FastAPI, Response
 
 from web import api
-from web.access import login
 from web.access.middleware import Gate
 from web.answering import ANSWERS
 from web.errors import NotFoundError
 from web.opening import Warehouse
-from web.pages import comparing, data, days, health, history, home, importing, items, meanings, months, sql, tops, years
+from web.pages import (
+    comparing,
+    data,
+    days,
+    health,
+    hidden,
+    history,
+    home,
+    importing,
+    items,
+    login,
+    meanings,
+    months,
+    sql,
+    tops,
+    years,
+)
 from web.rendering import static_names
 from web.responding import Sealed, content_policy
 from web.running.apart import Runner
@@ -35,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sql.router,
     health.router,
     importing.router,
+    hidden.router,
     *api.ROUTERS,
 )
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
