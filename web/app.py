@@ -8,7 +8,6 @@ from importlib import resources
 from fastapi import APIRouter, FastAPI, Response
 
 from web import api
-from web.access import login
 from web.access.middleware import Gate
 from web.answering import ANSWERS
 from web.errors import NotFoundError
@@ -23,6 +22,7 @@ from web.pages import (
     home,
     importing,
     items,
+    login,
     meanings,
     months,
     sql,
