@@ -19,9 +19,13 @@ from pipelines.domain.play import Play, from_values
 
 @dataclass(frozen=True, slots=True)
 class Plays:
-    """Plays that travel as one element: one or more, in any order."""
+    """Plays that travel as one element: one or more, in any order.
+
+    ``are_there`` says that ``play_events`` has them: they are counted, and nothing is written of them.
+    """
 
     plays: Sequence[Play]
+    are_there: bool = False
 
 
 # A user, and plays of that user in one month.
@@ -33,20 +37,20 @@ _BYTES_A_PLAY = 350
 
 
 class PlaysCoder(Coder):
-    """A byte for the version of the form, and the plays' values as JSON. Deterministic.
+    """A byte for the version of the form, one for whether they are there, and the plays' values as JSON. Deterministic.
 
     A job that is updated to a version with new optional fields reads what is on its way, and the other way round.
     """
 
     def encode(self, value: Plays) -> bytes:
         """The plays' fields, in the schema's order."""
-        return _FORM + orjson.dumps([play.to_values() for play in value.plays])
+        return _FORM + bytes([value.are_there]) + orjson.dumps([play.to_values() for play in value.plays])
 
     def decode(self, encoded: bytes) -> Plays:
         """The plays that were encoded, by this version or an older one. Raises ValueError for a form of a newer one."""
         if encoded[:1] != _FORM:
             raise ValueError(f"plays on their way have form {encoded[:1]!r}, which a newer version wrote")
-        return Plays([*map(from_values, orjson.loads(memoryview(encoded)[1:]))])
+        return Plays([*map(from_values, orjson.loads(memoryview(encoded)[2:]))], are_there=bool(encoded[1]))
 
     def estimate_size(self, value: Plays) -> int:
         """About as many bytes as ``encode`` gives, without asking it: runners count what goes by."""
@@ -64,7 +68,9 @@ class PlaysCoder(Coder):
 registry.register_coder(Plays, PlaysCoder)
 
 
-def by_user_and_month(plays: Iterable[Play], calendar: Calendar) -> Iterator[TimestampedValue]:
+def by_user_and_month(
+    plays: Iterable[Play], calendar: Calendar, *, are_there: bool = False
+) -> Iterator[TimestampedValue]:
     """UserPlays, each at the ``played_at`` of its first play, which lies in the month that they have in common."""
     groups: dict[tuple[str, date], list[Play]] = {}
     for play in plays:
@@ -72,4 +78,4 @@ def by_user_and_month(plays: Iterable[Play], calendar: Calendar) -> Iterator[Tim
     for (user_id, _), group in groups.items():
         for start in range(0, len(group), _MOST_PLAYS):
             some = group[start : start + _MOST_PLAYS]
-            yield TimestampedValue((user_id, Plays(some)), Timestamp.from_utc_datetime(some[0].played_at))
+            yield TimestampedValue((user_id, Plays(some, are_there)), Timestamp.from_utc_datetime(some[0].played_at))

@@ -82,7 +82,7 @@ class CountPlays(beam.PTransform):
 
     *Each play once*: in whatever order and however often its copies come. A copy that is preferred to the one that was
     seen (``Play.preference``) passes too: what reads them keeps the preferred copy of each instant. A copy that was
-    forgotten neither passes nor hides a later one.
+    forgotten neither passes nor hides a later one, and none passes that is there already.
 
     *Snapshots*: three rows of ``top_ten_snapshots`` for each user and month, within ``refresh_seconds`` of a new play,
     and when the month ends. One counts all plays of its month so far, so a row is never half of one. ``is_final`` is
@@ -150,7 +150,8 @@ class _Count(beam.DoFn):
         if whole := tally.compacted():
             pieces.clear()
         pieces.add(whole or piece)
-        yield user_id, Plays([play for play, is_new in zip(plays, passed, strict=True) if is_new])
+        if not batch[1].are_there:
+            yield user_id, Plays([play for play, is_new in zip(plays, passed, strict=True) if is_new])
 
     @on_timer(REFRESH)
     def show(

@@ -1,6 +1,6 @@
 """The stream's graphs, on one screen: from Pub/Sub messages, or from the archive's files, to rows in the tables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,10 +40,17 @@ def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock:
     too_late | "Plays too late" >> _WritePlayEvents(calendar, sink, archive.marks)
 
 
-def build_from_archive(paths: PCollection[str], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
-    """From paths of the archive's files: those that were there at the launch, and each new one when it is there."""
+def build_from_archive(
+    paths: PCollection[str],
+    options: StreamOptions,
+    sink: Sink,
+    clock: Clock = utc_now,
+    note_read: Callable[[str], object] = str,
+) -> None:
+    """From paths of files of the archive and of ``play_events`` in a folder: those that were there at the launch, and
+    each new one when it is there. ``note_read`` is told of each path that was read; it is pickled."""
     archive, calendar = Archive(options.archive), options.calendar
-    in_time = paths | "Read open plays" >> ReadOpenPlays(archive, calendar, options.lateness, clock)
+    in_time = paths | "Read open plays" >> ReadOpenPlays(archive, calendar, options.lateness, clock, note_read)
     _count(in_time, options, sink, clock)
 
 
