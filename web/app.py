@@ -13,7 +13,22 @@ from web.access.middleware import Gate
 from web.answering import ANSWERS
 from web.errors import NotFoundError
 from web.opening import Warehouse
-from web.pages import comparing, data, days, health, history, home, importing, items, meanings, months, sql, tops, years
+from web.pages import (
+    cards,
+    comparing,
+    data,
+    days,
+    health,
+    history,
+    home,
+    importing,
+    items,
+    meanings,
+    months,
+    sql,
+    tops,
+    years,
+)
 from web.rendering import static_names
 from web.responding import Sealed, content_policy
 from web.running.apart import Runner
@@ -25,6 +40,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     home.router,
     months.router,
     years.router,
+    cards.router,
     tops.router,
     comparing.router,
     items.router,

@@ -149,8 +149,19 @@ def visit(
     request: Request, user: Annotated[str | None, Query(description="Whose plays, where there are several.")] = None
 ) -> Visit:
     """FastAPI's dependency. Raises NothingYetError, WhoseError, NotFoundError, and Failure for bad tables."""
-    settings: Settings = request.app.state.settings
-    asker = asker_of(request)
+    made = visit_of(
+        request.app.state.settings,
+        asker_of(request),
+        user,
+        root=request.scope.get("root_path", ""),
+        path=request.url.path,
+    )
+    request.state.visit = made
+    return made
+
+
+def visit_of(settings: Settings, asker: Asker, user: str | None, *, root: str = "", path: str = "/") -> Visit:
+    """A listener's; without a name that of the only one. Raises what ``visit`` does."""
     names = [str(row["user_id"]) for row in asker.rows("listeners")]
     if settings.user is not None:
         if user not in (None, settings.user):
@@ -165,18 +176,16 @@ def visit(
     who = user or names[0]
     [bounds] = asker.rows("bounds", user_id=who)
     polling = polling_of(settings.state, who) if settings.state else Polling()
-    made = Visit(
+    return Visit(
         asker=asker,
         user_id=who,
-        url=Links(request.scope.get("root_path", ""), who if len(names) > 1 or user else None),
+        url=Links(root, who if len(names) > 1 or user else None),
         zone=ZoneInfo(asker.time_zone),
         now=settings.clock().astimezone(UTC),
         as_of=max(polling.polled_at or bounds["last_played_at"], bounds["last_played_at"]),
         polled_at=polling.polled_at,
         bounds=bounds,
         gaps=polling.gaps,
-        path=request.url.path,
+        path=path,
         hidden=Hidden(settings.state).keys(who) if settings.state else (),
     )
-    request.state.visit = made
-    return made
