@@ -7,11 +7,12 @@ nothing behind. Comparisons run by turns on the same plays, and answers are comp
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import importing, rebuilds, starts, streams
+from benchmarks import asking, engines, importing, rebuilds, starts, streams
 from benchmarks.process import BenchmarkError
-from benchmarks.results import Measured, machine, markdown, write_into
+from benchmarks.results import Measured, machine, write_into
 from benchmarks.settings import Settings
 from pipelines.command import stopped_like_ctrl_c
 
@@ -20,6 +21,8 @@ _ALL: dict[str, Callable[[Settings], Iterator[Measured]]] = {
     "import": importing.measure,
     "stream": streams.measure,
     "rebuild": rebuilds.measure,
+    "engines": engines.measure,
+    "asking": asking.measure,
 }
 
 
@@ -30,6 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=3, help="of each that takes seconds (default: %(default)s)")
     parser.add_argument("--share", type=float, default=1, help="of the plays, for a quick look (default: all)")
     parser.add_argument("--long", action="store_true", help="with 50 million plays too, which takes an hour")
+    parser.add_argument("--most", type=int, default=100_000_000, metavar="PLAYS", help="leave out archives of more")
     parser.add_argument("--seed", type=int, default=1, help="of what was played (default: %(default)s)")
     parser.add_argument(
         "--into", type=Path, metavar="FILE.md", help="write the tables into this document, between its marks"
@@ -38,22 +42,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in options.names:
         if name not in _ALL:
             parser.error(f"there is no benchmark {name}; there are {', '.join(_ALL)}")
-    settings = Settings(options.runs, options.share, options.long, options.seed)
-    measured: list[Measured] = []
+    settings = Settings(options.runs, options.share, options.long, options.most, options.seed)
+    measured: dict[str, Measured] = {}
     try:
         with stopped_like_ctrl_c():
             for name in options.names or _ALL:
                 for one in _ALL[name](settings):
-                    measured.append(one)
-                    print(one.markdown(), flush=True)
-        if options.into:
-            write_into(options.into, markdown(measured, machine()))
+                    measured[one.name] = replace(one, machine=machine())
+                    if options.into:
+                        write_into(options.into, list(measured.values()))
+            print("\n".join(one.markdown() for one in measured.values()))
     except (BenchmarkError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    print(machine())
     return 0
 
 

@@ -78,7 +78,7 @@ class Made:
 def make(shape: Shape, folder: Path, seed: int = 1) -> Made:
     """Write the archive into a folder that is not there yet."""
     rng = np.random.default_rng(seed)
-    writer, calendar = _Writer(_library()), Calendar()
+    writer, calendar = _Writer(), Calendar()
     plays = files = data_bytes = 0
     for month, count in _months(shape):
         begin, end = (round(instant.timestamp() * 1000) for instant in calendar.bounds(month))
@@ -175,11 +175,17 @@ def _library() -> tuple[Play, ...]:
 _SOME_INSTANT = Calendar().bounds(LAST_MONTH)[0]
 
 
+@cache
+def _pieces() -> list[tuple[bytes, ...]]:
+    """What a file has of each track, around the listener and the two instants."""
+    return [pieces_of(track, "user_id", "played_at", "ingested_at") for track in _library()]
+
+
 class _Writer:
     """Files of plays of a library."""
 
-    def __init__(self, library: Sequence[Play]) -> None:
-        self._pieces = [pieces_of(track, "user_id", "played_at", "ingested_at") for track in library]
+    def __init__(self) -> None:
+        self._pieces = _pieces()
         self._users: dict[int, bytes] = {}
 
     def file(self, at: Numbers, users: Numbers, tracks: Numbers, late: Numbers) -> bytes:

@@ -10,11 +10,15 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """``runs`` are those of what is quick enough; ``share`` makes all of it smaller, for a look."""
+    """``runs`` are those of what is quick enough; ``share`` makes all of it smaller, for a look.
+
+    Archives of more than ``most`` plays are left out.
+    """
 
     runs: int = 3
     share: float = 1.0
     long: bool = False
+    most: int = 100_000_000
     seed: int = 1
 
     def count(self, plays: int) -> int:

@@ -18,7 +18,7 @@ MESSAGE = 824  # bytes, with attributes
 ROW, SNAPSHOT = 500, 1600  # bytes in BigQuery
 ARCHIVED, FILE = 250, 2300  # bytes of a play in a file of many, and of a file without a play: mostly the schema
 STATE = 2900  # bytes of an account's state
-SEEN, COUNTED = 42, 250  # bytes of the stream's state a play: for deduplication, for counting (measured)
+SEEN, COUNTED = 14, 45  # bytes of the stream's state a play: for deduplication, for counting (measured)
 QUERIES = 100  # questions a month, each about the three tens of one month
 LOG_LINE = 700  # bytes of a poll's line
 REQUEST = 1200  # bytes that go to Spotify for a poll
@@ -118,14 +118,15 @@ def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
     yield "Cloud Scheduler", "a job, in size stream two, $0.10 each (3 free)", paid(1 if small else 2, 3, 0.10)
     # Dataflow's launcher runs for minutes, and only when something is deployed.
     hours = shape.workers * DAYS * 24 if not small else 0
-    # At each update a listener's state of the month is read and written, half of the month's plays on average.
-    state = shape.updates * PLAYS_A_DAY * DAYS / 2 * (SEEN + COUNTED) * 2
+    # At each update a listener's state of the month is read, half of the month's plays on average. What is written are
+    # the new plays, and now and then all: eight times the month in all, which is little beside that.
+    state = (shape.updates / 2 + 8 * shape.listeners) * PLAYS_A_DAY * DAYS * (SEEN + COUNTED)
     through = 0 if small else shape.plays * MESSAGE * 2 + state
     yield (
         "Dataflow",
         "workers × 720 hours × (2 vCPU × $0.069 + 8 GiB × $0.003557 + 30 GiB of disk × $0.000054), and $0.018 a GiB "
-        "through Streaming Engine: each message twice, and at each update a listener's state of the month, 292 bytes a "
-        "play, read and written",
+        "through Streaming Engine: each message twice, and at each update a listener's state of the month, 59 bytes a "
+        "play, read",
         hours * (2 * 0.069 + 8 * 0.003557 + 30 * 0.000054) + through / GIB * 0.018,
     )
     delivered = 0 if small else shape.plays * MESSAGE * 2
@@ -199,14 +200,15 @@ def report() -> str:
     columns = [list(lines(shape)) for shape in SHAPES]
     rows = [["dollars a month", *(shape.name for shape in SHAPES)], ["---", *["---:"] * len(SHAPES)]]
     rows += [[line[0][0], *(_dollars(dollars) for _, _, dollars in line)] for line in zip(*columns, strict=True)]
-    rows.append(["**together**", *(f"**{_dollars(_total(shape))}**" for shape in SHAPES)])
-    rows.append(["without alerts", *(_dollars(_total(shape) - _of(shape, "Alerts")) for shape in SHAPES)])
-    rows.append(["without free tiers", *(_dollars(_total(shape, free=0)) for shape in SHAPES)])
+    rows.append(["**together**", *(f"**{_dollars(total(shape))}**" for shape in SHAPES)])
+    rows.append(["without alerts", *(_dollars(total(shape) - _of(shape, "Alerts")) for shape in SHAPES)])
+    rows.append(["without free tiers", *(_dollars(total(shape, free=0)) for shape in SHAPES)])
     counted = [["", "how it is counted"], ["---", "---"], *([name, how] for name, how, _ in columns[0])]
     return f"{_table(rows)}\n\n{_table(counted)}\n"
 
 
-def _total(shape: Shape, free: int = 1) -> float:
+def total(shape: Shape, free: int = 1) -> float:
+    """Dollars a month. With ``free=0`` the free tiers are used up by others."""
     return sum(dollars for _, _, dollars in lines(shape, free))
 
 

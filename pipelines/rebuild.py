@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, PipelineOptions
 
 from pipelines.clock import Clock, utc_now
 from pipelines.command import report, run_command
@@ -63,11 +63,16 @@ def _run(work: Work, beam_options: PipelineOptions) -> Result | None:
     temporary = str(beam_options.view_as(GoogleCloudOptions).temp_location or "")
     with work.target.staging(temporary) as staging:
         pipeline = beam.Pipeline(options=beam_options)
-        alone = runner_of(beam_options) == LOCAL_BATCH_RUNNER
-        build(pipeline, work, staging, fails=is_on_dataflow(beam_options), spread=not alone)
+        build(pipeline, work, staging, fails=is_on_dataflow(beam_options), spread=not _is_alone(beam_options))
         ran = pipeline.run()
         ran.wait_until_finish()
         return Result.take(staging.result) if getattr(ran, "has_job", True) else None
+
+
+def _is_alone(beam_options: PipelineOptions) -> bool:
+    """Whether all steps run in this process, whose threads use all cores."""
+    local = runner_of(beam_options) == LOCAL_BATCH_RUNNER
+    return local and beam_options.view_as(DirectOptions).direct_num_workers == 1
 
 
 def _target(options: RebuildOptions, clock: Clock) -> Target:

@@ -8,7 +8,6 @@ from importlib import resources
 from fastapi import APIRouter, FastAPI, Response
 
 from web import api
-from web.access import login
 from web.access.middleware import Gate
 from web.answering import ANSWERS
 from web.errors import NotFoundError
@@ -19,10 +18,12 @@ from web.pages import (
     data,
     days,
     health,
+    hidden,
     history,
     home,
     importing,
     items,
+    login,
     meanings,
     months,
     sql,
@@ -51,6 +52,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     sql.router,
     health.router,
     importing.router,
+    hidden.router,
     *api.ROUTERS,
 )
 _TYPES = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}

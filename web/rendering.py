@@ -10,6 +10,8 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from web import words
+from web.access.visitor import Scope
+from web.settings import Settings
 from web.visit import Visit, links
 
 # What the head of each page offers: text, path, and the paths below which it is the current one.
@@ -71,6 +73,18 @@ def _first(path: str) -> str:
     return path.split("/")[1]
 
 
+def _offered(request: Request) -> set[str]:
+    """The first parts of the paths that this server has for who asks; other pages are no use to them."""
+    settings: Settings = request.app.state.settings
+    visitor = getattr(request.state, "visitor", None)  # on /login nobody has been let in yet
+    there = {_first(path) for path in request.app.state.paths}
+    if not (visitor and visitor.may(Scope.SQL)):
+        there -= {"sql"}
+    if not (visitor and visitor.may(Scope.OWN) and settings.archive and settings.state):
+        there -= {"import"}
+    return there
+
+
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """An HTML answer. A template has ``url``, ``static``, ``nav``, ``visit`` (None if it is nobody's), the values.
 
@@ -79,7 +93,7 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
     url = links(request)
     visit = getattr(request.state, "visit", None)
     settings = request.app.state.settings
-    there = {_first(path) for path in request.app.state.paths}
+    there = _offered(request)
     here = request.scope["path"].removeprefix(url.root)
     names = static_names()
     context = {

@@ -1,9 +1,9 @@
 """One request for one listener's page: whose it is, what may be asked, and where its links lead."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
@@ -53,7 +53,10 @@ def _text(value: object) -> str:
 
 @dataclass(frozen=True)
 class Visit:
-    """``as_of`` is UTC: until when everything is known, the gaps apart. ``zone`` is the warehouse's."""
+    """``path`` and ``asked`` are the page's own; ``hidden`` are the keys that its figures leave out.
+
+    ``as_of`` is UTC: until when everything is known, the gaps apart. ``zone`` is the warehouse's.
+    """
 
     asker: Asker
     user_id: str
@@ -65,7 +68,9 @@ class Visit:
     bounds: Row
     gaps: tuple[Gap, ...] = ()
     path: str = "/"
+    asked: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
+    shows_hidden: bool = False
 
     def ask(self, question: str, /, **parameters: Any) -> list[Row]:
         """The rows of a question about this listener, which others may be reading too: they are not to be changed."""
@@ -81,6 +86,10 @@ class Visit:
         taken = parameters_of(question)
         known = {name: value for name, value in given.items() if name in taken}
         return known | {name: value for name, value in parameters.items() if value is not None}
+
+    def here(self, **changes: str | None) -> str:
+        """The address of this page with another query; what is None is left out."""
+        return self.url(self.path, **{**self.asked, **changes})
 
     def local(self, instant: datetime) -> datetime:
         """What a clock on the wall showed, with its zone."""
@@ -146,21 +155,35 @@ def asker_of(request: Request) -> Asker:
 
 
 def visit(
-    request: Request, user: Annotated[str | None, Query(description="Whose plays, where there are several.")] = None
+    request: Request,
+    user: Annotated[str | None, Query(description="Whose plays, where there are several.")] = None,
+    hidden: Annotated[Literal["shown"] | None, Query(description="Count what is hidden, too.")] = None,
 ) -> Visit:
     """FastAPI's dependency. Raises NothingYetError, WhoseError, NotFoundError, and Failure for bad tables."""
+    root = request.scope.get("root_path", "")
     made = visit_of(
         request.app.state.settings,
         asker_of(request),
         user,
-        root=request.scope.get("root_path", ""),
-        path=request.url.path,
+        root=root,
+        path=request.scope["path"].removeprefix(root),
+        asked=dict(request.query_params),
+        shows_hidden=hidden is not None,
     )
     request.state.visit = made
     return made
 
 
-def visit_of(settings: Settings, asker: Asker, user: str | None, *, root: str = "", path: str = "/") -> Visit:
+def visit_of(
+    settings: Settings,
+    asker: Asker,
+    user: str | None,
+    *,
+    root: str = "",
+    path: str = "/",
+    asked: Mapping[str, str] | None = None,
+    shows_hidden: bool = False,
+) -> Visit:
     """A listener's; without a name that of the only one. Raises what ``visit`` does."""
     names = [str(row["user_id"]) for row in asker.rows("listeners")]
     if settings.user is not None:
@@ -176,6 +199,7 @@ def visit_of(settings: Settings, asker: Asker, user: str | None, *, root: str = 
     who = user or names[0]
     [bounds] = asker.rows("bounds", user_id=who)
     polling = polling_of(settings.state, who) if settings.state else Polling()
+    there = Hidden(settings.state).keys(who) if settings.state else ()
     return Visit(
         asker=asker,
         user_id=who,
@@ -187,5 +211,7 @@ def visit_of(settings: Settings, asker: Asker, user: str | None, *, root: str = 
         bounds=bounds,
         gaps=polling.gaps,
         path=path,
-        hidden=Hidden(settings.state).keys(who) if settings.state else (),
+        asked=asked or {},
+        hidden=() if shows_hidden else there,
+        shows_hidden=shows_hidden and bool(there),
     )

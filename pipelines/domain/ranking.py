@@ -20,9 +20,10 @@ second because exports know no more, then the shown id ascending: a total order.
 ``rebuilding/top_tens.py`` says the same on columns, and ``tables/questions/parts`` over longer spans.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from heapq import nsmallest
+from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
 from pipelines.domain.instants import from_millis, to_millis
@@ -39,11 +40,16 @@ Entry = tuple[tuple[int, int, str], str, str, str | None, str | None, str | None
 Tally = dict[int, Entry]
 
 
-class _Copy(NamedTuple):
-    """A play by name. What is not known is None, also where it was empty."""
+class Copies(NamedTuple):
+    """Plays of one tally whose copies say the same: how many, the last one's instant (milliseconds since 1970), what
+    they say, and the smallest preference among them (``Play.preference``, then the later instant as its negative).
 
-    millis: int
-    preference: tuple[int, int, str]
+    What is not known is None, also where it was empty.
+    """
+
+    plays: int
+    last: int
+    preference: tuple[int, int, str, int]
     track_id: str
     track_name: str
     artist_id: str | None
@@ -54,11 +60,9 @@ class _Copy(NamedTuple):
     image_url: str | None
 
 
-class _Heard(NamedTuple):
-    """One play in one ranking: what it counts for (``key``), and what may be shown of it."""
+class _Shown(NamedTuple):
+    """What a line may show of copies."""
 
-    millis: int
-    key: str
     id: str
     is_spotifys: bool
     name: str
@@ -67,20 +71,14 @@ class _Heard(NamedTuple):
     image_url: str | None = None
 
 
-# Each play, in the order of time, with the preferred copy of its track id.
-_Plays = list[tuple[_Copy, _Copy]]
+# Copies in the order of their last plays, each with the copies that have the preferred copy of its track id.
+_Pairs = list[tuple[Copies, Copies]]
 
 
-def entry(play: Play, forgotten_until: datetime | None = None) -> tuple[int, Entry]:
-    """The play's key and value in a tally.
-
-    Where its user was forgotten up to an instant before its ingestion, it is preferred to every copy from before.
-    """
-    rank, ingested, track_id = play.preference
-    if forgotten_until is not None:
-        rank -= to_millis(forgotten_until)
+def entry(play: Play) -> tuple[int, Entry]:
+    """The play's key and value in a tally."""
     return to_millis(play.played_at), (
-        (rank, ingested, track_id),
+        play.preference,
         play.track_id,
         play.track_name,
         (play.artists[0].id or None) if play.artists else None,
@@ -99,84 +97,80 @@ def add(tally: Tally, millis: int, new: Entry) -> None:
         tally[millis] = new
 
 
-def ingested_after(millis: int, tally: Tally) -> Tally:
-    """The plays of a tally that were ingested later, in a new one."""
-    return {played: entry for played, entry in tally.items() if entry[0][1] > millis}
-
-
-def merge(tallies: Iterable[Tally]) -> Tally:
-    """The union of tallies, in a new one."""
-    merged: Tally = {}
-    for tally in tallies:
-        if not merged:
-            merged = dict(tally)
-        else:
-            for millis, new in tally.items():
-                add(merged, millis, new)
-    return merged
+def copies_of(tally: Tally) -> list[Copies]:
+    """A tally's plays by what their copies say."""
+    alike: dict[tuple[str | None, ...], list[int]] = {}
+    for millis, (_, *said) in tally.items():
+        alike.setdefault(tuple(said), []).append(millis)
+    return [
+        Copies(len(some), max(some), min((*tally[millis][0], -millis) for millis in some), *said)  # type: ignore[arg-type]
+        for said, some in alike.items()
+    ]
 
 
 def top_ten(tally: Tally, kind: Kind) -> list[dict[str, Any]]:
     """The items of a snapshot: rank, id, name, artist_name, album_name, image_url, plays, last_played_at, song_id."""
-    return _ten(_with_preferred(tally), kind)
+    return _ten(_with_preferred(copies_of(tally)), kind)
 
 
 def snapshots(
     user_id: str, month: date, tally: Tally, *, is_final: bool, computed_at: datetime
 ) -> Iterator[dict[str, Any]]:
     """The three rows of ``top_ten_snapshots``, one for each kind."""
-    plays = _with_preferred(tally)
+    return snapshots_of(user_id, month, copies_of(tally), is_final=is_final, computed_at=computed_at)
+
+
+def snapshots_of(
+    user_id: str, month: date, copies: Iterable[Copies], *, is_final: bool, computed_at: datetime
+) -> Iterator[dict[str, Any]]:
+    """``snapshots`` of a tally that is known by what its copies say: no two of them the same."""
+    pairs = _with_preferred(copies)
     for kind in KINDS:
         yield {
             "user_id": user_id,
             "month": month,
             "kind": kind,
-            "plays_in_month": len(tally),
+            "plays_in_month": sum(own.plays for own, _ in pairs),
             "is_final": is_final,
             "computed_at": computed_at,
-            "items": _ten(plays, kind),
+            "items": _ten(pairs, kind),
         }
 
 
-def _with_preferred(tally: Tally) -> _Plays:
-    plays = [_Copy(millis, *tally[millis]) for millis in sorted(tally)]
-    preferred = _preferred((play.track_id, play) for play in plays)
-    return [(play, preferred[play.track_id]) for play in plays]
+def _with_preferred(copies: Iterable[Copies]) -> _Pairs:
+    ordered = sorted(copies, key=attrgetter("last"))
+    preferred = _preferred((some.track_id, some) for some in ordered)
+    return [(some, preferred[some.track_id]) for some in ordered]
 
 
-def _preferred(copies: Iterable[tuple[str, _Copy]]) -> dict[str, _Copy]:
-    """Of each id the preferred copy."""
-    best: dict[str, _Copy] = {}
-    for of, copy in copies:
-        if of not in best or (copy.preference, -copy.millis) < (best[of].preference, -best[of].millis):
-            best[of] = copy
+def _preferred(copies: Iterable[tuple[str, Copies]]) -> dict[str, Copies]:
+    """Of each id those with its preferred copy."""
+    best: dict[str, Copies] = {}
+    for of, some in copies:
+        known = best.get(of)
+        if known is None or some.preference < known.preference:
+            best[of] = some
     return best
 
 
-def _ten(plays: _Plays, kind: Kind) -> list[dict[str, Any]]:
+def _ten(pairs: _Pairs, kind: Kind) -> list[dict[str, Any]]:
+    key_of, show = _RANKINGS[kind](pairs)
     counts: dict[str, int] = {}
     last: dict[str, int] = {}
-    shown: dict[str, _Heard] = {}
-    albums: dict[str, str] = {}
-    images: dict[str, str] = {}
-    for heard in _RANKINGS[kind](plays):
-        key = heard.key
-        counts[key], last[key] = counts.get(key, 0) + 1, heard.millis
-        if heard.is_spotifys or key not in shown or not shown[key].is_spotifys:
-            shown[key] = heard
-        if heard.album_name:
-            albums[key] = heard.album_name
-        if heard.image_url:
-            images[key] = heard.image_url
-    best = nsmallest(TOP, counts, key=lambda key: (-counts[key], -(last[key] // 1000), shown[key].id))
+    of_key: dict[str, _Pairs] = {}
+    for pair in pairs:
+        if (key := key_of(pair[1])) is not None:
+            counts[key], last[key] = counts.get(key, 0) + pair[0].plays, pair[0].last
+            of_key.setdefault(key, []).append(pair)
+    # What is shown is looked up for those alone that may be among the ten: the id decides the ties.
+    by_count = {key: (-plays, -(last[key] // 1000)) for key, plays in counts.items()}
+    edge = nsmallest(TOP, by_count.values())[-1:]
+    lines = {key: _line(of_key[key], show) for key, rank in by_count.items() if rank <= edge[0]}
+    best = nsmallest(TOP, lines, key=lambda key: (*by_count[key], lines[key]["id"]))
     return [
-        {
-            "rank": rank,
-            "id": shown[key].id,
-            "name": shown[key].name,
-            "artist_name": shown[key].artist_name,
-            "album_name": albums.get(key),
-            "image_url": images.get(key),
+        {"rank": rank}
+        | lines[key]
+        | {
             "plays": counts[key],
             "last_played_at": from_millis(last[key] // 1000 * 1000),
             "song_id": key if kind == "track" else None,
@@ -185,22 +179,49 @@ def _ten(plays: _Plays, kind: Kind) -> list[dict[str, Any]]:
     ]
 
 
-def _tracks(plays: _Plays) -> Iterator[_Heard]:
-    for own, copy in plays:
-        id_, name, artist_name = copy.track_id, copy.track_name, copy.artist_name
-        key, is_spotifys = song_key(id_, name, artist_name), not is_synthetic(id_)
-        yield _Heard(own.millis, key, id_, is_spotifys, name, artist_name, own.album_name, own.image_url)
+def _line(pairs: _Pairs, show: "_Show") -> dict[str, Any]:
+    """What is shown of all that counts for one key: of the last plays that have it."""
+    shown: _Shown | None = None
+    album = image = None
+    for own, copy in pairs:
+        new = show(own, copy)
+        if shown is None or new.is_spotifys or not shown.is_spotifys:
+            shown = new
+        album, image = new.album_name or album, new.image_url or image
+    assert shown is not None
+    names = {"id": shown.id, "name": shown.name, "artist_name": shown.artist_name}
+    return names | {"album_name": album, "image_url": image}
 
 
-def _artists(plays: _Plays) -> Iterator[_Heard]:
+# What a preferred copy counts for, None for nothing; and what may be shown of some copies and their preferred one.
+_Key = Callable[[Copies], str | None]
+_Show = Callable[[Copies, Copies], _Shown]
+
+
+def _tracks(_pairs: _Pairs) -> tuple[_Key, _Show]:
+    def key(copy: Copies) -> str:
+        return song_key(copy.track_id, copy.track_name, copy.artist_name)
+
+    def show(own: Copies, copy: Copies) -> _Shown:
+        is_spotifys = not is_synthetic(copy.track_id)
+        return _Shown(copy.track_id, is_spotifys, copy.track_name, copy.artist_name, own.album_name, own.image_url)
+
+    return key, show
+
+
+def _artists(pairs: _Pairs) -> tuple[_Key, _Show]:
     known: dict[str, set[str]] = {}
-    for _, copy in plays:
+    for _, copy in pairs:
         if copy.artist_name is not None and copy.artist_id is not None:
             known.setdefault(copy.artist_name, set()).add(copy.artist_id)
-    for own, copy in plays:
-        if copy.artist_name is not None:
-            id_ = copy.artist_id or _id_of_name(copy.artist_name, known)
-            yield _Heard(own.millis, id_, id_, True, copy.artist_name)
+
+    def key(copy: Copies) -> str | None:
+        return copy.artist_name and (copy.artist_id or _id_of_name(copy.artist_name, known))
+
+    def show(_own: Copies, copy: Copies) -> _Shown:
+        return _Shown(key(copy) or "", True, copy.artist_name or "")
+
+    return key, show
 
 
 def _id_of_name(artist_name: str, known: Mapping[str, set[str]]) -> str:
@@ -208,15 +229,19 @@ def _id_of_name(artist_name: str, known: Mapping[str, set[str]]) -> str:
     return next(iter(ids)) if len(ids) == 1 else synthetic_id("artist", artist_name)
 
 
-def _albums(plays: _Plays) -> Iterator[_Heard]:
-    preferred = _preferred((copy.album_id, copy) for _, copy in plays if copy.album_id and copy.album_name)
-    for own, copy in plays:
+def _albums(pairs: _Pairs) -> tuple[_Key, _Show]:
+    preferred = _preferred((copy.album_id, copy) for _, copy in pairs if copy.album_id and copy.album_name)
+
+    def key(copy: Copies) -> str | None:
         album = preferred.get(copy.album_id or "", copy)
-        if copy.album_name and album.album_name and (key := album_key(album.album_name, album.album_artist)):
-            id_, is_spotifys = copy.album_id or key, copy.album_id is not None
-            yield _Heard(
-                own.millis, key, id_, is_spotifys, album.album_name, album.album_artist, image_url=own.image_url
-            )
+        return album_key(album.album_name, album.album_artist) if copy.album_name else None
+
+    def show(own: Copies, copy: Copies) -> _Shown:
+        album, id_ = preferred.get(copy.album_id or "", copy), copy.album_id or key(copy) or ""
+        is_spotifys = copy.album_id is not None
+        return _Shown(id_, is_spotifys, album.album_name or "", album.album_artist, image_url=own.image_url)
+
+    return key, show
 
 
 _RANKINGS = {"track": _tracks, "artist": _artists, "album": _albums}

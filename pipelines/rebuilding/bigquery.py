@@ -130,9 +130,9 @@ class BigQueryTables(Target):
             some.join(listeners, on=["user_id", "month"], how="semi")
             for some in self._plays(around(touched, [*read, *added]), touched)
         )
-        heard = columns.rows_of(columns.each_once(pl.concat(of_all)), self.calendar)
+        heard = columns.each_once(columns.with_keys(pl.concat(of_all, rechunk=True)))
         snapshots = columns.snapshots(heard, self.calendar, now)
-        new = columns.rows_of(plays, self.calendar)
+        new = columns.with_local_time(columns.with_keys(plays), self.calendar)
         for table, rows in (("play_events", new), ("top_ten_snapshots", snapshots)):
             by_month = rows.partition_by("month", as_dict=True).items()
             self.warehouse.load(table, [str(staging.write(table, m, some)) for (m,), some in by_month])

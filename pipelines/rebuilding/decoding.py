@@ -88,7 +88,7 @@ def _decode(data: bytes) -> pl.DataFrame:
     """Raises ValueError or one of Polars' errors."""
     try:
         plays = pl.read_avro(io.BytesIO(data))
-    except pl.exceptions.PanicException as error:  # no Exception: to Rust that some bytes can't be is a bug
+    except (pl.exceptions.PanicException, OSError) as error:  # to Rust that some bytes can't be is a bug, no Exception
         raise ValueError(str(error)) from None
     for field in play_schema()["fields"]:
         if field["name"] not in plays.columns and "default" not in field:

@@ -119,7 +119,7 @@ def _staged(
 ) -> list[Staged]:
     if plays.is_empty():
         return []
-    rows = columns.rows_of(columns.each_once(plays), calendar)
+    rows = columns.with_local_time(columns.each_once(columns.with_keys(plays)), calendar)
     snapshots = columns.snapshots(rows, calendar, computed_at)
     staged = []
     for table, made in (("play_events", rows), ("top_ten_snapshots", snapshots)):

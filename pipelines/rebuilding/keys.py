@@ -1,5 +1,8 @@
-"""The keys of songs and albums for whole columns of names. Each pair of names is folded once for as long as it is known
-in this process: months have most of their names in common."""
+"""The keys of songs and albums for whole columns of names.
+
+Months have most of their names in common: a pair that this process has met it finds again, and folds once. Beyond some
+number of them it begins anew, or those of a long archive would fill the memory.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -8,7 +11,6 @@ from threading import Lock
 
 import polars as pl
 
-# Of a long archive the names would fill the memory: beyond so many pairs it begins anew.
 _MOST = 1 << 18
 _serial = count()
 
@@ -24,7 +26,9 @@ class _Known:
     number: pl.Categorical = field(default_factory=_number)
     held: list[pl.Series] = field(default_factory=list)
     keys: pl.DataFrame = field(
-        default_factory=lambda: pl.DataFrame(schema={"pair": pl.UInt64, "key": pl.String, "is_known": pl.Boolean})
+        default_factory=lambda: pl.DataFrame(
+            schema={"pair": pl.UInt64, "key": pl.String, "number": pl.UInt32, "is_known": pl.Boolean}
+        )
     )
     lock: Lock = field(default_factory=Lock)
 
@@ -36,8 +40,11 @@ class Keys:
         self._key = key
         self._known = _Known()
 
-    def of(self, names: pl.Series, artists: pl.Series) -> pl.Series:
-        """The key of each pair; none where there is no name."""
+    def of(self, names: pl.Series, artists: pl.Series) -> tuple[pl.Series, pl.Series]:
+        """The key of each pair, none where there is no name, and a number that is the same for the same key.
+
+        Numbers are in no order, and not to be compared with those of another call.
+        """
         known = self._known
         numbers = [texts.cast(known.number) for texts in (names, artists)]
         pairs = pl.DataFrame([numbers[0].alias("name"), numbers[1].alias("artist")]).select(
@@ -54,12 +61,13 @@ class Keys:
                 rows = rows.join(known.keys, on="pair", how="anti")  # another thread was faster
                 both = zip(names.gather(rows["row"]).to_list(), artists.gather(rows["row"]).to_list(), strict=True)
                 keys = pl.Series("key", [self._key(name, artist) for name, artist in both], pl.String)
-                met = rows.select("pair", keys, is_known=pl.lit(value=True))
+                number = keys.cast(known.number).to_physical().alias("number")
+                met = rows.select("pair", keys, number, is_known=pl.lit(value=True))
                 known.keys = pl.concat([known.keys, met], rechunk=True)
             found = _looked_up(pairs, known)
             if known.keys.height > _MOST:
                 self._known = _Known()
-        return found["key"]
+        return found["key"], found["number"]
 
 
 def _looked_up(pairs: pl.DataFrame, known: _Known) -> pl.DataFrame:

@@ -110,6 +110,13 @@ def _months(paths: Iterable[str], contents: Contents) -> set[date]:
 
 
 def _stands(work: Work, month: date, made: Made, old: There, now: datetime) -> bool:
-    """Whether the tables of a month still are what was made, and say rightly whether the month is over."""
-    ended_since = not made.is_final and work.options.calendar.is_over(month, now)
-    return not ended_since and work.target.holds(made.tables, old.get(month, {}))
+    """Whether the tables of a month still are what was made, and say rightly whether the month is over.
+
+    In a closed month nothing more is expected beside what was made: rows that a stream added, as when it was launched
+    again, are for ``late`` to take away, so that of each snapshot the fullest is left.
+    """
+    options, found = work.options, old.get(month, {})
+    ended_since = not made.is_final and options.calendar.is_over(month, now)
+    is_closed = options.months == "late" and options.calendar.is_closed(month, options.lateness, now)
+    has_more = is_closed and not work.target.holds(found, made.tables)
+    return not ended_since and not has_more and work.target.holds(made.tables, found)

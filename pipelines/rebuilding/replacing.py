@@ -107,6 +107,7 @@ def prepare(all_of_it: Iterable[Plan | Read | Staged], work: Work) -> Ready:
     troubles = {path: why for read in reads for path, why in read.troubles.items()}
     contents = {**plan.contents, **{path: months for read in reads for path, months in read.contents.items()}}
     gone = {path for read in reads for path in read.gone}.union(set(plan.listed).difference(work.archive.files()))
+    gone |= _not_read_once(plan, reads)
     if gone:
         return Ready(plan, (), {}, Result(gone=len(gone)))
     unsure = {month for path in troubles for month in may_hold(path, plan.contents)}
@@ -128,6 +129,17 @@ def prepare(all_of_it: Iterable[Plan | Read | Staged], work: Work) -> Ready:
     )
     ready = (Month(m, tuple(staged.get(m, ())), plan.old.get(m, {}), plan.now) for m in months)
     return Ready(plan, tuple(ready), contents, result)
+
+
+def _not_read_once(plan: Plan, reads: Sequence[Read]) -> set[str]:
+    """Files that were read twice, or not at all, because there were two plans.
+
+    An engine that keeps nothing between steps makes the plan again when the worker that made it is gone, and another
+    one where files came meanwhile.
+    """
+    times = Counter(path for read in reads for path in read.contents)
+    known = times.keys() | {path for read in reads for path in (*read.troubles, *read.gone)}
+    return {path for path, often in times.items() if often > 1} | set(plan.paths).difference(known)
 
 
 def replace_months(months: list[Month], target: Target) -> list[Replaced]:

@@ -15,24 +15,22 @@ from pipelines.domain.song import SYNTHETIC, synthetic_id
 _ITEM = ("rank", "id", "name", "artist_name", "album_name", "image_url", "plays", "last_played_at", "song_id")
 # More than any milliseconds since 1970: what is times this comes before them in an order.
 _BEYOND = 1 << 44
-# Two numbers of 32 bits are one of 64.
+# Numbers of less are packed into one.
 _HALF = 1 << 32
 _LARGEST = (1 << 63) - 1
 _NOTHING = pl.lit(None, pl.String)
 _NO_PLAY = pl.lit(None, pl.UInt32)
-_TEXTS = (
-    "track_id", "track_name", "song_key", "album_key", "artist_id", "artist_name", "album_id", "album_name",
-    "album_artist", "image_url",
-)  # fmt: skip
+# The columns of plays with numbers for their song_key and album_key.
+NUMBERS = ("song_number", "album_number")
 
 
-def numbers(texts: pl.Series) -> pl.Series:
-    """A number for each text, the same for the same; none for none. In no order, and true for these texts only."""
-    return texts.cast(pl.Categorical).to_physical()
+def known(column: str) -> pl.Expr:
+    """A text, none where it is empty."""
+    return pl.when(pl.col(column) != "").then(column).alias(column)
 
 
 class TopTens:
-    """The top tens of plays that are in the columns of ``play_events``, each once, sorted by user and time.
+    """The top tens of plays that are in the columns of ``play_events`` and NUMBERS, each once, by user and time.
 
     ``listeners`` has a row for each user's month: user_id, month, plays_in_month, and its number ``listener``.
     """
@@ -89,7 +87,7 @@ def _plays(plays: pl.DataFrame) -> pl.DataFrame:
     ranks = {source.value: rank for source, rank in SOURCE_RANK.items()}
     rank = pl.col("source").replace_strict(ranks, return_dtype=pl.Int64)
     artist = plays.select(artist=pl.col("artists").list.first())["artist"].struct.unnest()
-    artist_name = _known(pl.lit(artist["name"]))
+    artist = artist.select(known("id"), known("name"))
     return (
         plays.with_row_index("row")
         .with_columns(listener=_differs("user_id", "month").cum_sum().cast(pl.UInt64))
@@ -102,21 +100,17 @@ def _plays(plays: pl.DataFrame) -> pl.DataFrame:
             "track_name",
             "song_key",
             "album_key",
+            *NUMBERS,
+            known("album_id"),
+            known("album_name"),
+            known("album_artist_name").fill_null(pl.lit(artist["name"])),
+            known("album_image_url").alias("image_url"),
+            artist["id"].alias("artist_id"),
+            artist["name"].alias("artist_name"),
             second=_differs("listener", "second").cum_sum(),
-            track=numbers(plays["track_id"]),
             preference=rank * _BEYOND + pl.col("ingested_at").dt.epoch("ms"),
-            artist_id=_known(pl.lit(artist["id"])),
-            artist_name=artist_name,
-            album_id=_known(pl.col("album_id")),
-            album_name=_known(pl.col("album_name")),
-            album_artist=pl.coalesce(_known(pl.col("album_artist_name")), artist_name),
-            image_url=_known(pl.col("album_image_url")),
         )
     )
-
-
-def _known(text: pl.Expr) -> pl.Expr:
-    return pl.when(text != "").then(text)
 
 
 def _tracks(plays: pl.DataFrame) -> pl.DataFrame:
@@ -127,14 +121,15 @@ def _tracks(plays: pl.DataFrame) -> pl.DataFrame:
         plays.select(
             "row",
             "preference",
-            of=_pair("listener", "track"),
+            "listener",
+            "track_id",
             album=pl.when(pl.col("album_name").is_not_null()).then(row),
             image=pl.when(pl.col("image_url").is_not_null()).then(row),
         )
         # Of equals the one heard last.
         .reverse()
         .sort("preference", maintain_order=True)
-        .group_by("of")
+        .group_by("listener", "track_id")
         .agg(
             pl.len().alias("plays"),
             row.max().alias("last"),
@@ -142,13 +137,7 @@ def _tracks(plays: pl.DataFrame) -> pl.DataFrame:
             row.first().alias("own"),
             pl.col("preference").first(),
         )
-        .with_columns(listener=pl.col("of") // _HALF)
     )
-
-
-def _pair(one: str, other: str) -> pl.Expr:
-    """Two numbers as one."""
-    return pl.col(one) * _HALF + pl.col(other).cast(pl.UInt64)
 
 
 def _lines(parts: pl.DataFrame) -> pl.DataFrame:
@@ -157,12 +146,10 @@ def _lines(parts: pl.DataFrame) -> pl.DataFrame:
     shown = (pl.col("is_spotifys").cast(pl.UInt64) * (_HALF // 2) + pl.col("last").cast(pl.UInt64)) * _HALF
     return (
         parts.with_row_index("part")
-        .select(
-            "plays", "last", "album", "image", of=_pair("listener", "key"), part=shown + pl.col("part").cast(pl.UInt64)
-        )
-        .group_by("of")
+        .with_columns(part=shown + pl.col("part").cast(pl.UInt64))
+        .group_by("listener", "key")
         .agg(pl.col("plays").sum(), pl.col("last", "album", "image", "part").max())
-        .with_columns(pl.col("part") % _HALF, listener=pl.col("of") // _HALF)
+        .with_columns(pl.col("part") % _HALF)
     )
 
 
@@ -190,8 +177,8 @@ def _likely(lines: pl.DataFrame, plays: pl.DataFrame) -> pl.DataFrame:
 
 def _songs(plays: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
     return tracks.with_columns(
-        numbers(plays["song_key"].gather(tracks["own"])).alias("key"),
-        plays["track_id"].gather(tracks["own"]).str.starts_with(SYNTHETIC).not_().alias("is_spotifys"),
+        plays["song_number"].gather(tracks["own"]).alias("key"),
+        is_spotifys=~pl.col("track_id").str.starts_with(SYNTHETIC),
     )
 
 
@@ -206,7 +193,7 @@ def _artists(plays: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
     if named["artist_id"].null_count():
         named = named.with_columns(_stand_ins(named))
     return named.with_columns(
-        numbers(named["artist_id"]).alias("key"),
+        key="artist_id",
         album=_NO_PLAY,
         image=_NO_PLAY,
         is_spotifys=pl.lit(value=True),  # whatever it is: the last is shown
@@ -241,33 +228,30 @@ def _artist_texts(plays: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:  # 
 
 
 def _albums(plays: pl.DataFrame, tracks: pl.DataFrame) -> pl.DataFrame:
-    said = plays.select("album_id", "album_name")[tracks["own"]]
-    named = tracks.with_columns(
-        album_number=numbers(said["album_id"]).cast(pl.UInt64), is_named=said["album_name"].is_not_null()
-    ).filter("is_named")
-    named = named.with_columns(by_id=_pair("listener", "album_number"))
-    # Of an id that several tracks have, the preferred copy says key and names.
-    several = named.filter(pl.col("by_id").is_not_null() & pl.col("by_id").is_duplicated())
+    said = plays.select("album_id", is_named=pl.col("album_name").is_not_null())[tracks["own"]]
+    named = tracks.hstack(said).filter("is_named")
+    # Of an id that several tracks have, the preferred copy says key and names. By hashes it may be a few more.
+    hashes = named.select(pl.col("listener").hash() ^ pl.col("album_id").hash()).to_series()
+    by_id = ["listener", "album_id"]
     says = (
-        several.with_columns(plays["track_id"].gather(several["own"]))
+        named.filter(pl.col("album_id").is_not_null() & hashes.is_duplicated())
         .sort("preference", "track_id")
-        .unique("by_id", keep="first", maintain_order=True)
-        .select("by_id", says="own")
+        .unique(by_id, keep="first", maintain_order=True)
+        .select(*by_id, says="own")
     )
-    named = named.join(says, on="by_id", how="left", maintain_order="left").with_columns(pl.coalesce("says", "own"))
+    named = named.join(says, on=by_id, how="left", maintain_order="left").with_columns(pl.coalesce("says", "own"))
     return named.with_columns(
-        numbers(plays["album_key"].gather(named["says"])).alias("key"),
+        plays["album_number"].gather(named["says"]).alias("key"),
         album=_NO_PLAY,
-        is_spotifys=pl.col("album_number").is_not_null(),
+        is_spotifys=pl.col("album_id").is_not_null(),
     )
 
 
 def _album_texts(plays: pl.DataFrame, shown: pl.DataFrame) -> pl.DataFrame:
-    texts = plays.select("album_key", "album_name", "album_artist")[shown["says"]]
-    ids = plays["album_id"].gather(shown["own"])
+    texts = plays.select("album_key", "album_name", "album_artist_name")[shown["says"]]
     return texts.select(
-        pl.lit(ids).fill_null(pl.col("album_key")).alias("id"),
+        shown["album_id"].fill_null(texts["album_key"]).alias("id"),
         name="album_name",
-        artist_name="album_artist",
+        artist_name="album_artist_name",
         song_id=_NOTHING,
     )

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from pipelines.domain.month import Calendar, following, month_text, parse_month, with_neighbours
 from pipelines.domain.play import Play, from_record
+from pipelines.domain.snapshots import KINDS
 from pipelines.storage.encoding import COUNT, encode, file_of
 from pipelines.storage.files import StorageError, storage_of
 from pipelines.storage.forgotten import Marks
@@ -95,10 +96,14 @@ class Archive:
         return self._files(f"{self.root}/checkpoints")
 
     def everything(self) -> list[str]:
-        """The paths of all files of plays below the root: older versions of files first."""
+        """The paths of all files of plays below the root: older versions of files first.
+
+        Snapshots are nobody's, and not among them.
+        """
         there = self._storage.older_versions(self.root, ".avro") + self._files(self.root)
         left = set(self.checkpoints())
-        return [path for path in there if path not in left]
+        snapshots = tuple(f"{self.root}/{kind}/" for kind in KINDS)
+        return [path for path in there if path not in left and not path.startswith(snapshots)]
 
     def holds(self, path: str) -> Holding:
         """What a path of ``everything`` is."""
@@ -149,7 +154,7 @@ def decode(path: str, data: bytes) -> Iterator[Play]:
     with readable(path):
         reader: Any = _reader(data, schema_of())
         records: list[Any] = list(reader)
-        _check(path, reader, len(records))
+        check_records(path, reader, len(records))
     return map(from_record, records)
 
 
@@ -163,7 +168,7 @@ def fields_of(path: str, data: bytes, names: tuple[str, ...]) -> Iterator[dict[s
         records: Any = _reader(data, schema_of(*names))
         for count, record in enumerate(records, start=1):  # noqa: B007 - the last one is needed
             yield record
-        _check(path, records, count)
+        check_records(path, records, count)
 
 
 def _reader(data: bytes, schema: Any = None) -> Any:
@@ -194,7 +199,7 @@ def without(
     with readable(path):
         reader = _reader(data)
         records: list[Any] = list(reader)
-        _check(path, reader, len(records))
+        check_records(path, reader, len(records))
     others: list[dict[str, Any]] = []
     gone: list[dict[str, Any]] = []
     for record in records:
@@ -212,10 +217,11 @@ def without(
 def check_count(path: str, data: bytes, count: int) -> None:
     """Raises StorageError if the file was written with another number of plays than ``count``."""
     with readable(path):
-        _check(path, _reader(data), count)
+        check_records(path, _reader(data), count)
 
 
-def _check(path: str, reader: Any, count: int) -> None:
+def check_records(path: str, reader: Any, count: int) -> None:
+    """Raises StorageError where the reader's file was written with another number of records than ``count``."""
     # A file of another writer doesn't say.
     expected = int(reader.metadata.get(COUNT, count))
     if expected != count:

@@ -1,23 +1,26 @@
-"""From plays to the bytes of an Avro file, as ``play.avsc`` has them: the archive's own writer.
+"""From plays and snapshots to the bytes of an Avro file, as their schemas have them: the archive's own writer.
 
 Each field's encoder is chosen once, by its type in the schema, where a general library asks for it at every value:
 that takes five times as long. Whatever reads Avro reads the result, and the tests read it by such a library.
 """
 
 import json
+import struct
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from secrets import token_bytes
 from typing import Any
 
 from pipelines.domain.instants import to_millis
 from pipelines.domain.play import Artist, Play
-from pipelines.tables import play_schema
+from pipelines.domain.snapshots import Snapshot
+from pipelines.tables import play_schema, snapshot_schema
 
-# Avro files do not say how many records they hold: one cut at the end of a block would read as complete.
+# Avro files do not say how many records they hold: one cut at the end of a block would read as complete. Snapshots are
+# counted under the name that plays gave it.
 COUNT = "heavy_rotation.plays"
 # Before compressing. Deflate looks back 32 KB, so that larger blocks are smaller files: a quarter, beside 16 KB.
 _BLOCK_BYTES = 2**18
@@ -54,9 +57,25 @@ def pieces_of(play: Play, *left_open: str) -> tuple[bytes, ...]:
 
 
 def file_of(records: Sequence[bytes]) -> bytes:
-    """The bytes of an Avro file with these records, compressed."""
+    """The bytes of an Avro file with these records of plays, compressed."""
+    return _file_of(_SCHEMA_TEXT, records)
+
+
+def encode_snapshots(kind: str, snapshots: Sequence[Snapshot]) -> bytes:
+    """The bytes of an Avro file with these snapshots, all of one kind."""
+    schema = snapshot_schema(kind)
+    encode_record = _snapshot_encoder(kind)
+    return _file_of(json.dumps(schema), [encode_record(snapshot) for snapshot in snapshots])
+
+
+@cache
+def _snapshot_encoder(kind: str) -> Encoder:
+    return _record_encoder(snapshot_schema(kind))
+
+
+def _file_of(schema_text: str, records: Sequence[bytes]) -> bytes:
     sync = token_bytes(16)
-    about = {"avro.codec": "deflate", "avro.schema": _SCHEMA_TEXT, COUNT: str(len(records))}
+    about = {"avro.codec": "deflate", "avro.schema": schema_text, COUNT: str(len(records))}
     parts = [b"Obj\x01", _map_of(about), sync]
     for block in _blocks(records):
         data = b"".join(block)
@@ -136,8 +155,20 @@ def _optional_flag(value: bool | None) -> bytes:
     return _NULL if value is None else b"\x02\x01" if value else b"\x02\x00"
 
 
+def _flag(value: bool) -> bytes:
+    return b"\x01" if value else _NULL
+
+
+def _optional_double(value: float | None) -> bytes:
+    return _NULL if value is None else _THERE + struct.pack("<d", value)
+
+
 def _instant(value: datetime) -> bytes:
     return long(to_millis(value))
+
+
+def _optional_instant(value: datetime | None) -> bytes:
+    return _NULL if value is None else _THERE + _instant(value)
 
 
 # All that is written at one time was ingested then.
@@ -151,12 +182,35 @@ def _artists(value: Sequence[Artist]) -> bytes:
     return b"".join([long(len(value)), *parts, _NULL])
 
 
-_OPTIONAL: dict[str, Encoder] = {"string": _optional_text, "long": optional_long, "boolean": _optional_flag}
+_PLAIN: dict[str, Encoder] = {"string": text, "long": long, "boolean": _flag}
+_OPTIONAL: dict[str, Encoder] = {
+    "string": _optional_text,
+    "long": optional_long,
+    "boolean": _optional_flag,
+    "double": _optional_double,
+}
+
+
+def _record_encoder(schema: Any) -> Encoder:
+    """Of any object that has the schema's fields as attributes."""
+    names = [field["name"] for field in schema["fields"]]
+    encoders = [_encoder_of(field["type"]) for field in schema["fields"]]
+    values = attrgetter(*names)
+    return lambda item: b"".join([encoder(value) for encoder, value in zip(encoders, values(item), strict=True)])
+
+
+def _list_encoder(encode_item: Encoder) -> Encoder:
+    def encode_list(value: Sequence[Any]) -> bytes:
+        return b"".join([long(len(value)), *map(encode_item, value), _NULL]) if value else _NULL
+
+    return encode_list
 
 
 def _encoder_of(kind: Any) -> Encoder:
     """The encoder of a field by its type in the schema. Raises KeyError for one that no field has had."""
     match kind:
+        case ["null", {"logicalType": "timestamp-millis"}]:
+            return _optional_instant
         case ["null", of]:
             return _OPTIONAL[of]
         case {"logicalType": "timestamp-millis"}:
@@ -165,7 +219,9 @@ def _encoder_of(kind: Any) -> Encoder:
             return {symbol: long(number) for number, symbol in enumerate(symbols)}.__getitem__
         case {"type": "array", "items": {"name": "Artist"}}:
             return _artists
-    return {"string": text}[kind]
+        case {"type": "array", "items": items}:
+            return _list_encoder(_record_encoder(items))
+    return _PLAIN[kind]
 
 
 _SCHEMA_TEXT = json.dumps(play_schema())

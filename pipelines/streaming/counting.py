@@ -1,31 +1,32 @@
-"""From plays in month windows to each play once, and to snapshots of the ten most played."""
+"""From plays in month windows to each play once, and to snapshots of the ten most played of its month."""
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
-from hashlib import blake2b
+from datetime import date, datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 import apache_beam as beam
-import orjson
-from apache_beam.coders import BytesCoder, FastPrimitivesCoder
+from apache_beam.coders import BytesCoder
 from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
-from apache_beam.transforms.userstate import ReadModifyWriteStateSpec
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
+from apache_beam.utils.timestamp import Timestamp
 
 from pipelines.clock import Clock
 from pipelines.domain import ranking
 from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar, month_text
-from pipelines.domain.ranking import Entry, Tally
 from pipelines.storage.forgotten import Marks
-from pipelines.streaming.batches import UserPlays
+from pipelines.streaming.batches import Plays, UserPlays
+from pipelines.streaming.tally import Tally
 from pipelines.streaming.windows import month_of_window
 
 _log = logging.getLogger("heavy_rotation")
-_TOO_LATE = "too_late"
+_TOO_LATE, _SNAPSHOTS = "too_late", "snapshots"
 TOO_LATE_LINE = "%d plays of %s came after their month closed: they are kept, and a rebuild of %s counts them"
 
 
@@ -43,9 +44,9 @@ class SplitTooLate(beam.PTransform):
 
     def expand(self, plays: PCollection[UserPlays]) -> Any:
         """In the global window: the clock decides, not the watermark."""
-        split = plays | "Split" >> beam.ParDo(_SplitTooLate(self.calendar, self.lateness, self.clock)).with_outputs(
-            _TOO_LATE, main="in_time"
-        )
+        splitting = beam.ParDo(_SplitTooLate(self.calendar, self.lateness, self.clock))
+        types = splitting.with_output_types(UserPlays, **{_TOO_LATE: UserPlays})
+        split = plays | "Split" >> types.with_outputs(_TOO_LATE, main="in_time")
         return split.in_time, split[_TOO_LATE]
 
 
@@ -61,7 +62,7 @@ class _SplitTooLate(beam.DoFn):
         self.months = Counter()
 
     def process(self, batch: UserPlays) -> Iterator[Any]:
-        _, plays = batch
+        plays = batch[1].plays
         month = self.calendar.month_of(plays[0].played_at)
         if self.calendar.is_closed(month, self.lateness, self.clock()):
             self.too_late.inc(len(plays))
@@ -76,135 +77,151 @@ class _SplitTooLate(beam.DoFn):
 
 
 @dataclass
-class DeduplicatePlays(beam.PTransform):
-    """Each play of a user once, in whatever order and however often its copies come.
+class CountPlays(beam.PTransform):
+    """Each play of a user once, and the snapshots of the month it is in, as a pair.
 
-    Plays are in month windows by played_at, so all copies of a play meet in one window, and Beam forgets what
-    was seen when the window expires. A copy that is preferred to the one seen (``Play.preference``) passes too:
-    what follows keeps the preferred copy of each instant, so the outcome does not depend on the order. A copy that was
-    forgotten neither passes nor hides a later one.
-    """
+    *Each play once*: in whatever order and however often its copies come. A copy that is preferred to the one that was
+    seen (``Play.preference``) passes too: what reads them keeps the preferred copy of each instant. A copy that was
+    forgotten neither passes nor hides a later one, and none passes that is there already.
 
-    marks: Marks
-
-    def expand(self, plays: PCollection[UserPlays]) -> PCollection[UserPlays]:
-        """Plays in windows of CalendarMonths."""
-        return plays | "Drop copies" >> beam.ParDo(_DropCopies(self.marks)).with_output_types(UserPlays)
-
-
-class _DropCopies(beam.DoFn):
-    # For each instant that a play of this user and month was seen at, the preference of its best copy. One cell a
-    # user and month: runners pay for each cell, and a key for each play would cost thirty times more.
-    SEEN = ReadModifyWriteStateSpec("seen", FastPrimitivesCoder())
-
-    def __init__(self, marks: Marks) -> None:
-        self.marks = marks
-        self.repeated = Metrics.counter("heavy_rotation", "plays_repeated")
-
-    def process(self, batch: UserPlays, seen: Any = beam.DoFn.StateParam(SEEN)) -> Iterator[UserPlays]:
-        user_id, plays = batch
-        forgotten = self.marks.lately()
-        best, until = seen.read() or {}, forgotten.until(user_id)
-        if until is not None:
-            best = {millis: known for millis, known in best.items() if known[1] > to_millis(until)}
-        new = []
-        for play in plays:
-            if forgotten.has(user_id, play.ingested_at):
-                continue
-            millis, preference = to_millis(play.played_at), play.preference
-            if millis not in best or preference < best[millis]:
-                best[millis] = preference
-                new.append(play)
-        self.repeated.inc(len(plays) - len(new))
-        if new:
-            seen.write(best)
-            yield user_id, new
-
-
-@dataclass
-class CountTopTens(beam.PTransform):
-    """Rows of ``top_ten_snapshots``: three for each user and month, again whenever they have changed.
-
-    A snapshot counts every play of its pane, and panes accumulate, so a row is never half of one. A snapshot of
-    the same plays as the one before is not written again. ``is_final`` is decided by the clock: a job that is
-    drained closes its windows too, and their months are not over. What was forgotten since it was counted is left out.
+    *Snapshots*: three rows of ``top_ten_snapshots`` for each user and month, within ``refresh_seconds`` of a new play,
+    and when the month ends. One counts all plays of its month so far, so a row is never half of one. ``is_final`` is
+    decided by the clock: a job that is drained ends its windows too, and their months are not over. What was forgotten
+    since it was counted is left out.
     """
 
     calendar: Calendar
+    refresh_seconds: int
     clock: Clock
     marks: Marks
 
-    def expand(self, plays: PCollection[UserPlays]) -> PCollection[dict[str, Any]]:
-        """Plays in windows of CalendarMonths. Copies of one play count once."""
-        return (
-            plays
-            | "Take what counts"
-            >> beam.Map(_entries, self.marks).with_output_types(tuple[str, list[tuple[int, Entry]]])
-            | "Tally" >> beam.CombinePerKey(TallyFn())
-            | "Snapshot"
-            >> beam.ParDo(_Snapshot(self.calendar, self.clock, self.marks)).with_output_types(dict[str, Any])
-        )
+    def expand(self, plays: PCollection[UserPlays]) -> Any:
+        """Plays in windows of CalendarMonths: all copies of a play meet in one, and Beam forgets them with it."""
+        counting = beam.ParDo(_Count(self.calendar, self.refresh_seconds, self.clock, self.marks))
+        types = counting.with_output_types(UserPlays, **{_SNAPSHOTS: dict[str, Any]})
+        counted = plays | "Count" >> types.with_outputs(_SNAPSHOTS, main="once")
+        return counted.once, counted[_SNAPSHOTS]
 
 
-@beam.typehints.with_input_types(list[tuple[int, Entry]])
-@beam.typehints.with_output_types(dict[int, Entry])
-class TallyFn(beam.CombineFn):
-    """The distinct plays of a user and month; ``domain.ranking`` has the rules."""
+class _Count(beam.DoFn):
+    # The pieces of a ``Tally``. Of a user and month: runners pay for each key, and one for each play would cost thirty
+    # times more. What is due is said by timers alone, which cost less than a cell that would say it.
+    PLAYS = BagStateSpec("plays", BytesCoder())
+    REFRESH = TimerSpec("refresh", TimeDomain.REAL_TIME)
+    # At the end of the month, by the watermark: for its last snapshot, and for one that is due when a job is drained.
+    FINAL = TimerSpec("final", TimeDomain.WATERMARK)
+    DRAINED = TimerSpec("drained", TimeDomain.WATERMARK)
 
-    def create_accumulator(self) -> Tally:
-        """A tally without plays."""
-        return {}
-
-    def add_input(self, tally: Tally, entries: list[tuple[int, Entry]]) -> Tally:
-        """The same tally with these plays; of copies it keeps the preferred one."""
-        for millis, entry in entries:
-            ranking.add(tally, millis, entry)
-        return tally
-
-    def merge_accumulators(self, tallies: Iterable[Tally]) -> Tally:
-        """The union of the tallies, in a new one."""
-        return ranking.merge(tallies)
-
-    def extract_output(self, tally: Tally) -> Tally:
-        """The tally itself: it is ranked only where it is known to have changed."""
-        return tally
-
-
-class _Snapshot(beam.DoFn):
-    # The digest of the snapshot that was written last.
-    LAST = ReadModifyWriteStateSpec("last", BytesCoder())
-
-    def __init__(self, calendar: Calendar, clock: Clock, marks: Marks) -> None:
+    def __init__(self, calendar: Calendar, refresh_seconds: int, clock: Clock, marks: Marks) -> None:
         self.calendar = calendar
+        self.refresh_seconds = refresh_seconds
         self.clock = clock
         self.marks = marks
+        self.repeated = Metrics.counter("heavy_rotation", "plays_repeated")
+        self.shown: set[tuple[str, Any]] = set()
+
+    def start_bundle(self) -> None:
+        self.shown = set()
 
     def process(
         self,
-        element: tuple[str, Tally],
+        batch: UserPlays,
         window: Any = beam.DoFn.WindowParam,
-        last: Any = beam.DoFn.StateParam(LAST),
-    ) -> Iterator[dict[str, Any]]:
-        user_id, tally = element
-        # First the clock: what forgets a person later than this moment takes the row away.
-        month, now = month_of_window(self.calendar, window), self.clock()
-        until = self.marks.lately().until(user_id)
-        if until is not None and not (tally := ranking.ingested_after(to_millis(until), tally)):
+        pieces: Any = beam.DoFn.StateParam(PLAYS),
+        refresh: Any = beam.DoFn.TimerParam(REFRESH),
+        final: Any = beam.DoFn.TimerParam(FINAL),
+        drained: Any = beam.DoFn.TimerParam(DRAINED),
+    ) -> Iterator[UserPlays]:
+        user_id, plays = batch[0], batch[1].plays
+        there = list(pieces.read())
+        tally = Tally(_start(window), there)
+        if (until := self._forgotten_until(user_id)) is not None:
+            plays = [play for play in plays if to_millis(play.ingested_at) > until]
+            tally.forget(until)
+        passed, piece = tally.add([ranking.entry(play) for play in plays])
+        self.repeated.inc(len(plays) - sum(passed))
+        if piece is None:
             return
-        is_final = self.calendar.is_over(month, now)
-        digest = _digest(tally, is_final=is_final)
-        if digest != last.read():
-            last.write(digest)
-            yield from ranking.snapshots(user_id, month, tally, is_final=is_final, computed_at=now)
+        if not there:
+            final.set(window.end)
+        drained.set(window.end)
+        refresh.set(self._next_refresh(user_id))
+        self.shown.discard((user_id, window))
+        if whole := tally.compacted():
+            pieces.clear()
+        pieces.add(whole or piece)
+        if not batch[1].are_there:
+            yield user_id, Plays([play for play, is_new in zip(plays, passed, strict=True) if is_new])
+
+    @on_timer(REFRESH)
+    def show(
+        self,
+        user_id: Any = beam.DoFn.KeyParam,
+        window: Any = beam.DoFn.WindowParam,
+        pieces: Any = beam.DoFn.StateParam(PLAYS),
+        final: Any = beam.DoFn.TimerParam(FINAL),
+        drained: Any = beam.DoFn.TimerParam(DRAINED),
+    ) -> Iterator[TaggedOutput]:
+        drained.clear()
+        if self._is_over(window):
+            final.clear()
+        return self._snapshots(user_id, window, pieces)
+
+    @on_timer(FINAL)
+    def show_final(
+        self,
+        user_id: Any = beam.DoFn.KeyParam,
+        window: Any = beam.DoFn.WindowParam,
+        pieces: Any = beam.DoFn.StateParam(PLAYS),
+        refresh: Any = beam.DoFn.TimerParam(REFRESH),
+        drained: Any = beam.DoFn.TimerParam(DRAINED),
+    ) -> Iterator[TaggedOutput]:
+        if not self._is_over(window):
+            return
+        refresh.clear()
+        drained.clear()
+        yield from self._snapshots(user_id, window, pieces)
+
+    @on_timer(DRAINED)
+    def show_drained(
+        self,
+        user_id: Any = beam.DoFn.KeyParam,
+        window: Any = beam.DoFn.WindowParam,
+        pieces: Any = beam.DoFn.StateParam(PLAYS),
+        refresh: Any = beam.DoFn.TimerParam(REFRESH),
+    ) -> Iterator[TaggedOutput]:
+        if self._is_over(window):
+            return
+        refresh.clear()
+        yield from self._snapshots(user_id, window, pieces)
+
+    def _snapshots(self, user_id: str, window: Any, pieces: Any) -> Iterator[TaggedOutput]:
+        if (user_id, window) in self.shown:  # several timers came at once
+            return
+        self.shown.add((user_id, window))
+        # First the clock: what forgets a person later than this moment takes the rows away.
+        now, tally = self.clock(), Tally(_start(window), pieces.read())
+        if (until := self._forgotten_until(user_id)) is not None:
+            tally.forget(until)
+        if copies := tally.copies():
+            month, is_final = month_of_window(self.calendar, window), self._is_over(window, now)
+            for row in ranking.snapshots_of(user_id, month, copies, is_final=is_final, computed_at=now):
+                yield TaggedOutput(_SNAPSHOTS, row)
+
+    def _next_refresh(self, user_id: str) -> Timestamp:
+        """The user's next instant of many, ``refresh_seconds`` apart: the same for all plays until then, whatever else
+        is due. Users have theirs at different times."""
+        now, apart = self.clock().timestamp(), self.refresh_seconds
+        phase = crc32(user_id.encode()) % apart
+        return Timestamp.of((now - phase) // apart * apart + apart + phase)
+
+    def _is_over(self, window: Any, now: datetime | None = None) -> bool:
+        return self.calendar.is_over(month_of_window(self.calendar, window), now or self.clock())
+
+    def _forgotten_until(self, user_id: str) -> int | None:
+        until = self.marks.lately().until(user_id)
+        return None if until is None else to_millis(until)
 
 
-def _digest(tally: Tally, *, is_final: bool) -> bytes:
-    """Sixteen bytes that stand for all that a snapshot is made of: equal for equal snapshots, whenever computed."""
-    return blake2b(orjson.dumps([is_final, *sorted(tally.items())]), digest_size=16).digest()
-
-
-def _entries(batch: UserPlays, marks: Marks) -> tuple[str, list[tuple[int, Entry]]]:
-    user_id, plays = batch
-    until = marks.lately().until(user_id)
-    # What was forgotten may stand in tallies still, where it must not be preferred to what came later.
-    return user_id, [ranking.entry(play, until) for play in plays]
+def _start(window: Any) -> int:
+    return int(window.start.micros // 1000)

@@ -1,6 +1,6 @@
 """The stream's graphs, on one screen: from Pub/Sub messages, or from the archive's files, to rows in the tables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from pipelines.storage.archive import Archive
 from pipelines.storage.forgotten import Marks
 from pipelines.streaming.archiving import ArchivePlays
 from pipelines.streaming.batches import UserPlays
-from pipelines.streaming.counting import CountTopTens, DeduplicatePlays, SplitTooLate
+from pipelines.streaming.counting import CountPlays, SplitTooLate
 from pipelines.streaming.parsing import ParseMessages
 from pipelines.streaming.replaying import ReadOpenPlays, ReplayOpenMonths
 from pipelines.streaming.settings import StreamOptions
@@ -36,32 +36,33 @@ def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock:
         | "Archived and replayed" >> beam.Flatten()
         | "Split too late" >> SplitTooLate(calendar, options.lateness, clock)
     )
-    once = _deduplicate(in_time, options, archive.marks)
-    once | "Plays once" >> _WritePlayEvents(calendar, sink, archive.marks)
+    _count(in_time, options, sink, clock)
     too_late | "Plays too late" >> _WritePlayEvents(calendar, sink, archive.marks)
-    (
-        once
-        | "Count top tens" >> CountTopTens(calendar, clock, archive.marks)
-        | "Write top tens" >> sink("top_ten_snapshots")
-    )
 
 
-def build_from_archive(paths: PCollection[str], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
-    """From paths of the archive's files: those that were there at the launch, and each new one when it is there."""
+def build_from_archive(
+    paths: PCollection[str],
+    options: StreamOptions,
+    sink: Sink,
+    clock: Clock = utc_now,
+    note_read: Callable[[str], object] = str,
+) -> None:
+    """From paths of files of the archive and of ``play_events`` in a folder: those that were there at the launch, and
+    each new one when it is there. ``note_read`` is told of each path that was read; it is pickled."""
     archive, calendar = Archive(options.archive), options.calendar
-    in_time = paths | "Read open plays" >> ReadOpenPlays(archive, calendar, options.lateness, clock)
-    once = _deduplicate(in_time, options, archive.marks)
-    once | "Plays once" >> _WritePlayEvents(calendar, sink, archive.marks)
-    (
-        once
-        | "Count top tens" >> CountTopTens(calendar, clock, archive.marks)
-        | "Write top tens" >> sink("top_ten_snapshots")
+    in_time = paths | "Read open plays" >> ReadOpenPlays(archive, calendar, options.lateness, clock, note_read)
+    _count(in_time, options, sink, clock)
+
+
+def _count(in_time: PCollection[UserPlays], options: StreamOptions, sink: Sink, clock: Clock) -> None:
+    calendar, marks = options.calendar, Archive(options.archive).marks
+    once, snapshots = (
+        in_time
+        | "Window into months" >> WindowIntoMonths(calendar, options.lateness)
+        | "Count plays" >> CountPlays(calendar, options.refresh_seconds, clock, marks)
     )
-
-
-def _deduplicate(in_time: PCollection[UserPlays], options: StreamOptions, marks: Marks) -> PCollection[UserPlays]:
-    months = WindowIntoMonths(options.calendar, options.refresh_seconds, options.lateness)
-    return in_time | "Window into months" >> months | "Deduplicate plays" >> DeduplicatePlays(marks)
+    once | "Plays once" >> _WritePlayEvents(calendar, sink, marks)
+    snapshots | "Write top tens" >> sink("top_ten_snapshots")
 
 
 @dataclass
@@ -79,5 +80,4 @@ class _WritePlayEvents(beam.PTransform):
 
 
 def _rows(batch: UserPlays, calendar: Calendar, marks: Marks) -> Iterator[dict[str, Any]]:
-    _, plays = batch
-    return (play.to_row(calendar) for play in marks.lately().without(plays))
+    return (play.to_row(calendar) for play in marks.lately().without(batch[1].plays))

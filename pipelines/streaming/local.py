@@ -20,9 +20,9 @@ from pipelines.streaming.intake import Intake
 from pipelines.streaming.lease import Lease
 from pipelines.streaming.local_source import FileFeed
 from pipelines.streaming.progress import Progress, ToldSink
-from pipelines.streaming.replaying import open_files
+from pipelines.streaming.replaying import open_files, open_months
 from pipelines.streaming.settings import StreamOptions
-from pipelines.streaming.sinks import Sink
+from pipelines.streaming.sinks import Sink, files_of_plays
 from pipelines.streaming.subscription import Subscription
 
 # With what closing needs, draining ends within ten seconds, which is what a service manager gives.
@@ -53,9 +53,13 @@ def run_here(
     ):
         progress = Progress(say)
         say(f"Reading {options.subscription}; Ctrl-C finishes what was read and ends")
-        feed.put(*open_files(Archive(options.archive), options.calendar, options.lateness, clock()))
+        # First what the tables have, so that of the archive only what they lack is added; new messages go before both.
+        feed.put_behind(*files_of_plays(sink, open_months(options.calendar, options.lateness, clock())))
+        feed.put_behind(*open_files(Archive(options.archive), options.calendar, options.lateness, clock()))
         pipeline = beam.Pipeline(options=beam_options)
-        build_from_archive(pipeline | "Read new files" >> feed.read(), options, ToldSink(sink), clock)
+        build_from_archive(
+            pipeline | "Read new files" >> feed.read(), options, ToldSink(sink), clock, FileFeed.note_read
+        )
         intake = Intake(subscription, options, sink, clock, progress)
         intake.catch_up(lease.since)
 

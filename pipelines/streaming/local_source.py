@@ -7,6 +7,7 @@ open: a tick of the clock each second, an event for each file, and the watermark
 """
 
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -27,6 +28,13 @@ _TICK_SECONDS = 1.0
 _OUTPUT = "files"
 # An event has to fit into a message of gRPC, and the archive may have thousands of files at a launch.
 _MOST_PATHS = 100
+# So that what is new waits for a few files at most: the runner takes all events that it is given, and works on them in
+# their order.
+_MOST_PATHS_BEHIND = 4
+_LOOK_SECONDS = 0.02
+# Paths that were read. The runner pickles its steps, and a queue cannot be: the one of this process, which has one
+# stream.
+_read: SimpleQueue[str] = SimpleQueue()
 _coder = StrUtf8Coder()
 
 
@@ -39,6 +47,7 @@ class FileFeed:
 
     def __init__(self, refresh_seconds: int) -> None:
         self._paths: SimpleQueue[Sequence[str]] = SimpleQueue()
+        self._behind: deque[Sequence[str]] = deque()
         self._refresh_seconds = refresh_seconds
         self._resources = ExitStack()
 
@@ -62,6 +71,16 @@ class FileFeed:
         for start in range(0, len(paths), _MOST_PATHS):
             self._paths.put(paths[start : start + _MOST_PATHS])
 
+    def put_behind(self, *paths: str) -> None:
+        """Paths that are to come in this order, when there are no others."""
+        for start in range(0, len(paths), _MOST_PATHS_BEHIND):
+            self._behind.append(paths[start : start + _MOST_PATHS_BEHIND])
+
+    @staticmethod
+    def note_read(path: str) -> None:
+        """To be told by who has read a path."""
+        _read.put(path)
+
     def end(self) -> None:
         """There will be no more."""
         self._paths.put(())
@@ -69,17 +88,32 @@ class FileFeed:
     def read_multiple(self, _labels: object) -> Iterator[Any]:
         """The events, as Beam's service asks for them."""
         last = 0.0
+        is_ending = False
+        in_hand: set[str] = set()  # of those behind
         while True:
             now = max(time.time(), last)  # the clock of a machine may be put back
             yield _events.Event(processing_time_event=_advance(now - last))
             yield _events.Event(watermark_event=_events.Event.AdvanceWatermark(new_watermark=_micros(now), tag=_OUTPUT))
             last = now
+            while not _read.empty():
+                in_hand.discard(_read.get())
+            is_busy = bool(in_hand)
             try:
-                paths = self._paths.get(timeout=_TICK_SECONDS)
+                if self._behind or is_ending:
+                    paths = self._paths.get(timeout=_LOOK_SECONDS if is_busy else 0.0)
+                else:
+                    paths = self._paths.get(timeout=_TICK_SECONDS)
+                is_ending |= not paths
             except Empty:
-                continue
+                if self._behind and not is_busy:
+                    paths = self._behind.popleft()
+                    in_hand = set(paths)
+                elif is_ending and not self._behind:
+                    break
+                else:
+                    continue
             if not paths:
-                break
+                continue
             elements = [
                 _events.TimestampedElement(encoded_element=_coder.encode(path), timestamp=_micros(now))
                 for path in paths

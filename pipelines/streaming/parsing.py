@@ -14,7 +14,6 @@ from apache_beam.pvalue import PCollection, TaggedOutput
 from pipelines.clock import Clock
 from pipelines.domain.play import Play, UnreadableError, check_times, from_message
 from pipelines.storage.forgotten import Marks
-from pipelines.streaming import coders  # noqa: F401  registers the play's coder
 from pipelines.warehouse.json_rows import Row
 from pipelines.warehouse.persons import users_of
 

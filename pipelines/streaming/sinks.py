@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -70,6 +71,16 @@ class BigQuerySink:
             return insert_rejected(self.warehouse, rows)
         insert_or_reject(self.warehouse, table, rows, self.clock)
         return set()
+
+
+def files_of_plays(sink: Sink, months: Iterable[date]) -> list[str]:
+    """The paths of the files that have the rows of ``play_events``; none of BigQuery, which has no files to read.
+
+    Raises StorageError.
+    """
+    if not isinstance(sink, FolderSink):
+        return []
+    return [str(path) for month in months for path in sink.warehouse.files("play_events", month)]
 
 
 def sink_of(

@@ -7,11 +7,6 @@ from typing import Any
 import apache_beam as beam
 from apache_beam.coders.coders import IntervalWindowCoder
 from apache_beam.pvalue import PCollection
-from apache_beam.transforms.trigger import (
-    AccumulationMode,
-    AfterProcessingTime,
-    AfterWatermark,
-)
 from apache_beam.transforms.window import IntervalWindow, NonMergingWindowFn
 from apache_beam.utils.timestamp import Timestamp
 
@@ -54,22 +49,13 @@ def month_of_window(calendar: Calendar, window: IntervalWindow) -> date:
 
 @dataclass
 class WindowIntoMonths(beam.PTransform):
-    """Plays into month windows that are shown again whenever they have changed.
-
-    A window fires ``refresh_seconds`` after its first new play, at its end, and again for late plays until
-    ``lateness`` after its end. Panes accumulate: each holds all the plays of its month so far.
-    """
+    """Plays into month windows, which are forgotten ``lateness`` after the month's end."""
 
     calendar: Calendar
-    refresh_seconds: int
     lateness: timedelta
 
     def expand(self, plays: PCollection[UserPlays]) -> PCollection[UserPlays]:
         """Timestamps have to lie in the month of their plays."""
-        again = AfterProcessingTime(self.refresh_seconds)
         return plays | beam.WindowInto(
-            CalendarMonths(self.calendar),
-            trigger=AfterWatermark(early=again, late=again),
-            accumulation_mode=AccumulationMode.ACCUMULATING,
-            allowed_lateness=(self.lateness + _SLACK).total_seconds(),
+            CalendarMonths(self.calendar), allowed_lateness=(self.lateness + _SLACK).total_seconds()
         )

@@ -35,6 +35,13 @@ def play_schema() -> dict[str, Any]:
 
 
 @cache
+def snapshot_schema(kind: str) -> dict[str, Any]:
+    """The Avro schema of a kind of snapshots (``domain.snapshots.KINDS``), as parsed JSON."""
+    schema: dict[str, Any] = json.loads(_text(f"{kind}.avsc"))
+    return schema
+
+
+@cache
 def table_schema(table: str) -> list[Field]:
     """A table's columns in BigQuery's JSON form: name, type, mode, description and, for records, fields."""
     schema: list[Field] = json.loads(_text(f"{table}.json"))

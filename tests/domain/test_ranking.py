@@ -69,15 +69,6 @@ def test_the_order_of_plays_does_not_matter(some: list[Play], random: Any) -> No
     assert ten(shuffled + shuffled[::2]) == ten(some)
 
 
-@given(some_plays, st.lists(st.integers(0, 4)), st.permutations(range(5)))
-def test_splitting_and_merging_does_not_matter(some: list[Play], cuts: list[int], order: list[int]) -> None:
-    groups: list[list[Play]] = [[] for _ in range(5)]
-    for n, p in enumerate(some):
-        groups[cuts[n % len(cuts)] if cuts else 0].append(p)
-    merged = ranking.merge(tally_of(groups[n]) for n in order)
-    assert {kind: ranking.top_ten(merged, kind) for kind in KINDS} == ten(some)
-
-
 @given(some_plays)
 def test_it_agrees_with_plain_counting(some: list[Play]) -> None:
     rows = ranking.snapshots("me", MONTH, tally_of(some), is_final=False, computed_at=INGESTED_AT)

@@ -224,6 +224,23 @@ def test_late_months_are_those_whose_files_their_last_rebuild_did_not_see(
     assert "Rebuilt 2 months" in late()
 
 
+def test_of_a_closed_months_snapshots_the_fullest_is_left(tmp_path: Path) -> None:
+    archive(tmp_path, plays("abc", start="2019-01-05T10:00:00Z"))
+    assert run(tmp_path, "--months=late") == 0
+    before = outcome(tmp_path)
+    # As a stream that is launched again, whose state has a part of the month.
+    warehouse = FolderWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    warehouse.append("top_ten_snapshots", [row | {"plays_in_month": 2, "items": []} for row in before.snapshots])
+    warehouse.append("play_events", before.play_events[:2])
+    assert run(tmp_path, "--months=changed") == 0
+    assert outcome(tmp_path).counts() == {"2019-01": [2, 3]}
+    for _ in range(2):
+        assert run(tmp_path, "--months=late") == 0
+        assert outcome(tmp_path).counts() == {"2019-01": [3]}
+        assert len(outcome(tmp_path).snapshots) == 3
+        assert tracks(tmp_path) == [*"abc"]
+
+
 def test_a_month_with_the_first_hours_of_the_next_is_late_with_its_neighbour(tmp_path: Path) -> None:
     archive(tmp_path, plays("a", start="2019-01-05T10:00:00Z"))
     assert run(tmp_path, "--months=late") == 0

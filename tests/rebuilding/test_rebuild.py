@@ -30,6 +30,7 @@ from pipelines.rebuild import main, rebuild
 from pipelines.rebuilding.planning import Plan, Work, make_plan
 from pipelines.rebuilding.reading import read_bytes
 from pipelines.rebuilding.settings import RebuildOptions
+from pipelines.rebuilding.sharing import Share, shares_of
 from pipelines.runners import LOCAL_BATCH_RUNNER
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
@@ -327,6 +328,22 @@ def test_an_archive_that_loses_files_all_the_time_is_given_up(
     assert said.count("it begins again") == 2
     assert "files were removed from the archive during the rebuild, as when a person is forgotten; run it again" in said
     assert not list(rows(folder, "play_events"))
+
+
+@pytest.mark.parametrize("times", [0, 2])
+def test_files_that_two_plans_gave_to_two_workers_or_to_none_are_read_again(
+    times: int, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = [True]
+
+    def shared_out(plan: Plan, *, spread: bool) -> list[Share]:
+        shares = list(shares_of(plan, spread=spread))
+        return shares * times if wrong and wrong.pop() else shares
+
+    monkeypatch.setattr("pipelines.rebuilding.graph.shares_of", shared_out)
+    assert run(folder) == 0
+    assert capsys.readouterr().err.count("it begins again") == 1
+    assert tracks(folder) == ["october", *"abc"]
 
 
 def test_a_month_far_from_all_others_is_told_with_those_that_are_there(

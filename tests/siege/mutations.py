@@ -29,7 +29,12 @@ class Mutation:
 
 
 MUTATIONS: dict[str, Mutation] = {
-    "deduplication off": Mutation("small", "pipelines/rebuilding/finishing.py", "columns.each_once(plays)", "plays"),
+    "deduplication off": Mutation(
+        "small",
+        "pipelines/rebuilding/finishing.py",
+        "columns.each_once(columns.with_keys(plays))",
+        "columns.with_keys(plays)",
+    ),
     "UTC months": Mutation(
         "small",
         "pipelines/domain/month.py",
@@ -67,7 +72,10 @@ MUTATIONS: dict[str, Mutation] = {
         "small", "pipelines/domain/exports.py", "if type(began) is not int:", "if began or not began:"
     ),
     "changed months computed before the files are listed": Mutation(
-        "small", "pipelines/rebuilding/replacing.py", "listed = set(plan.listed)", "listed = set(work.archive.files())"
+        "small",
+        "pipelines/rebuilding/replacing.py",
+        ".items() if path in listed}",
+        ".items()} | {path: may_hold(path, ready.contents) for path in work.archive.files()}",
     ),
 }
 

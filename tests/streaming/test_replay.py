@@ -88,3 +88,12 @@ def test_plays_of_a_time_that_cannot_be_are_passed_over_and_counted(
     assert oracle.of_rows(outcome.snapshots) == oracle.top_tens([B, C])
     assert "3 plays of " in caplog.text
     assert outcome.counters["plays_passed_over"] == 3
+
+
+def test_what_was_ingested_long_ago_is_counted_and_not_written_again(tmp_path: Path) -> None:
+    # Unless a job was stuck for a week, its row is there; what a crash may have left out is younger.
+    old = [replace(p, ingested_at=NOW - timedelta(days=7, milliseconds=1)) for p in (A, B)]
+    young = replace(C, ingested_at=NOW - timedelta(days=7))
+    outcome = run_stream(tmp_path, Script().plays(D), archived=[*old, young])
+    assert oracle.of_rows(outcome.snapshots) == oracle.top_tens([*old, young, D])
+    assert [row["track_id"] for row in outcome.play_events] == ["c", "d"]

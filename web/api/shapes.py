@@ -205,14 +205,14 @@ class Found(Shape):
 
     kind: Kind
     key: str
-    id: str | None
     name: str | None
     artist_name: str | None
     plays: int
     last_played_at: datetime
+    found: int = Field(description="How many of its kind there are, of which ``limit`` at most are here.")
 
 
 class Search(Page):
-    """Most played first."""
+    """By kind, the most played first."""
 
     rows: list[Found]

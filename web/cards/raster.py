@@ -1,9 +1,10 @@
 """PNG of an SVG by resvg, with the fonts that this machine has.
 
 What has no glyph in any of them is left out, and told: a box says nothing. Only resvg knows what that is, and says so
-on standard error, which belongs to a process: so it has one of its own.
+to whoever reads the process's output: so it has a process of its own.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -58,8 +59,11 @@ def main() -> None:
     """An SVG from standard input, its PNG to standard output."""
     import resvg_py
 
-    svg = sys.stdin.buffer.read().decode()
-    sys.stdout.buffer.write(bytes(resvg_py.svg_to_bytes(svg_string=svg, log_information=True)))
+    # What resvg has to say goes to file descriptor 1, where the picture goes too.
+    with os.fdopen(os.dup(1), "wb") as out:
+        os.dup2(2, 1)
+        svg = sys.stdin.buffer.read().decode()
+        out.write(bytes(resvg_py.svg_to_bytes(svg_string=svg, log_information=True)))
 
 
 if __name__ == "__main__":

@@ -62,11 +62,11 @@ def month_of_links(
     last: date,
     days: Mapping[date, int | None],
     bounds: Sequence[int],
-    href: Callable[[date], str],
+    href: Callable[[date], str | None],
     *,
     sunday: bool = False,
 ) -> Markup:
-    """A month as on a wall, each day that is among ``days`` a link with its plays as its name."""
+    """A month as on a wall, each day that is among ``days`` with its plays as its name, and a link if it has a page."""
     shift, side = (1 if sunday else 0), 30
     offset = (first.weekday() + shift) % 7
     rows = (offset + last.day - 1) // 7 + 1
@@ -82,9 +82,11 @@ def month_of_links(
         plays = days[when]
         mark = "gap" if plays is None else f"q{tint(plays, bounds)}"
         said = "not known" if plays is None else count(plays, "play")
+        address = href(when)
+        begin, end = (f'<a href="{escape(address)}">', "</a>") if address else ("<g>", "</g>")
         inside.append(
-            f'<a href="{escape(href(when))}"><title>{when.day} {MONTHS[when.month - 1]}: {said}</title>'
-            f'<rect class="{mark}" x="{column * side + 2}" y="{row * side + 20}"/></a>'
+            f"{begin}<title>{when.day} {MONTHS[when.month - 1]}: {said}</title>"
+            f'<rect class="{mark}" x="{column * side + 2}" y="{row * side + 20}"/>{end}'
         )
     return Markup(  # noqa: S704  numbers, names of ours, and an escaped address
         f'<svg viewBox="0 0 {7 * side} {rows * side + 20}" role="group" '

@@ -59,7 +59,7 @@ def of_day(
         before=Step(visit.url(f"/day/{day_before}"), day(day_before)) if day_before >= first else None,
         after=Step(visit.url(f"/day/{following}"), day(following)) if following <= last else None,
         facts=[
-            plays_fact(totals),
+            plays_fact(visit, totals),
             heard_fact(totals),
             Fact("songs", f"{totals['songs']:,}"),
             Fact("artists", f"{totals['artists']:,}"),
@@ -118,13 +118,15 @@ def of_year(
     days = known_days(visit, begin, end)
     bounds = steps(plays for plays in days.values() if plays)
     kept = {"week": week if week != "monday" else None}
+
+    def day_url(when: date) -> str | None:
+        return visit.url(f"/day/{when}") if when >= visit.bounds["first_played_on"] else None
+
     months = []
     for number in range(1, 13):
         name = date(year, number, 1)
         some = {when: plays for when, plays in days.items() if when.month == number}
-        drawing = month_of_links(
-            name, visit.end_of(name), some, bounds, lambda when: visit.url(f"/day/{when}"), sunday=week == "sunday"
-        )
+        drawing = month_of_links(name, visit.end_of(name), some, bounds, day_url, sunday=week == "sunday")
         there = any(plays is not None for plays in some.values())
         months.append(
             {

@@ -11,11 +11,12 @@ from web.words import count, day, heard, number_word, signed, span
 
 @dataclass(frozen=True)
 class Fact:
-    """A number with its name, and lines under it."""
+    """A number with its name, and lines under it; ``link`` is a last one that leads somewhere: text and address."""
 
     what: str
     value: str
     below: Sequence[str] = ()
+    link: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,15 @@ class Note:
     why: str
 
 
-def plays_fact(totals: Row, before: Row | None = None, than: str = "") -> Fact:
-    """Plays, with the difference to other totals: ``+100 on October's same days``."""
+def plays_fact(visit: Visit, totals: Row, before: Row | None = None, than: str = "") -> Fact:
+    """Plays, with the difference to other totals: ``+100 on October's same days``; and what is hidden of them."""
     below = [f"{signed(totals['plays'] - before['plays'])} on {than}"] if before else []
+    link = None
     if totals["hidden_plays"]:
-        below.append(f"{count(totals['hidden_plays'], 'play')} hidden")
-    return Fact("plays", f"{totals['plays']:,}", below)
+        link = f"{count(totals['hidden_plays'], 'play')} hidden: show", visit.here(hidden="shown")
+    elif visit.shows_hidden:
+        link = "what is hidden is shown: hide it", visit.here(hidden=None)
+    return Fact("plays", f"{totals['plays']:,}", below, link)
 
 
 def heard_fact(totals: Row) -> Fact:

@@ -71,7 +71,7 @@ def _polls(visit: Visit, settings: Settings) -> Iterator[Finding]:
         remedy = (
             "" if is_well else "Spotify remembers fifty plays: see why polling stopped, heavy-rotation doctor helps."
         )
-        yield Finding(is_well, f"The last poll was {ago(since)} ago, {_local(visit, visit.polled_at)}.", remedy)
+        yield Finding(is_well, f"The last poll was {ago(since)}, {_local(visit, visit.polled_at)}.", remedy)
 
 
 def _login(visit: Visit, settings: Settings) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from web.drawing.figure import Figure, Source
 from web.errors import NotFoundError
 from web.pages.charts import months_figure
 from web.pages.facts import Fact, heard_fact
+from web.pages.hidden import hiding
 from web.pages.lists import LISTS, PAGES, Ten, cover_url, item_url, lines, spotify_url
 from web.pages.years import require_span
 from web.rendering import page
@@ -100,6 +101,7 @@ def _show(request: Request, visit: Visit, what: str, key: str, first: date | Non
         ids=visit.ask("item_ids", kind=kind, id=item["key"]),
         ids_source=Source("item_ids", {"kind": kind, "id": item["key"]}),
         span_words=span(*chosen) if own else "",
+        hiding=hiding(request, visit, kind, item["key"]),
         all_time=item_url(visit.url, kind, item["key"]) if is_span else None,
     )
 

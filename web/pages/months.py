@@ -12,7 +12,7 @@ from web.drawing.figure import Figure
 from web.errors import NotFoundError
 from web.pages.charts import day_by_day, hours
 from web.pages.facts import Fact, Note, gap_notes, heard_fact, plays_fact
-from web.pages.first_heard import FirstHeard, first_heard
+from web.pages.first_heard import first_heard
 from web.pages.lists import By, Ten, tens
 from web.rendering import page
 from web.routing import Month, StrictRoute
@@ -40,7 +40,6 @@ class MonthSheet:
     compared: date | None
     facts: list[Fact]
     tens: list[Ten]
-    first_heard: FirstHeard
     notes: list[Note]
     small: str
 
@@ -68,12 +67,9 @@ def sheet(visit: Visit, first: date, by: By, *, covers: bool) -> MonthSheet:
         until = {"until": same_days(visit, earlier)} if is_going_on else {}
         [before] = visit.ask("totals", span=(earlier, visit.end_of(earlier)), **until)
     than = f"{month_name(earlier)}’s same days" if is_going_on else month_name(earlier)
-    new = first_heard(visit, first, last)
     songs = Fact("songs", f"{totals['songs']:,}", [f"{before['songs']:,} on {than}"] if before else [])
     artists = Fact("artists", f"{totals['artists']:,}", [f"{before['artists']:,} on {than}"] if before else [])
-    facts = [plays_fact(totals, before, than), heard_fact(totals), songs, artists]
-    if not new.is_young:
-        facts.append(Fact("heard first", count(new.songs, "song"), [count(new.artists, "artist")]))
+    facts = [plays_fact(visit, totals, before, than), heard_fact(totals), songs, artists]
     return MonthSheet(
         first=first,
         last=last,
@@ -83,7 +79,6 @@ def sheet(visit: Visit, first: date, by: By, *, covers: bool) -> MonthSheet:
         tens=tens(
             visit, (first, last), by, covers=covers, compared=(earlier, visit.end_of(earlier)) if compared else None
         ),
-        first_heard=new,
         notes=gap_notes(visit, first, last),
         small=f"so far, until {day(visit.known_until.date())}, {clock(visit.known_until)}" if is_going_on else "",
     )
@@ -115,6 +110,9 @@ def show(request: Request, visit: Annotated[Visit, Depends(visit)], month: Month
     settings = request.app.state.settings
     made = sheet(visit, month, by, covers=settings.covers)
     before, after = month_steps(visit, month)
+    new = first_heard(visit, month, made.last)
+    if not new.is_young:
+        made.facts.append(Fact("heard first", count(new.songs, "song"), [count(new.artists, "artist")]))
     figures: list[Figure] = [day_by_day(visit, month, made.compared), hours(visit, month, made.last)]
     return page(
         request,
@@ -124,7 +122,9 @@ def show(request: Request, visit: Annotated[Visit, Depends(visit)], month: Month
         before=before,
         after=after,
         figures=figures,
+        first_heard=new,
         here=f"/month/{month_text(month)}",
+        beside=made.compared and visit.url("/compare", a=month_text(month), b=month_text(made.compared)),
         moves=made.is_going_on,
     )
 

@@ -37,7 +37,8 @@ def show(
     kind, chosen = _KINDS[kinds], order or by
     asked = {"from": begin, "to": end, "kind": kind, "by": by, "order": chosen}
     rows, has_more = more_than(visit.ask("tops", **asked, after=after, limit=limit + 1), limit)
-    longest = _longest(visit, begin, end, kind, by)
+    is_first_of_all = chosen == by and not after  # whose first line has the longest bar
+    longest = None if is_first_of_all else _longest(visit, begin, end, kind, by)
     path = f"/top/{kinds}"
     kept = {
         "from": first,

@@ -1,5 +1,6 @@
 """``/year/2025`` and ``/recap?from=&to=``: a span of any length, with what stands out in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
@@ -49,6 +50,10 @@ def of_year(request: Request, visit: Annotated[Visit, Depends(visit)], year: Yea
         before=Step(visit.url(f"/year/{year - 1}"), str(year - 1)) if year > first else None,
         after=Step(visit.url(f"/year/{year + 1}"), str(year + 1)) if year < last else None,
         here=visit.url(f"/year/{year}"),
+        others=[
+            ("day by day", visit.url(f"/calendar/{year}")),
+            *([(f"beside {year - 1}", visit.url("/compare", a=year, b=year - 1))] if year > first else []),
+        ],
     )
 
 
@@ -97,11 +102,12 @@ def _sheet(
     here: str,
     before: Step | None = None,
     after: Step | None = None,
+    others: Sequence[tuple[str, str]] = (),
 ) -> Response:
     [totals] = visit.ask("totals", span=(first, last))
     new = first_heard(visit, first, last)
     facts = [
-        plays_fact(totals),
+        plays_fact(visit, totals),
         heard_fact(totals),
         Fact("songs", f"{totals['songs']:,}", [count(totals["albums"], "album")]),
         Fact("artists", f"{totals['artists']:,}", [] if new.is_young else [f"{new.artists:,} heard first"]),
@@ -121,6 +127,7 @@ def _sheet(
         here=here,
         before=before,
         after=after,
+        others=others,
         facts=facts,
         tens=tens(visit, (first, last), by, covers=request.app.state.settings.covers),
         wide=wide,

@@ -33,7 +33,7 @@ def recap_html(
     known = days_known(visit, first, last)
     # How much is hidden is nobody else's business.
     facts = [
-        plays_fact({**totals, "hidden_plays": 0}),
+        plays_fact(visit, {**totals, "hidden_plays": 0}),
         heard_fact(totals),
         Fact("songs", f"{totals['songs']:,}", songs),
         Fact("artists", f"{totals['artists']:,}", artists),

@@ -1,5 +1,6 @@
 """Size small: polls into the archive, exports between, rebuilds of what changed; killed at any step, two at once."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,13 +21,13 @@ class Small(Siege):
         self.world, self.ledger = World(self.seed), Ledger()
         self.with_account_data = {user for user in self.world.users if self.rng.random() < 0.3 and self._is_plain(user)}
         for now in self._polls():
-            self._poll_all(now)
+            self._poll_all(now, beside=self.rng.random() < 0.15)
             if self.rng.random() < 0.1:
                 self._export(self.rng.choice(list(self.world.users)), now)
             if self.rng.random() < 0.08:
                 self._rebuild()
         end = self.world.end + 4 * _HOUR
-        self._poll_all(end)
+        self._poll_all(end, beside=self.rng.random() < 0.5)
         for user in self.world.users:
             if self.rng.random() < 0.6 or self.world.users[user] == "offline":
                 self._export(user, end)
@@ -71,7 +72,12 @@ class Small(Siege):
                 since = 0
         return polls
 
-    def _poll_all(self, now: int) -> None:
+    def _poll_all(self, now: int, *, beside: bool) -> None:
+        """Poll everybody, perhaps ``beside`` a rebuild: what comes meanwhile is for this one, or for the next."""
+        rebuild = begin(product.rebuild, self.folder, log=self.log) if beside else None
+        if rebuild:
+            time.sleep(self.rng.uniform(0, 2))
+            self.figures["rebuilds beside polls"] += 1
         for user in self.world.users:
             listed = listing(self.world.of(user), now)
             if self.rng.random() < 0.2:
@@ -82,6 +88,8 @@ class Small(Siege):
                 self.figures["lists with repeats"] += 1
             self._work("poll", product.poll, self.folder, user, listed, now)
             self.ledger.polled(reversed(listing(self.world.of(user), now)))
+        if rebuild:
+            rebuild.wait()
 
     def _export(self, user: str, now: int) -> None:
         """An extended export up to now, or of a part, perhaps with account data beside it or before it."""

@@ -8,16 +8,18 @@ from fastapi import Depends, FastAPI, Request
 from pipelines.clock import utc_now
 from tests.web.client import Client
 from web.access.deciding import Access
-from web.access.login import router
 from web.access.middleware import Gate
 from web.access.tokens import Tokens
 from web.access.visitor import Scope, Visitor, needs, visitor_of
+from web.pages.login import router
+from web.settings import Settings
 
 HERE = "http://127.0.0.1:8723"
 
 
 def site(access: Access) -> FastAPI:
     app = FastAPI()
+    app.state.settings, app.state.paths = Settings("nowhere"), set()  # what the page's frame is made of
 
     def who(request: Request) -> dict[str, Any]:
         visitor = visitor_of(request)

@@ -11,10 +11,12 @@ from typing import Any
 import fastavro
 import pyarrow.parquet as pq
 import pytest
+from pydantic import BaseModel
 
 from pipelines.domain.play import from_record
 from tests.warehouse.listening import HEARD, listening_in, play
 from tests.web.client import Client
+from web.api import shapes
 from web.app import create_app
 from web.settings import Settings
 
@@ -224,6 +226,24 @@ def test_an_export_is_never_a_months_plays_more_than_one_in_memory(api: Client) 
 
 
 # What it says of itself
+
+
+@pytest.mark.parametrize(
+    ("path", "shape"),
+    [
+        ("/listeners", shapes.Listeners), ("/months", shapes.Months), ("/totals", shapes.SpanTotals),
+        ("/top/tracks", shapes.Top), ("/top/artists", shapes.Top), ("/top/albums?by=time", shapes.Top),
+        ("/plays", shapes.Plays), ("/activity", shapes.Activity), ("/search?q=track", shapes.Search),
+        ("/tables", shapes.Tables), ("/tables/plays", shapes.Table),
+    ],
+)  # fmt: skip
+def test_answers_have_the_fields_that_are_documented_and_no_other(
+    api: Client, path: str, shape: type[BaseModel]
+) -> None:
+    answer = api.get(path)
+    assert answer.status_code == 200
+    found = shape.model_validate_json(answer.content)
+    assert getattr(found, "rows", True)
 
 
 def test_the_description_is_served_and_a_page_is_made_of_it(api: Client, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from tests.warehouse.listening import listening_in
+from tests.web.histories import a_history, written
 from tests.web.serving import serving
 from web.settings import Settings
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.long
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    warehouse = listening_in(tmp_path_factory.mktemp("warehouse"))
-    with serving(Settings(str(warehouse.folder))) as address:
+    warehouse = written(tmp_path_factory.mktemp("warehouse"), a_history(number=300))
+    with serving(Settings(warehouse)) as address:
         yield address
 
 

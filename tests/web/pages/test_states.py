@@ -13,6 +13,7 @@ from pipelines.warehouse.folder import FolderWarehouse
 from tests.web.client import Client
 from tests.web.histories import NOW, a_history, a_play, opened, written
 from tests.web.pages.reading import Page
+from web.hiding.hidden import Hidden
 
 PAGES = [
     "/",
@@ -183,3 +184,17 @@ def test_a_damaged_document_of_polling_is_no_obstacle(tmp_path: Path) -> None:
     (tmp_path / "cursors").mkdir()
     (tmp_path / "cursors" / "me.json").write_text('{"gaps": 3')
     assert "As of 28 Nov 2026, 13:06" in seen(opened(warehouse, state=str(tmp_path)), "/")
+
+
+def test_what_is_hidden_is_counted_out_told_and_shown_on_request(tmp_path: Path) -> None:
+    plays = [a_play(NOW - timedelta(hours=hours), hours % 2 + 8) for hours in range(1, 31)]
+    warehouse, state = written(tmp_path / "warehouse", plays), str(tmp_path / "state")
+    Hidden(state).add("me", f"artist:artist{1:016}", "https://open.spotify.com/artist/x")
+    browser = opened(warehouse, state=state)
+    page = Page(browser.get("/month/2026-11").text)
+    assert "plays 15 15 plays hidden: show" in page.text
+    [link] = [link for link in page.links if "hidden=shown" in link]
+    shown = seen(browser, link)
+    assert "plays 30 what is hidden is shown: hide it" in shown
+    assert "Song 8" in shown
+    assert "Song 8" not in page.text

@@ -1,30 +1,16 @@
 """``/login``: a browser gives a token once, and keeps it in a cookie that no script sees and no other site sends."""
 
-from html import escape
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Query, Request
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 
 from web.access.deciding import Access
 from web.access.middleware import LOGIN
+from web.rendering import page
 
 router = APIRouter(include_in_schema=False)
 _DAYS = 30
-_PAGE = """\
-<!doctype html>
-<html lang="en">
-<head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
-<meta name="color-scheme" content="light dark"><title>Log in · Heavy Rotation</title></head>
-<body><main><h1>Heavy Rotation</h1>
-{told}<form method="post" action="{action}">
-<p><label for="token">Token</label><br><input id="token" name="token" type="password" autocomplete="current-password"
- required autofocus></p>
-<input type="hidden" name="next" value="{next}">
-<p><button>Log in</button></p></form>
-<p>On the machine where the plays are, <code>heavy-rotation web token add NAME</code> makes one.</p>
-</main></body></html>
-"""
 
 
 @router.get(LOGIN)
@@ -82,8 +68,6 @@ def _target(request: Request, wanted: str) -> str:
 
 
 def _page(request: Request, wanted: str, told: str = "", status: int = 200) -> Response:
-    action = f"{request.scope['root_path']}{LOGIN}"
-    told = f'<p role="alert">{escape(told)}</p>\n' if told else ""
-    return HTMLResponse(
-        _PAGE.format(told=told, action=escape(action), next=escape(wanted)), status, {"Cache-Control": "no-store"}
-    )
+    answer = page(request, "login.html", status, wanted=wanted, told=told)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer

@@ -1,0 +1,99 @@
+"""Answers and pages from a warehouse in a folder."""
+
+import json
+import os
+import re
+import statistics
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks import archives
+from benchmarks.archives import LAST_MONTH, Shape
+from benchmarks.clusters import ROOT
+from benchmarks.process import BenchmarkError, peak_mb, run_python
+from benchmarks.results import Measured, Row
+from benchmarks.settings import Settings
+from demo.processes import Process
+
+_LONGEST_SECONDS = 900
+_LIFETIME = Shape(300_000, 1, 150)
+_ASKING = """\
+In a process that keeps its tables, of a folder's warehouse: milliseconds until all rows are there. First the three
+monthly views whole, then the documented queries as they stand. `first` reads the months that none needed before."""
+_PAGES = """\
+`heavy-rotation web` as a process, one request after the other, milliseconds until the last byte. `first` is the first
+time that anybody asks for it; `again` the middle of five more, of what is remembered for the day; no network."""
+_AGAIN = 5
+
+
+def measure(settings: Settings) -> Iterator[Measured]:
+    """Two tables. Raises BenchmarkError."""
+    rows: list[Row] = []
+    pages: list[Row] = []
+    large = Shape(min(settings.most, 10_000_000 if settings.long else 1_000_000), 200, 24)
+    with settings.folder() as folder:
+        for number, shape in enumerate((_LIFETIME, large)):
+            scaled = shape.scaled(settings.share)
+            settings.say(f"asking: {scaled}")
+            warehouse = _made(scaled, folder / str(number), settings.seed)
+            rows += _asked(scaled, warehouse)
+            if shape is _LIFETIME:
+                pages = list(_pages(warehouse, folder))
+    yield Measured("asking", "Asking", _ASKING, rows)
+    yield Measured("pages", "Pages", f"{_PAGES} {_LIFETIME.scaled(settings.share)}.", pages)
+
+
+def _made(shape: Shape, folder: Path, seed: int) -> Path:
+    made = archives.make(shape, folder / "archive", seed)
+    places = [f"--archive={made.folder}", f"--warehouse={folder / 'warehouse'}"]
+    run_python(["-m", "heavy_rotation", "rebuild", *places], folder / "rebuild.log", _LONGEST_SECONDS)
+    return folder / "warehouse"
+
+
+def _asked(shape: Shape, warehouse: Path) -> Iterator[Row]:
+    log = warehouse.with_suffix(".log")
+    run_python(["-m", "benchmarks.asked", str(warehouse)], log, _LONGEST_SECONDS)
+    answers: dict[str, tuple[float, float, float]] = json.loads(log.read_text().splitlines()[-1])
+    of = str(shape)
+    for name, (first, again, cpu) in answers.items():
+        yield {"warehouse": of, "question": name, "first ms": first, "again ms": again, "again CPU ms": cpu}
+        of = ""
+
+
+def _paths() -> tuple[str, ...]:
+    month, year = f"{LAST_MONTH:%Y-%m}", LAST_MONTH.year
+    sheets = (
+        "/",
+        f"/month/{month}",
+        f"/year/{year}",
+        f"/recap?from={year}-01-01&to={month}-31",
+        f"/top/tracks?from={year}-01-01&to={month}-31",
+    )
+    return (*sheets, f"/calendar/{year}", f"/day/{month}-15", "/history", f"/compare?a={year}&b={year - 1}")
+
+
+def _pages(warehouse: Path, folder: Path) -> Iterator[Row]:
+    options = ["--warehouse", str(warehouse), "--port", "0", "--no-browser", "--no-covers", "--home", str(folder)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    with Process(["-m", "heavy_rotation", "web", *options], environment, folder / "web.log") as server:
+        if not server.wait_for("Ctrl-C ends it", 60):
+            raise BenchmarkError(f"the web did not start:\n{server.log.read_text()}")
+        address = re.search(r"http://[\d.:]+", server.log.read_text())
+        assert address
+        for path in _paths():
+            millis = [_get(address[0] + path) for _ in range(1 + _AGAIN)]
+            yield {"page": path, "first ms": millis[0], "again ms": statistics.median(millis[1:])}
+        yield {"page": "memory of the server, MB", "first ms": None, "again ms": peak_mb(server.pid)}
+
+
+def _get(url: str) -> float:
+    began = time.perf_counter()
+    try:
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own
+            answer.read()
+    except urllib.error.HTTPError as error:
+        raise BenchmarkError(f"{url} answers {error.code}: {error.read().decode()[:1000]}") from None
+    return (time.perf_counter() - began) * 1000
