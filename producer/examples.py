@@ -100,3 +100,35 @@ if the app is to use it; SPOTIFY_CLIENT_FILE can name a JSON file with client_id
 SPOTIFY_CLIENT_SECRET_NAME a secret: projects/PROJECT/secrets/SECRET. Log in once for each account; logging in
 again replaces the account's login.
 """
+
+
+WATCH = """\
+examples:
+  a playlist, by the link that Spotify's app copies, and an artist, by URI:
+    heavy-rotation watch add https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M
+    heavy-rotation watch add spotify:artist:0OdUWJ0sBjDrqHygGUXeCF --every 7d
+
+  the artists of each month's top ten, by themselves:
+    heavy-rotation watch add top:10
+
+  what is watched, and no longer:
+    heavy-rotation watch list
+    heavy-rotation watch remove top:10
+
+Nothing is asked yet: heavy-rotation snapshot --once does that. Private playlists need heavy-rotation login --playlists.
+New apps are given the tracks of playlists of their own users only.
+"""
+
+SNAPSHOT = """\
+examples:
+  into the archive at home, or one that is named:
+    heavy-rotation snapshot --once
+    heavy-rotation snapshot --once --archive ~/music/archive
+
+  to the topic that the stream reads; the archive says which artists top:10 are:
+    heavy-rotation snapshot --once --topic projects/my-project/topics/plays --archive gs://my-bucket/archive
+
+Run it once a day, as often as you like: only what is due is asked about, and no more than --budget requests a day, so
+that polling keeps its share. It never waits for long: what is left is asked by the next run. What Spotify does not give
+your app is told once, and asked for again after a month; heavy-rotation doctor shows it.
+"""

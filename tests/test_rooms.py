@@ -28,6 +28,8 @@ PRODUCER = (
     {"state"},
     {"accounts"},
     {"polling", "importing"},
+    {"snapshots"},
+    {"watching"},
     {"doctor"},
 )
 # The pages and the API; of the pipelines they use what needs no Beam.
@@ -103,5 +105,11 @@ def names_in(package: str) -> set[str]:
 
 def test_every_module_has_its_place() -> None:
     assert {f"pipelines.{name}" for name in names_in("pipelines")} == set().union(*ORDER)
-    assert names_in("producer") - {"__main__", "commandline", "commands", "examples"} == set().union(*PRODUCER)
+    assert names_in("producer") - {
+        "__main__",
+        "commandline",
+        "commands",
+        "examples",
+        "snapshots_commandline",
+    } == set().union(*PRODUCER)
     assert names_in("web") - {"__main__"} == set().union(*WEB)
