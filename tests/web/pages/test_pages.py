@@ -87,7 +87,7 @@ def test_every_link_of_every_page_answers(tmp_path_factory: pytest.TempPathFacto
         path = waiting.pop()
         kind = urlsplit(path).path.split("/")[1] + urlsplit(path).path.rpartition(".")[2][-4:]
         kinds[kind] += 1
-        if kinds[kind] > 8:
+        if kinds[kind] > (2 if path.partition("?")[0].endswith(".png") else 8):  # a picture takes a second
             continue
         answer = browser.get(path, follow_redirects=True)
         assert answer.status_code == 200, (path, answer.text)
