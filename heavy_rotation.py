@@ -24,6 +24,7 @@ COMMANDS = {
     "stream": ("pipelines.stream", "plays from Pub/Sub into archive and tables, until it is stopped"),
     "top": ("pipelines.top", "the songs, artists and albums played most"),
     "web": ("web.command", "show the tables as pages, in a browser"),
+    "recap": ("web.recap.command", "a year, or any span, as a page and pictures to send"),
     "query": ("pipelines.query", "ask the tables, in BigQuery SQL"),
     "hide": ("web.hiding.command", "what tens, figures and cards leave out"),
     "forget": ("pipelines.forget", "remove a person's plays from archive and tables"),

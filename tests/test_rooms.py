@@ -38,10 +38,10 @@ WEB: tuple[set[str], ...] = (
     {"drawing", "routing", "settings"},
     {"opening"},
     {"visit"},
-    {"rendering"},
+    {"rendering", "cards"},
     {"answering", "api"},
     {"pages"},
-    {"app"},
+    {"app", "recap"},
     {"command"},
 )
 WEB_USES = {
