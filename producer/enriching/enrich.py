@@ -120,27 +120,28 @@ class Enriching:
         try:
             # What is known of earlier runs is enough for the others to begin, and what is new follows.
             went_well = self._side_by_side(work | then)
-            return self._side_by_side(then, "0 ") and went_well
+            return self._side_by_side(then, is_second=True) and went_well
         finally:
             self._outbox.flush()
 
-    def _side_by_side(self, work: Mapping[str, Callable[[], str]], says_nothing: str = "-") -> bool:
+    def _side_by_side(self, work: Mapping[str, Callable[[], str]], *, is_second: bool = False) -> bool:
         if not work:
             return True
         with ThreadPoolExecutor(len(work)) as threads:
             futures = {name: threads.submit(ask) for name, ask in work.items()}
             try:
-                went_well = [_told(name, future.result, says_nothing) for name, future in futures.items()]
+                went_well = [_told(name, future.result, is_second=is_second) for name, future in futures.items()]
                 return all(went_well)
             except BaseException:
                 self._stopping.set()  # or leaving would wait for who is at work
                 raise
 
 
-def _told(name: str, result: Callable[[], str], says_nothing: str) -> bool:
-    """Log what came of it, but for what begins with ``says_nothing``; whether it went well."""
+def _told(name: str, result: Callable[[], str], *, is_second: bool) -> bool:
+    """Log what came of it, of a second time only where there was something; whether it went well."""
     try:
-        if not (text := result()).startswith(says_nothing):
+        text = result()
+        if not (is_second and ": 0 asked" in text and ";" not in text):
             _log.info("%s: %s", name, text)
     except Failure as error:
         _log.error("%s: %s", name, error)

@@ -31,8 +31,8 @@ def ask_listenbrainz(client: ListenBrainz, known: Known) -> str:
             known.put([_figures(id_, mbid, figures.get(mbid), known) for mbid in some for id_ in due[mbid]])
             asked, found = asked + len(some), found + len(figures)
     except SourceError as error:
-        return f"{asked:,} artists asked, {found:,} found; {error}"
-    return f"{asked:,} artists asked, {found:,} found"
+        return f"artists: {asked:,} asked, {found:,} found; {error}"
+    return f"artists: {asked:,} asked, {found:,} found"
 
 
 def _figures(artist_id: str, mbid: str, figures: tuple[int, int] | None, known: Known) -> ArtistSnapshot:
@@ -66,8 +66,8 @@ def ask_covers(client: CoverArtArchive, known: Known, progress: Kept) -> str:
                 )
             )
     except SourceError as error:
-        return f"{asked:,} covers asked, {found:,} found; {error}"
-    return f"{asked:,} covers asked, {found:,} found"
+        return f"covers: {asked:,} asked, {found:,} found; {error}"
+    return f"covers: {asked:,} asked, {found:,} found"
 
 
 def _cover(track_id: str, release_id: str, url: str | None, known: Known) -> TrackSnapshot:

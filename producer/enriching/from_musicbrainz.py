@@ -34,19 +34,23 @@ class FromMusicBrainz:
 
     def ask(self, artists: Iterable[HeardArtist], tracks: Iterable[HeardTrack]) -> str:
         """Ask about all that was not asked before: artists first. What to say of it; raises no SourceError."""
+        told = ""
         try:
             for some in _batches(self._known.without_mbid(artists), LINKS_AT_ONCE):
                 links = self._links(some)
                 for artist in some:
                     self._artist(artist, links.get(artist.id))
-            told = f"{self.asked:,} artists asked, {self.found:,} found"
+            told = f"{self._told('artists')}; "
             self.asked = self.found = 0
             for track in tracks:
                 self._track(track)
-            told += f"; {self.asked:,} tracks asked, {self.found:,} found"
+            told += self._told("tracks")
         except SourceError as error:
-            return f"{self.asked:,} asked, {self.found:,} found; {error}"
+            return f"{told}{self._told('tracks' if told else 'artists')}; {error}"
         return told + ("; its search is too busy, whoever asks: the next run searches" if self._is_search_busy else "")
+
+    def _told(self, what: str) -> str:
+        return f"{what}: {self.asked:,} asked, {self.found:,} found"
 
     def _links(self, artists: Sequence[HeardArtist]) -> dict[str, str]:
         ids = [artist.id for artist in artists if not is_synthetic(artist.id)]

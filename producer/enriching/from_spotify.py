@@ -36,8 +36,8 @@ def ask_spotify(asker: Asker, tracks: Iterable[HeardTrack], known: Known) -> str
             known.put([snapshot])
             asked, found = asked + 1, found + snapshot.found
     except PausedError as paused:
-        return f"{asked:,} tracks asked, {found:,} found; {paused}"
-    return f"{asked:,} tracks asked, {found:,} found"
+        return f"tracks: {asked:,} asked, {found:,} found; {paused}"
+    return f"tracks: {asked:,} asked, {found:,} found"
 
 
 def _read(track: HeardTrack, answer: Any, features: Any, known: Known) -> TrackSnapshot:

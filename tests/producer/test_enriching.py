@@ -375,9 +375,9 @@ def test_the_command_with_all_sources(sources: LookAlikes, spotify: Spotify, tmp
     options = ("--archive", world.archive, "--state", world.state, "--logins", str(tmp_path / "logins"))
     ran = run("enrich", *options)
     assert ran.code == 0, ran.err
-    assert "Spotify: 1 tracks asked, 1 found" in ran.out
-    assert "MusicBrainz: 1 artists asked, 1 found; 0 tracks asked, 0 found" in ran.out
-    assert "ListenBrainz: 1 artists asked" in ran.out
+    assert "Spotify: tracks: 1 asked, 1 found" in ran.out
+    assert "MusicBrainz: artists: 1 asked, 1 found; tracks: 0 asked, 0 found" in ran.out
+    assert "ListenBrainz: artists: 1 asked" in ran.out
     assert spotify.asked()
 
 
