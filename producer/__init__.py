@@ -9,7 +9,7 @@
 - ``enriching``: what open sources know of what was heard;
 - ``doctor``: what is wrong, and the remedy.
 
-These stand on ``spotify`` (asking Spotify), ``sources`` (asking open sources), ``state`` (how far each account was read),
-``identity`` (which play is which) and ``snapshots`` (asking within a budget, and what is on its way). What is told to the
-user is a ``pipelines.failure.Failure``, raised and named where it goes wrong.
+These stand on ``spotify`` (asking Spotify), ``sources`` (asking open sources), ``state`` (how far each account was
+read), ``identity`` (which play is which) and ``snapshots`` (asking within a budget, and what is on its way). What is
+told to the user is a ``pipelines.failure.Failure``, raised and named where it goes wrong.
 """
