@@ -14,6 +14,9 @@ COMMANDS = {
     "import": ("producer.commandline", "import exports of listening history"),
     "login": ("producer.commandline", "connect an account: log in to Spotify in the browser"),
     "poll": ("producer.commandline", "get the plays that Spotify lists"),
+    "watch": ("producer.snapshots_commandline", "which playlists and artists are watched"),
+    "snapshot": ("producer.snapshots_commandline", "ask Spotify about what is watched"),
+    "enrich": ("producer.snapshots_commandline", "ask open sources about what was heard"),
     "doctor": ("producer.commandline", "say what is wrong, and what to do about it"),
     "logout": ("producer.commandline", "forget an account's login, and what polling remembers of it"),
     "rename": ("producer.commandline", "make the plays of one user another's"),
@@ -21,11 +24,12 @@ COMMANDS = {
     "stream": ("pipelines.stream", "plays from Pub/Sub into archive and tables, until it is stopped"),
     "top": ("pipelines.top", "the songs, artists and albums played most"),
     "web": ("web.command", "show the tables as pages, in a browser"),
+    "recap": ("web.recap.command", "a year, or any span, as a page and pictures to send"),
     "query": ("pipelines.query", "ask the tables, in BigQuery SQL"),
     "hide": ("web.hiding.command", "what tens, figures and cards leave out"),
     "forget": ("pipelines.forget", "remove a person's plays from archive and tables"),
 }
-_PRODUCER = "producer.commandline"
+_PRODUCER = ("producer.commandline", "producer.snapshots_commandline")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if with_ctrl_c:
             signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        code: int = run([command, *arguments] if module == _PRODUCER else arguments)
+        code: int = run([command, *arguments] if module in _PRODUCER else arguments)
     except KeyboardInterrupt:  # before the command has begun
         return 130
     return code

@@ -1,7 +1,8 @@
-"""A Spotify look-alike on this machine: the accounts service and the two Web API calls that are needed.
+"""A Spotify look-alike on this machine: the accounts service and the Web API calls that are needed.
 
-`GET /authorize`, `POST /api/token`, `GET /v1/me` and `GET /v1/me/player/recently-played`, over HTTP/1.1 on
-127.0.0.1, with the real service's limits, cursors, errors and, on request, its bad days (`demo.faults`).
+`GET /authorize`, `POST /api/token`, `GET /v1/me`, `GET /v1/me/player/recently-played`, and the playlists, artists and
+tracks of `demo.spotify_library`, over HTTP/1.1 on 127.0.0.1,
+with the real service's limits, cursors, errors and, on request, its bad days (`demo.faults`).
 
 `python -m demo.spotify --port 8720` is one by itself, with an app and an invented listener, until it is stopped.
 """
@@ -32,7 +33,10 @@ from demo.listener import Listener
 from demo.processes import serve
 from demo.spotify_feed import BadRequestError, History, recently_played
 from demo.spotify_http import Call, HttpServer, Request
+from demo.spotify_library import Library, NotGivenError
 from demo.spotify_tokens import SCOPE, Accounts
+
+_LIBRARY = ("/v1/playlists/", "/v1/artists/", "/v1/tracks/", "/v1/audio-features/")
 
 
 def utc_now() -> datetime:
@@ -48,7 +52,7 @@ class SpotifyServer:
     `token_clock`, which should be the client's own. `port` 0 takes any free port.
 
     `accounts` has the credentials that work, and can revoke them; `faults` takes what is to go wrong;
-    `requests` lists what was asked, oldest first.
+    `requests` lists what was asked, oldest first. `library` has the playlists, artists and tracks.
     """
 
     def __init__(
@@ -60,6 +64,7 @@ class SpotifyServer:
         token_seconds: int = 3600,
         rotate_refresh_tokens: bool = False,
         display_name: str = "Imaginary Listener",
+        library: Library | None = None,
         port: int = 0,
     ) -> None:
         self.history = history
@@ -68,6 +73,7 @@ class SpotifyServer:
         self.faults = Faults()
         self.requests: list[Request] = []
         self.display_name = display_name
+        self.library = library or Library()
         self.user_id = "imaginary-listener"
         self.account_id = stable_id("account", self.user_id)[:10]
         self._port = port
@@ -123,6 +129,10 @@ class SpotifyServer:
                 return self._check_token(call.authorization, None) or json_answer(self._profile())
             case "GET", faults.RECENTLY_PLAYED:
                 return self._check_token(call.authorization, SCOPE) or self._recently_played(call.query, fault)
+            case "GET", path if path.startswith(
+                ("/v1/playlists/", "/v1/artists/", "/v1/tracks/", "/v1/audio-features/")
+            ):
+                return self._check_token(call.authorization, None) or self._of_library(call)
             case _:
                 return error_answer(404, "Service not found")
 
@@ -145,6 +155,17 @@ class SpotifyServer:
             return json_answer(recently_played(self.history, self.clock(), query, self.url, fault))
         except BadRequestError as error:
             return error_answer(400, str(error))
+
+    def _of_library(self, call: Call) -> Answer:
+        _, _, token = (call.authorization or "").partition(" ")
+        try:
+            return json_answer(
+                self.library.answer(call.path, call.query, self.accounts.scope_of(token) or "", self.url)
+            )
+        except BadRequestError as error:
+            return error_answer(400, str(error))
+        except NotGivenError as error:
+            return error_answer(error.status, str(error))
 
     def _profile(self) -> dict[str, object]:
         """A PrivateUserObject as of autumn 2026: no e-mail, country, product or followers."""

@@ -105,7 +105,7 @@ def write_track(track: Track) -> dict[str, object]:
     assert track.id is not None
     return {
         "album": _write_album(track.album),
-        "artists": [_write_artist(artist) for artist in track.artists],
+        "artists": [write_artist(artist) for artist in track.artists],
         "disc_number": 1,
         "duration_ms": track.duration_ms,
         "explicit": track.explicit,
@@ -156,7 +156,7 @@ def _write_local_track(track: Track) -> dict[str, object]:
 def _write_album(album: Album) -> dict[str, object]:
     return {
         "album_type": album.kind,
-        "artists": [_write_artist(album.artist)],
+        "artists": [write_artist(album.artist)],
         **_links("album", album.id),
         "id": album.id,
         "images": [{"url": album.image_url(side), "height": side, "width": side} for side in (640, 300, 64)],
@@ -169,7 +169,8 @@ def _write_album(album: Album) -> dict[str, object]:
     }
 
 
-def _write_artist(artist: Artist) -> dict[str, object]:
+def write_artist(artist: Artist) -> dict[str, object]:
+    """A SimplifiedArtistObject."""
     return {
         **_links("artist", artist.id),
         "id": artist.id,

@@ -35,28 +35,34 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     return options
 
 
-def _parser(command: str, usage: str, purpose: str, epilog: str) -> Parser:
+def new_parser(command: str, usage: str, purpose: str, epilog: str) -> Parser:
     return Parser(f"heavy-rotation {command}", usage, purpose, epilog)
 
 
 def _login() -> Parser:
     from producer.accounts.redirect import DEFAULT_PORT
 
-    parser = _parser("login", "[OPTIONS]", "Connects an account: log in to Spotify in the browser.", examples.login())
-    _add_logins(parser)
+    parser = new_parser(
+        "login", "[OPTIONS]", "Connects an account: log in to Spotify in the browser.", examples.login()
+    )
+    add_logins(parser)
     parser.add_argument(
         "--port",
         type=_port,
         default=DEFAULT_PORT,
         help="the redirect URI's, on this machine (default: %(default)s)",
     )
-    _add_state(parser)
+    add_state(parser)
     parser.add_argument("--no-browser", action="store_true", help="print the address only; open no browser")
+    parser.add_argument(
+        "--playlists", action="store_true", help="ask for the right to read private playlists too, to watch them"
+    )
 
     def run(options: argparse.Namespace) -> str:
         return commands.login(
             port=options.port,
             with_browser=not options.no_browser,
+            with_playlists=options.playlists,
             home=home_of(options.home),
             state=options.state,
             logins=options.logins,
@@ -67,7 +73,7 @@ def _login() -> Parser:
 
 
 def _import() -> Parser:
-    parser = _parser(
+    parser = new_parser(
         "import", "PATH ... [--archive A] [OPTIONS]", "Imports exports of listening history.", examples.IMPORT
     )
     parser.add_argument(
@@ -84,8 +90,8 @@ def _import() -> Parser:
     parser.add_argument("--dry-run", action="store_true", help="report what an import would do, write nothing")
     parser.add_argument("--skip-unreadable", action="store_true", help="go on without the files that cannot be read")
     _add_time_zone(parser)
-    _add_logins(parser)
-    _add_state(parser)
+    add_logins(parser)
+    add_state(parser)
 
     def run(options: argparse.Namespace) -> str | None:
         home = None if options.archive else home_of(options.home)
@@ -107,7 +113,7 @@ def _import() -> Parser:
 
 def _rename() -> Parser:
     usage = "[--user NAME] [--to ID] [--archive A --warehouse W] [OPTIONS]"
-    parser = _parser("rename", usage, "Makes the plays of one user another's.", examples.RENAME)
+    parser = new_parser("rename", usage, "Makes the plays of one user another's.", examples.RENAME)
     parser.add_argument(
         "--user", metavar="NAME", default=commands.NOBODY, help="whose plays they are now (default: %(default)s)"
     )
@@ -116,8 +122,8 @@ def _rename() -> Parser:
     parser.add_argument("--warehouse", metavar="W", help="with --archive: the tables to bring up to date")
     parser.add_argument("--dry-run", action="store_true", help="say what would be renamed, change nothing")
     _add_time_zone(parser)
-    _add_logins(parser)
-    _add_state(parser)
+    add_logins(parser)
+    add_state(parser)
 
     def run(options: argparse.Namespace) -> str:
         if options.warehouse and not options.archive:
@@ -140,21 +146,21 @@ def _rename() -> Parser:
 
 def _poll() -> Parser:
     usage = "(--once | --every DURATION) [--archive A | --topic T] [OPTIONS]"
-    parser = _parser("poll", usage, "Gets the plays that Spotify lists.", examples.POLL)
+    parser = new_parser("poll", usage, "Gets the plays that Spotify lists.", examples.POLL)
     when = parser.add_mutually_exclusive_group(required=True)
     when.add_argument("--once", action="store_true", help="poll once, and end; for a scheduler")
     when.add_argument(
-        "--every", metavar="DURATION", type=_duration, help="go on polling, for example every 10m; 20m at most"
+        "--every", metavar="DURATION", type=duration, help="go on polling, for example every 10m; 20m at most"
     )
-    _add_destination(parser)
+    add_destination(parser)
     parser.add_argument(
         "--warehouse",
         metavar="W",
         help="with --every and --archive: bring these tables up to date after polls that found something",
     )
-    _add_logins(parser)
+    add_logins(parser)
     _add_time_zone(parser)
-    _add_state(parser)
+    add_state(parser)
 
     def run(options: argparse.Namespace) -> bool:
         if not options.topic and not options.archive:
@@ -181,12 +187,12 @@ def _poll() -> Parser:
 
 
 def _doctor() -> Parser:
-    parser = _parser(
+    parser = new_parser(
         "doctor", "[--archive A | --topic T] [OPTIONS]", "Says what is wrong, and what to do about it.", examples.DOCTOR
     )
-    _add_destination(parser)
-    _add_logins(parser)
-    _add_state(parser)
+    add_destination(parser)
+    add_logins(parser)
+    add_state(parser)
 
     def run(options: argparse.Namespace) -> bool:
         home = home_of(options.home)
@@ -201,11 +207,11 @@ def _doctor() -> Parser:
 
 def _logout() -> Parser:
     purpose = "Forgets an account's login, and what polling remembers of it."
-    parser = _parser("logout", "--account ID [OPTIONS]", purpose, examples.LOGOUT)
+    parser = new_parser("logout", "--account ID [OPTIONS]", purpose, examples.LOGOUT)
     parser.add_argument("--account", metavar="ID", required=True, type=_account, help="whose: its id, as polls show it")
     parser.add_argument("--dry-run", action="store_true", help="say what would be removed, remove nothing")
-    _add_logins(parser)
-    _add_state(parser)
+    add_logins(parser)
+    add_state(parser)
 
     def run(options: argparse.Namespace) -> str:
         return commands.logout(
@@ -220,7 +226,7 @@ def _logout() -> Parser:
     return parser
 
 
-def _add_destination(parser: Parser) -> None:
+def add_destination(parser: Parser) -> None:
     parser.add_argument("--topic", metavar="T", type=_topic, help="projects/PROJECT/topics/TOPIC")
     parser.add_argument(
         "--archive",
@@ -235,7 +241,7 @@ def _add_time_zone(parser: Parser) -> None:
     )
 
 
-def _add_state(parser: Parser) -> None:
+def add_state(parser: Parser) -> None:
     parser.add_argument(
         "--state",
         metavar="FOLDER",
@@ -244,7 +250,7 @@ def _add_state(parser: Parser) -> None:
     parser.add_home()
 
 
-def _add_logins(parser: Parser) -> None:
+def add_logins(parser: Parser) -> None:
     parser.add_argument(
         "--logins",
         metavar="STORE",
@@ -259,7 +265,7 @@ def _account(text: str) -> str:
     return text
 
 
-def _duration(text: str) -> timedelta:
+def duration(text: str) -> timedelta:
     try:
         return parse_duration(text)
     except ValueError as error:

@@ -91,7 +91,7 @@ def import_exports(
     return None
 
 
-def login(*, port: int, with_browser: bool, home: Home, state: str, logins: str) -> str:
+def login(*, port: int, with_browser: bool, with_playlists: bool, home: Home, state: str, logins: str) -> str:
     """Connect an account. Where plays were imported before anybody had logged in, offer to make them the account's.
 
     Raises Failure.
@@ -99,7 +99,7 @@ def login(*, port: int, with_browser: bool, home: Home, state: str, logins: str)
     from producer.accounts import authorization
 
     store = store_of(logins)
-    grant = authorization.run(store, port=port, with_browser=with_browser)
+    grant = authorization.run(store, port=port, with_browser=with_browser, with_playlists=with_playlists)
     account, cursors = grant.account_id, Cursors(state)
     if account == NOBODY or not cursors.load(NOBODY).imported:
         return authorization.text_of(grant, store)

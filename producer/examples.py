@@ -100,3 +100,52 @@ if the app is to use it; SPOTIFY_CLIENT_FILE can name a JSON file with client_id
 SPOTIFY_CLIENT_SECRET_NAME a secret: projects/PROJECT/secrets/SECRET. Log in once for each account; logging in
 again replaces the account's login.
 """
+
+
+WATCH = """\
+examples:
+  a playlist, by the link that Spotify's app copies, and an artist, by URI:
+    heavy-rotation watch add https://open.spotify.com/playlist/37i9dQZF1DXcBWIGoYBM5M
+    heavy-rotation watch add spotify:artist:0OdUWJ0sBjDrqHygGUXeCF --every 7d
+
+  the artists of each month's top ten, by themselves:
+    heavy-rotation watch add top:10
+
+  what is watched, and no longer:
+    heavy-rotation watch list
+    heavy-rotation watch remove top:10
+
+Nothing is asked yet: heavy-rotation snapshot --once does that. Private playlists need heavy-rotation login --playlists.
+New apps are given the tracks of playlists of their own users only.
+"""
+
+SNAPSHOT = """\
+examples:
+  into the archive at home, or one that is named:
+    heavy-rotation snapshot --once
+    heavy-rotation snapshot --once --archive ~/music/archive
+
+  to the topic that the stream reads; the archive says which artists top:10 are:
+    heavy-rotation snapshot --once --topic projects/my-project/topics/plays --archive gs://my-bucket/archive
+
+Run it once a day, as often as you like: only what is due is asked about, and no more than --budget requests a day, so
+that polling keeps its share. It never waits for long: what is left is asked by the next run. What Spotify does not give
+your app is told once, and asked for again after a month; heavy-rotation doctor shows it.
+"""
+
+ENRICH = """\
+examples:
+  with Spotify alone: covers, lengths and ISRCs of songs that an export named
+    heavy-rotation enrich
+
+  with the open sources too: genres (MusicBrainz), listeners (ListenBrainz), covers (Cover Art Archive)
+    HEAVY_ROTATION_CONTACT=me@example.com heavy-rotation enrich
+
+  through the topic, with the archive that its stream writes
+    heavy-rotation enrich --topic projects/my-project/topics/plays --archive gs://my-bucket/archive
+
+The artists and songs of top tens come first, then the rest by plays. Each thing is asked once, found or not; only the
+listeners of artists are asked again, each week. It can be stopped at any time, and goes on where it was. MusicBrainz is
+asked once a second: 1,500 artists take about 40 minutes, in runs of --minutes. LISTENBRAINZ_TOKEN is the token of an
+account there, should it want one. The sources' terms: no commercial use of genres.
+"""

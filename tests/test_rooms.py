@@ -24,10 +24,12 @@ ORDER = (
     {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )
 PRODUCER = (
-    {"identity", "private_files", "spotify"},
+    {"identity", "private_files", "sources", "spotify"},
     {"state"},
     {"accounts"},
     {"polling", "importing"},
+    {"snapshots"},
+    {"watching", "enriching"},
     {"doctor"},
 )
 # The pages and the API; of the pipelines they use what needs no Beam.
@@ -36,10 +38,10 @@ WEB: tuple[set[str], ...] = (
     {"drawing", "routing", "settings"},
     {"opening"},
     {"visit"},
-    {"rendering"},
+    {"rendering", "cards"},
     {"answering", "api"},
     {"pages"},
-    {"app"},
+    {"app", "recap"},
     {"command"},
 )
 WEB_USES = {
@@ -103,5 +105,11 @@ def names_in(package: str) -> set[str]:
 
 def test_every_module_has_its_place() -> None:
     assert {f"pipelines.{name}" for name in names_in("pipelines")} == set().union(*ORDER)
-    assert names_in("producer") - {"__main__", "commandline", "commands", "examples"} == set().union(*PRODUCER)
+    assert names_in("producer") - {
+        "__main__",
+        "commandline",
+        "commands",
+        "examples",
+        "snapshots_commandline",
+    } == set().union(*PRODUCER)
     assert names_in("web") - {"__main__"} == set().union(*WEB)

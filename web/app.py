@@ -13,6 +13,7 @@ from web.answering import ANSWERS
 from web.errors import NotFoundError
 from web.opening import Warehouse
 from web.pages import (
+    cards,
     comparing,
     data,
     days,
@@ -40,6 +41,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     home.router,
     months.router,
     years.router,
+    cards.router,
     tops.router,
     comparing.router,
     items.router,

@@ -62,6 +62,12 @@ def environment() -> Environment:
     return made
 
 
+@cache
+def static_text(name: str) -> str:
+    """What is in a static file."""
+    return resources.files("web").joinpath("static", name).read_text(encoding="utf-8")
+
+
 def _first(path: str) -> str:
     """The first part of a path, by which a page is there or not."""
     return path.split("/")[1]

@@ -160,8 +160,31 @@ def visit(
     hidden: Annotated[Literal["shown"] | None, Query(description="Count what is hidden, too.")] = None,
 ) -> Visit:
     """FastAPI's dependency. Raises NothingYetError, WhoseError, NotFoundError, and Failure for bad tables."""
-    settings: Settings = request.app.state.settings
-    asker = asker_of(request)
+    root = request.scope.get("root_path", "")
+    made = visit_of(
+        request.app.state.settings,
+        asker_of(request),
+        user,
+        root=root,
+        path=request.scope["path"].removeprefix(root),
+        asked=dict(request.query_params),
+        shows_hidden=hidden is not None,
+    )
+    request.state.visit = made
+    return made
+
+
+def visit_of(
+    settings: Settings,
+    asker: Asker,
+    user: str | None,
+    *,
+    root: str = "",
+    path: str = "/",
+    asked: Mapping[str, str] | None = None,
+    shows_hidden: bool = False,
+) -> Visit:
+    """A listener's; without a name that of the only one. Raises what ``visit`` does."""
     names = [str(row["user_id"]) for row in asker.rows("listeners")]
     if settings.user is not None:
         if user not in (None, settings.user):
@@ -177,20 +200,18 @@ def visit(
     [bounds] = asker.rows("bounds", user_id=who)
     polling = polling_of(settings.state, who) if settings.state else Polling()
     there = Hidden(settings.state).keys(who) if settings.state else ()
-    made = Visit(
+    return Visit(
         asker=asker,
         user_id=who,
-        url=Links(request.scope.get("root_path", ""), who if len(names) > 1 or user else None),
+        url=Links(root, who if len(names) > 1 or user else None),
         zone=ZoneInfo(asker.time_zone),
         now=settings.clock().astimezone(UTC),
         as_of=max(polling.polled_at or bounds["last_played_at"], bounds["last_played_at"]),
         polled_at=polling.polled_at,
         bounds=bounds,
         gaps=polling.gaps,
-        path=request.scope["path"].removeprefix(request.scope.get("root_path", "")),
-        asked=dict(request.query_params),
-        hidden=() if hidden else there,
-        shows_hidden=bool(hidden and there),
+        path=path,
+        asked=asked or {},
+        hidden=() if shows_hidden else there,
+        shows_hidden=shows_hidden and bool(there),
     )
-    request.state.visit = made
-    return made

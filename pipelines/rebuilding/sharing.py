@@ -14,6 +14,7 @@ from pipelines.storage.archive import month_of
 
 # In bytes of files: some 45 a play, which takes ten to fifteen times as many while it is finished.
 _SMALL = 5 << 20
+_LEAST = 1 << 20
 _LARGE = 24 << 20
 _SLICE = 8 << 20
 _PIECE = 12 << 20
@@ -49,16 +50,18 @@ def shares_of(plan: Plan, *, spread: bool) -> Iterator[Share]:
     sizes = {month: sum(files.values()) for month, files in folders.items()}
     pieces = {month: -(-size // _PIECE) for month, size in sizes.items() if size > _LARGE}
     small = {month: files for month, files in folders.items() if month not in pieces}
-    lots = [*_whole_months(small), *(lot for month in pieces for lot in _slices(folders[month]))]
+    # An archive of a few lots would leave a core without one.
+    together = min(_SMALL, max(_LEAST, sum(sizes.values()) // 8))
+    lots = [*_whole_months(small, together), *(lot for month in pieces for lot in _slices(folders[month]))]
     # The largest first: what is left at the end is small, and nobody waits long for another.
     lots.sort(key=lambda lot: lot.size, reverse=True)
     for some in _up_to(_SHARE, lots) if spread else [lots]:
         yield Share(tuple(some), plan.months, plan.now, pieces)
 
 
-def _whole_months(folders: Mapping[date, Mapping[str, int]]) -> Iterator[Lot]:
+def _whole_months(folders: Mapping[date, Mapping[str, int]], together: int) -> Iterator[Lot]:
     months = [Lot(tuple(files), frozenset([month]), sum(files.values())) for month, files in sorted(folders.items())]
-    for some in _up_to(_SMALL, months):
+    for some in _up_to(together, months):
         paths = tuple(path for lot in some for path in lot.paths)
         yield Lot(paths, frozenset().union(*(lot.months for lot in some)), sum(lot.size for lot in some))
 

@@ -104,6 +104,17 @@ class BucketStorage:
             )
 
 
+def upload_page(path: str, data: bytes, content_type: str) -> None:
+    """Upload what browsers are to get, as it is, and to ask for again each time: what is taken back is gone at once.
+
+    Raises StorageError, also where there is such an object.
+    """
+    blob = _blob(path)
+    blob.cache_control = "no-store"
+    with storage_explained(path):
+        blob.upload_from_string(data, content_type=content_type, if_generation_match=0, **_patience())
+
+
 def is_bucket(path: str) -> bool:
     """Whether it is ``gs://bucket/...``, and no folder or file of this machine."""
     return path.startswith(SCHEME)

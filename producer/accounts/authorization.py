@@ -14,7 +14,7 @@ from producer.accounts.grant import TOKEN_LIFE, Grant, LoginStore
 from producer.accounts.redirect import Redirect, redirect_uri
 from producer.accounts.stores import logins_option
 from producer.spotify.client import Api, Endpoints
-from producer.spotify.oauth import DASHBOARD, SCOPE, Accounts, App, Attempt, LoginError, Tokens
+from producer.spotify.oauth import DASHBOARD, PLAYLISTS_SCOPE, SCOPE, Accounts, App, Attempt, LoginError, Tokens
 from producer.spotify.transport import Transport, Wait
 
 _WITHIN_SECONDS = 5 * 60
@@ -30,12 +30,14 @@ def log_in(
     port: int,
     browse: Callable[[str], None] | None,
     tell: Callable[[str], None],
+    with_playlists: bool = False,
     within_seconds: float = _WITHIN_SECONDS,
     wait: Wait = time.sleep,
 ) -> Grant:
     """Have an account's owner agree in the browser, and keep what that gives.
 
     ``browse`` opens an address, and is None where a person has to. ``tell`` shows a line to that person.
+    ``with_playlists`` asks for the right to read private playlists, too.
     Raises LoginError and the other SpotifyErrors, StateError and StorageError; then nothing was stored.
     """
     store.accounts()  # before anybody is sent to a browser: can it be reached?
@@ -44,7 +46,8 @@ def log_in(
     with closing(Transport(wait, clock)) as transport:
         accounts = Accounts(app, endpoints.accounts, transport)
         with Redirect(port, attempt.state) as redirect:
-            _invite(accounts.consent_url(attempt, uri), uri, port, browse, tell)
+            scope = f"{SCOPE} {PLAYLISTS_SCOPE}" if with_playlists else SCOPE
+            _invite(accounts.consent_url(attempt, uri, scope), uri, port, browse, tell)
             code = redirect.code(within_seconds)
         # The six months run from the consent, which was a moment ago.
         authorized_at = clock()
@@ -55,7 +58,7 @@ def log_in(
     return grant
 
 
-def run(store: LoginStore, *, port: int, with_browser: bool) -> Grant:
+def run(store: LoginStore, *, port: int, with_browser: bool, with_playlists: bool = False) -> Grant:
     """Log in with the app and the browser of the environment. Raises Failure."""
     return log_in(
         app_of(os.environ),
@@ -65,6 +68,7 @@ def run(store: LoginStore, *, port: int, with_browser: bool) -> Grant:
         port=port,
         browse=browser_of(os.environ) if with_browser else None,
         tell=lambda line: print(line, file=sys.stderr, flush=True),
+        with_playlists=with_playlists,
     )
 
 

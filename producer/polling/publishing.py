@@ -89,7 +89,10 @@ class TopicDestination:
 
     def publish(self, plays: Sequence[Play], rejects: Sequence[Reject]) -> None:
         """Publish in batches and wait until Pub/Sub has acknowledged every message."""
-        messages = [play.to_message() for play in plays] + [_rejected_message(reject) for reject in rejects]
+        self.publish_messages([play.to_message() for play in plays] + [_rejected_message(reject) for reject in rejects])
+
+    def publish_messages(self, messages: Sequence[tuple[bytes, dict[str, str]]]) -> None:
+        """The same for messages, each its data and its attributes. Raises PublishError."""
         futures = [self._client.publish(self._topic, data, **attributes) for data, attributes in messages]
         for future in futures:
             try:

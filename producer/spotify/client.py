@@ -1,4 +1,4 @@
-"""The part of Spotify's Web API that the producer needs: whose account it is, and what was played last."""
+"""The part of Spotify's Web API that the producer needs: whose account it is, what was played last, and the rest."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from producer.spotify.oauth import SCOPE, Accounts, App, LoginError
-from producer.spotify.transport import Bearer, SpotifyError, Transport, Wait, unexpected
+from producer.spotify.transport import Answer, Bearer, SpotifyError, Transport, Wait, unexpected
 
 # All that Spotify ever lists.
 LISTED_AT_MOST = 50
@@ -112,6 +112,13 @@ class Spotify:
         """
         return self._ask(self._api.recently_played)
 
+    def get(self, path: str, **query: str) -> Answer:
+        """What Spotify says to ``GET path``: 200 with its JSON object, or 403 or 404 with what it says why.
+
+        For what an app may not be given; whoever asks keeps to a budget (``producer.asking``).
+        """
+        return self._ask(lambda token: self._api.answer(path, token, **query))
+
     def _ask(self, question: Callable[[str], T]) -> T:
         try:
             return question(self._access_token or self._refresh())
@@ -169,16 +176,22 @@ class Api:
             raise SpotifyError("Spotify's answer about recently played tracks has no list of items")
         return items
 
-    def _get(self, path: str, access_token: str, **query: str) -> dict[str, Any]:
+    def answer(self, path: str, access_token: str, **query: str) -> Answer:
+        """See ``Spotify.get``."""
         answer = self._transport.ask("GET", self._url + path, auth=Bearer(access_token), params=query)
-        match answer.status:
-            case 200:
-                return answer.body
-            case 401:
-                raise AccessTokenRefusedError("Spotify refuses the access token")
-            case 403:
-                raise LoginError(
-                    f"Spotify forbids {path}. The login needs the scope {SCOPE}, its user must be listed in the "
-                    "app's dashboard, and the app's owner needs Premium"
-                )
-        raise unexpected(self._url, answer)
+        if answer.status == 401:
+            raise AccessTokenRefusedError("Spotify refuses the access token")
+        if answer.status not in (200, 403, 404):
+            raise unexpected(self._url, answer)
+        return answer
+
+    def _get(self, path: str, access_token: str, **query: str) -> dict[str, Any]:
+        answer = self.answer(path, access_token, **query)
+        if answer.status == 403:
+            raise LoginError(
+                f"Spotify forbids {path}. The login needs the scope {SCOPE}, its user must be listed in the "
+                "app's dashboard, and the app's owner needs Premium"
+            )
+        if answer.status != 200:
+            raise unexpected(self._url, answer)
+        return answer.body

@@ -11,6 +11,7 @@ from producer.spotify.transport import Answer, NoAuth, SpotifyError, Transport, 
 
 DASHBOARD = "https://developer.spotify.com/dashboard"
 SCOPE = "user-read-recently-played"
+PLAYLISTS_SCOPE = "playlist-read-private"
 
 
 class LoginError(SpotifyError):
@@ -61,12 +62,12 @@ class Accounts:
         self._url = url
         self._transport = transport
 
-    def consent_url(self, attempt: Attempt, redirect_uri: str) -> str:
-        """The page where a user agrees. It holds nothing that is a secret."""
+    def consent_url(self, attempt: Attempt, redirect_uri: str, scope: str = SCOPE) -> str:
+        """The page where a user agrees to a scope, or to several, with spaces between. It holds no secret."""
         query = {
             "response_type": "code",
             "client_id": self._app.client_id,
-            "scope": SCOPE,
+            "scope": scope,
             "redirect_uri": redirect_uri,
             "state": attempt.state,
             "code_challenge_method": "S256",

@@ -43,6 +43,10 @@ class Documents:
         """
         return self._storage.replace(self.place(name), json_of(value), version)
 
+    def remove(self, name: str) -> None:
+        """Remove the document, if it is there. Raises StorageError."""
+        self._storage.remove(self.place(name))
+
     def names(self, folder: str) -> list[str]:
         """The documents in a folder, sorted. Raises StorageError."""
         paths = self._storage.files(f"{self._root}/{folder}", ".json")

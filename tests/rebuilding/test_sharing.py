@@ -48,7 +48,7 @@ def test_ten_thousand_small_files_are_few_lots() -> None:
         {f"{year}-{month:02}/{n}.avro": 900 for year in range(2016, 2026) for month in range(1, 13) for n in range(84)}
     )
     (share,) = shares_of(made, spread=True)
-    assert len(share.lots) < 5
+    assert len(share.lots) < 10
 
 
 _LIMITS = {

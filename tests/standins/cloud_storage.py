@@ -32,12 +32,14 @@ class Bucket:
 
     ``versions`` are (name, generation) to (bytes, whether it is the live one). ``before_upload`` is called with a name
     before an upload of it is decided; so many answers to uploads are lost as ``lost_answers`` says; ``refused`` counts
-    the uploads of another generation than the one asked for.
+    the uploads of another generation than the one asked for. ``served`` is how a browser would get what was uploaded:
+    Content-Type and Cache-Control by name.
     """
 
     def __init__(self, *, versioned: bool = False) -> None:
         self.versions: dict[tuple[str, int], tuple[bytes, bool]] = {}
         self.before_upload: Callable[[str], None] = nothing
+        self.served: dict[str, tuple[str, str]] = {}
         self.lost_answers = 0
         self.refused = 0
         self.permissions = [f"storage.objects.{verb}" for verb in ("get", "list", "create", "delete")]
@@ -80,6 +82,7 @@ class Bucket:
             if generation_match is not None and int(generation_match) != (there[0] if there else 0):
                 self.refused += 1
                 return None
+            self.served[name] = about.get("contentType", ""), about.get("cacheControl", "")
             return self.put(name, data, about.get("metadata"))
 
     def delete(self, name: str, generation: int | None = None) -> bool:
@@ -237,7 +240,8 @@ def _number(text: str | None) -> int | None:
 def _uploaded(content_type: str, body: bytes) -> tuple[dict[str, Any], bytes]:
     """What is said of an object, and its bytes, of an upload in several parts."""
     whole = email.message_from_bytes(f"Content-Type: {content_type}\r\n\r\n".encode() + body)
-    about, data = (part.get_payload(decode=True) for part in whole.walk() if not part.is_multipart())
+    parts = [part for part in whole.walk() if not part.is_multipart()]
+    about, data = (part.get_payload(decode=True) for part in parts)
     assert isinstance(about, bytes)
     assert isinstance(data, bytes)
-    return json.loads(about), data
+    return {"contentType": parts[1]["Content-Type"]} | json.loads(about), data

@@ -111,7 +111,7 @@ def _sheet(
         heard_fact(totals),
         Fact("songs", f"{totals['songs']:,}", [count(totals["albums"], "album")]),
         Fact("artists", f"{totals['artists']:,}", [] if new.is_young else [f"{new.artists:,} heard first"]),
-        Fact("days with a play", f"{totals['days']:,}", [f"of {_days(visit, first, last):,} known"]),
+        Fact("days with a play", f"{totals['days']:,}", [f"of {days_known(visit, first, last):,} known"]),
     ]
     wide: list[Figure] = []
     if (last - first).days <= _MOST_DAYS_OF_CALENDAR:
@@ -131,22 +131,24 @@ def _sheet(
         facts=facts,
         tens=tens(visit, (first, last), by, covers=request.app.state.settings.covers),
         wide=wide,
-        figures=[_months(visit, first, last), hours(visit, first, last), *_releases(visit, first, last)],
-        bests=_bests(visit, first, last),
+        figures=[months_of(visit, first, last), hours(visit, first, last), *releases_of(visit, first, last)],
+        bests=bests_of(visit, first, last),
         first_heard=new,
-        skips=_skips(visit, totals, first, last),
+        skips=skips_of(visit, totals, first, last),
         notes=gap_notes(visit, first, last),
+        has_cards=totals["plays"] > 0,
     )
 
 
-def _days(visit: Visit, first: date, last: date) -> int:
+def days_known(visit: Visit, first: date, last: date) -> int:
     """How many days of a span are known."""
     begin: date
     begin, end = max(first, visit.bounds["first_played_on"]), min(last, visit.known_until.date())
     return max((end - begin).days + 1 - sum(begin <= one <= end for one in visit.unknown), 0)
 
 
-def _months(visit: Visit, first: date, last: date) -> Figure:
+def months_of(visit: Visit, first: date, last: date) -> Figure:
+    """A column for each month."""
     rows = {row["month"]: row["plays"] for row in visit.ask("month_totals", span=(first, last))}
     asked = {"from": first, "to": last}
     return months_figure(
@@ -154,7 +156,7 @@ def _months(visit: Visit, first: date, last: date) -> Figure:
     )
 
 
-def _releases(visit: Visit, first: date, last: date) -> list[Figure]:
+def releases_of(visit: Visit, first: date, last: date) -> list[Figure]:
     """Plays by the year in which the album came out, as far as it is known of any."""
     rows = visit.ask("releases", span=(first, last))
     by_year = {row["year"]: row["plays"] for row in rows if row["year"]}
@@ -182,7 +184,8 @@ def _releases(visit: Visit, first: date, last: date) -> list[Figure]:
     ]
 
 
-def _bests(visit: Visit, first: date, last: date) -> list[tuple[Best, Source]]:
+def bests_of(visit: Visit, first: date, last: date) -> list[tuple[Best, Source]]:
+    """The longest streak and session, the first play and the last."""
     asked = {"from": first, "to": last}
     made: list[tuple[Best, Source]] = []
     if streaks := visit.ask("streaks", span=(first, last), limit=1):
@@ -243,7 +246,7 @@ _ENDS = {
 }
 
 
-def _skips(visit: Visit, totals: Row, first: date, last: date) -> Row:
+def skips_of(visit: Visit, totals: Row, first: date, last: date) -> Row:
     """How much was skipped, and why plays ended, as far as sources say so."""
     known, plays = totals["skip_known"], totals["plays"]
     rows = [row for row in visit.ask("endings", span=(first, last)) if row["reason_end"] is not None]

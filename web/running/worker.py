@@ -13,6 +13,7 @@ import sys
 import pyarrow as pa
 
 from pipelines.failure import Failure
+from pipelines.querying import duck
 from pipelines.querying.asking import ask
 from pipelines.querying.limits import too_much
 
@@ -23,6 +24,7 @@ _MOST_BYTES = 64 * 2**20
 
 def main() -> None:
     """The process's whole life."""
+    duck.columns()  # which makes every view once, so that the query need not wait for that
     line = sys.stdin.buffer.readline()
     if not line:  # whoever kept it ready has ended
         return

@@ -172,6 +172,7 @@ def test_a_gap_is_dashed_and_told_and_is_no_zero(tmp_path: Path) -> None:
     month = browser.get("/month/2026-07")
     text = Page(month.text).text
     assert "Six days are not known: 8 to 13 Jul 2026." in text
+    assert "Six days are not known: 8 to 13 Jul 2026." in seen(browser, "/")  # whose calendar has July, too
     assert 'class="gap"' in month.text
     assert ["8", "not known"] in [row[:2] for row in Page(month.text).rows]
     assert "As of 28 Nov 2026, 14:02" in text
