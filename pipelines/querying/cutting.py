@@ -6,35 +6,14 @@ where it stands, and who keeps what it gave has it for all.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 
 from sqlglot import exp
 
+from pipelines.querying.steps import Cut, Step
 from pipelines.tables.questions import PREFIXES
 
 # What is worth keeping of the parts: each is read several times, in one question or by several.
 KEPT = frozenset({"span", "credits", "ranked", "firsts"})
-
-
-@dataclass(frozen=True)
-class Step:
-    """A query whose tables ``kept_0``, ``kept_1`` are what the steps of these numbers gave, in this order.
-
-    Its ``$p0``, ``$p1`` are the question's ``parameters``, in this order.
-    """
-
-    sql: str
-    parameters: tuple[str, ...]
-    reads: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """``steps`` come after those that they read; ``last`` gives the question's answer, ``whole`` does without steps."""
-
-    steps: tuple[Step, ...]
-    last: Step
-    whole: str
 
 
 def cut(query: exp.Query, kept: Collection[str] = KEPT) -> Cut:

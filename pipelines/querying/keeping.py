@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from pipelines.domain.month import preceding
-from pipelines.querying.cutting import Cut, Step
+from pipelines.querying.steps import Cut, Step
 
 # Some 150 MB. What reads more is asked whole: to keep it would cost more than it saves.
 _MOST_ROWS = 500_000
@@ -67,7 +67,7 @@ class Keeper:
             self._release(held)
 
     def forget(self, months: Collection[date]) -> None:
-        """Let go of all that was made from one of these months, which are going to change."""
+        """Let go of all that was made from one of these months, which have changed; what is being made is not kept."""
         with self._lock:
             self._changes += 1
             for key, kept in list(self._tables.items()):

@@ -16,12 +16,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.querying.cutting import Cut
-from pipelines.querying.duck import duckdb_view, new_database, plain_numbers, rows_of
+from pipelines.querying.duck import new_database, plain_numbers, rows_of
 from pipelines.querying.functions import add_functions
 from pipelines.querying.keeping import MOST_ROWS_OF_ONE, Keeper, months_of
 from pipelines.querying.listing import Listing
 from pipelines.querying.parameters import Parameters, for_duckdb
+from pipelines.querying.steps import Cut
+from pipelines.querying.translations import duckdb_view
 from pipelines.tables import DATASET, VIEWS
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 
@@ -169,8 +170,6 @@ class FolderReader:
         known = [month for month in months if month in self._kept[name]]
         column = "date_trunc('month', rejected_at)::DATE" if name == "rejected" else "month"
         database.execute("BEGIN")
-        if name == "plays":
-            self._keeper.forget(months)
         try:
             if known:
                 gone = database.execute(f"DELETE FROM {name} WHERE list_contains($known, {column})", {"known": known})  # noqa: S608
@@ -199,6 +198,7 @@ class FolderReader:
         finally:
             self._register(table, [])
         if name == "plays":
+            self._keeper.forget(months)
             counts = database.execute(
                 "SELECT month, COUNT(*) FROM plays WHERE list_contains($months::DATE[], month) GROUP BY month",
                 {"months": list(months)},
