@@ -22,9 +22,11 @@ from pipelines.failure import Failure
 from pipelines.storage.archive import Archive
 from pipelines.storage.snapshots import SnapshotArchive
 from producer.enriching.enrich import Enriching, OpenSources
+from producer.snapshots.asker import REQUESTS_A_DAY
 from producer.snapshots.heard import heard
 from producer.snapshots.outbox import Outbox
-from producer.sources.listenbrainz import ListenBrainz
+from producer.sources import coverart, musicbrainz
+from producer.sources.listenbrainz import ARTISTS_AT_ONCE, ListenBrainz
 from producer.sources.musicbrainz import MusicBrainz, SearchBusyError
 from producer.sources.polite import EndedError, Polite, SourceError
 from tests.builders import play
@@ -387,3 +389,20 @@ def test_without_a_contact_the_open_sources_are_off(spotify: Spotify, tmp_path: 
     assert ran.code == 0, ran.err
     assert "are off: set HEAVY_ROTATION_CONTACT" in ran.err
     assert spotify.asked() == []
+
+
+def test_what_it_costs_is_as_the_document_says() -> None:
+    """5,000 tracks and 1,500 artists, at each source's pace."""
+    text = (Path(__file__).parents[2] / "docs" / "watching.md").read_text(encoding="utf-8")
+    tracks, artists = 5_000, 1_500
+    links = -(-artists // musicbrainz.LINKS_AT_ONCE)
+    for requests_, spacing in (
+        (links + artists, musicbrainz.SPACING_SECONDS),
+        # Each by ISRC in vain, by name, and for its genres.
+        (links + 3 * artists, musicbrainz.SPACING_SECONDS),
+        (tracks, musicbrainz.SPACING_SECONDS),
+        (tracks, coverart.SPACING_SECONDS),
+    ):
+        assert f"| {requests_:,} | {round(requests_ * spacing / 60)} minutes |" in text
+    assert f"| {-(-artists // ARTISTS_AT_ONCE)} | seconds |" in text
+    assert f"| {tracks:,} | {tracks // REQUESTS_A_DAY} days |" in text
