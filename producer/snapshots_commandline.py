@@ -1,8 +1,9 @@
-"""The command lines of ``watch`` and ``snapshot``: reads the options and hands over."""
+"""The command lines of ``watch``, ``snapshot`` and ``enrich``: reads the options and hands over."""
 
 import argparse
 import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -54,8 +55,12 @@ def _watch() -> Parser:
             return _listed(items)
         if not options.links:
             parser.error(f"what is to be {options.action}ed? Give the link of a playlist or an artist, or top:10")
-        change = _added if options.action == "add" else _removed
-        return "\n".join(change(items, options.links, options.every))
+        if options.action == "remove":
+            return "\n".join(_removed(items, options.links))
+        home = home_of(options.home)
+        places = [*home.words, *(["--state", options.state] if options.state != home.state else [])]
+        following = shlex.join(["heavy-rotation", "snapshot", "--once", *places])
+        return "\n".join([*_added(items, options.links, options.every), "", f"next: {following}"])
 
     parser.set_defaults(run=run)
     return parser
@@ -65,11 +70,10 @@ def _added(items: Any, links: list[str], every: timedelta | None) -> list[str]:
     from producer.watching.items import key_of
 
     keys = [key_of(link) for link in links]  # all of them, before one is added
-    lines = [f"{'watched' if items.add(key, every, utc_now()) else 'watched before':<15}{key}" for key in keys]
-    return [*lines, "", "next: heavy-rotation snapshot --once"]
+    return [f"{'watched' if items.add(key, every, utc_now()) else 'watched before':<15}{key}" for key in keys]
 
 
-def _removed(items: Any, links: list[str], _every: timedelta | None) -> list[str]:
+def _removed(items: Any, links: list[str]) -> list[str]:
     from producer.watching.items import key_of
 
     lines = [f"{'removed' if items.remove(key) else 'not watched':<12}{key}" for key in map(key_of, links)]
@@ -109,6 +113,25 @@ def _snapshot() -> Parser:
     return parser
 
 
+def _enrich() -> Parser:
+    usage = "[--archive A] [--topic T] [--minutes N] [OPTIONS]"
+    purpose = "Asks Spotify and open sources what is not known of what was heard."
+    parser = new_parser("enrich", usage, purpose, examples.ENRICH)
+    parser.add_argument(
+        "--minutes", type=_number, default=30, metavar="N", help="ask for no longer than that (default: %(default)s)"
+    )
+    _add_rest(parser)
+
+    def run(options: argparse.Namespace) -> bool:
+        from producer.enriching.command import enrich
+
+        with stopped_like_ctrl_c():
+            return enrich(_settings(options), options.minutes * 60)
+
+    parser.set_defaults(run=run)
+    return parser
+
+
 def _add_rest(parser: Parser) -> None:
     from producer.snapshots.asker import REQUESTS_A_DAY
 
@@ -116,7 +139,7 @@ def _add_rest(parser: Parser) -> None:
     parser.add_argument(
         "--budget",
         metavar="N",
-        type=_budget,
+        type=_number,
         default=REQUESTS_A_DAY,
         help="requests to Spotify's API a day (UTC), of snapshot and enrich together (default: %(default)s)",
     )
@@ -140,10 +163,10 @@ def _interval(text: str) -> timedelta:
     return duration(text)
 
 
-def _budget(text: str) -> int:
+def _number(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests; take one from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number here; take one from 1 on")
     return int(text)
 
 
-_PARSERS: dict[str, Callable[[], Parser]] = {"watch": _watch, "snapshot": _snapshot}
+_PARSERS: dict[str, Callable[[], Parser]] = {"watch": _watch, "snapshot": _snapshot, "enrich": _enrich}
