@@ -1,5 +1,6 @@
 """Enriching from open sources over real HTTP: what is asked, once, at its pace, and what goes on without it."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -36,6 +37,7 @@ from tests.standins.spotify import Spotify, spotify
 
 __all__ = ["run", "spotify"]
 
+SOURCES = {"musicbrainz": "MusicBrainz", "listenbrainz": "ListenBrainz", "coverart": "the Cover Art Archive"}
 NOW = datetime(2026, 11, 10, 20, tzinfo=UTC)
 MUSICBRAINZ, LISTENBRAINZ = SnapshotSource.MUSICBRAINZ, SnapshotSource.LISTENBRAINZ
 
@@ -223,6 +225,9 @@ def test_a_source_that_is_down_delays_nothing_else(world: World, down: str, capl
     began = world.clock.now
     assert world.enrich(), "it goes on by itself"
     assert world.clock.now - began < 60
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert set(warned) <= {f"{SOURCES[down]} answered 503; the next run goes on"}
+    assert bool(warned) == (down != "coverart"), "no cover was lacking"
     assert bool(world.artists(MUSICBRAINZ)) == (down != "musicbrainz")
     world.server.is_down = set()
     world.enrich()

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route
 
 from pipelines.warehouse.folder import FolderWarehouse
-from tests.web.histories import CALENDAR, NOW, a_play
+from tests.web.histories import CALENDAR, NOW, a_history, a_play, written
+from tests.web.serving import serving
+from web.recap import command as recap
+from web.settings import Settings
 
 pytestmark = pytest.mark.long
 PATHS = {
@@ -156,3 +160,48 @@ def test_the_month_moves_while_rows_are_added(chromium: Browser, growing: tuple[
         # Replaced in place: not loaded again, and who was somewhere still is.
         assert page.evaluate("() => window.isTheSame") is True
         assert page.evaluate("() => document.activeElement.nodeName") == "SUMMARY"
+
+
+def test_with_covers_on_only_spotify_is_asked_for_pictures_and_is_told_nothing(
+    chromium: Browser, tmp_path: Path
+) -> None:
+    warehouse = written(tmp_path, [a_play(NOW - timedelta(hours=number)) for number in range(1, 4)])
+    asked: list[tuple[str, str, str | None]] = []
+
+    def answered(route: Route) -> None:
+        request = route.request
+        asked.append((request.url, request.resource_type, request.headers.get("referer")))
+        route.abort()
+
+    with serving(Settings(warehouse, clock=lambda: NOW)) as address:
+        context = chromium.new_context()
+        context.route(lambda url: not url.startswith("http://127.0.0.1:"), answered)
+        page = context.new_page()
+        page.goto(f"{address}/month/2026-11", wait_until="networkidle")
+        context.close()
+    assert asked
+    for url, kind, referrer in asked:
+        assert url.startswith("https://i.scdn.co/image/")
+        assert (kind, referrer) == ("image", None)
+
+
+def test_a_recap_is_whole_from_a_file(chromium: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No request but for itself, nothing dropped by its own policy, and nothing for axe to find."""
+    monkeypatch.setenv("HEAVY_ROTATION_HOME", str(tmp_path / "home"))
+    warehouse = written(tmp_path / "warehouse", a_history(number=300))
+    assert recap.main(["--warehouse", warehouse, "--year", "2026", "--with-times", "--out", str(tmp_path / "out")]) == 0
+    file = (tmp_path / "out" / "recap-2026.html").as_uri()
+    for width, scheme in ((1280, "light"), (390, "dark"), (320, "light")):
+        context = chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page = context.new_page()
+        asked: list[str] = []
+        said: list[str] = []
+        page.on("request", lambda request, asked=asked: asked.append(request.url))
+        page.on("console", lambda one, said=said: said.append(one.text))
+        page.goto(file)
+        assert page.evaluate("() => getComputedStyle(document.querySelector('.bar')).position") == "absolute"
+        assert page.evaluate(OVER) == []
+        assert page.evaluate("() => document.documentElement.scrollWidth") <= width
+        assert (asked, said) == ([file], [])
+        assert [one["id"] for one in Axe().run(page).response["violations"]] == []
+        context.close()
