@@ -181,6 +181,11 @@ class _Folder:
         return months
 
 
+def _bare(sql: str) -> str:
+    """A question without its comments, which are for who reads it, and name parameters too."""
+    return "\n".join(line for line in sql.splitlines() if not line.lstrip().startswith("--"))
+
+
 @cache
 def _kinds(question: str) -> dict[str, str]:
     return {name: parameter.kind for name, parameter in parameters_of(question).items()}
@@ -209,7 +214,7 @@ class _BigQuery:
         return rows
 
     def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
-        return self._ask(question_sql(question, self._dataset), values, _kinds(question))
+        return self._ask(_bare(question_sql(question, self._dataset)), values, _kinds(question))
 
     def _ask(self, sql: str, values: Mapping[str, Value], kinds: Mapping[str, str] | None = None) -> pa.Table:
         # Loaded here: a folder needs nothing of it.
