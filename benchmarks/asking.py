@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks import archives
 from benchmarks.archives import LAST_MONTH, Shape
 from benchmarks.clusters import ROOT
-from benchmarks.process import BenchmarkError, peak_mb, run_python
+from benchmarks.process import BenchmarkError, cpu_millis, peak_mb, run_python
 from benchmarks.results import Measured, Row
 from benchmarks.settings import Settings
 from demo.processes import Process
@@ -25,7 +25,8 @@ In a process that keeps its tables, of a folder's warehouse: milliseconds until 
 monthly views whole, then the documented queries as they stand. `first` reads the months that none needed before."""
 _PAGES = """\
 `heavy-rotation web` as a process, one request after the other, milliseconds until the last byte. `first` is the first
-time that anybody asks for it; `again` the middle of five more, of what is remembered for the day; no network."""
+time that anybody asks for it, in this order, so that `/` reads the newest months and the next the rest; `again` the
+middle of five more, of what is remembered for the day; CPU of all threads of the server; no network."""
 _AGAIN = 5
 
 
@@ -83,17 +84,31 @@ def _pages(warehouse: Path, folder: Path) -> Iterator[Row]:
             raise BenchmarkError(f"the web did not start:\n{server.log.read_text()}")
         address = re.search(r"http://[\d.:]+", server.log.read_text())
         assert address
+        yielded: Row = {}
         for path in _paths():
-            millis = [_get(address[0] + path) for _ in range(1 + _AGAIN)]
-            yield {"page": path, "first ms": millis[0], "again ms": statistics.median(millis[1:])}
-        yield {"page": "memory of the server, MB", "first ms": None, "again ms": peak_mb(server.pid)}
+            before = cpu_millis(server.pid)
+            first, size = _get(address[0] + path)
+            spent = cpu_millis(server.pid) - before
+            again = [_get(address[0] + path)[0] for _ in range(_AGAIN)]
+            middle, again_spent = statistics.median(again), (cpu_millis(server.pid) - before - spent) / _AGAIN
+            yielded = {
+                "page": path,
+                "first ms": first,
+                "first CPU ms": spent,
+                "again ms": middle,
+                "again CPU ms": again_spent,
+                "KB": size / 1000,
+            }
+            yield yielded
+        yield dict.fromkeys(yielded) | {"page": "memory of the server, MB", "again ms": peak_mb(server.pid)}
 
 
-def _get(url: str) -> float:
+def _get(url: str) -> tuple[float, int]:
+    """Milliseconds until the last byte, and how many bytes there were."""
     began = time.perf_counter()
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own
-            answer.read()
+            size = len(answer.read())
     except urllib.error.HTTPError as error:
         raise BenchmarkError(f"{url} answers {error.code}: {error.read().decode()[:1000]}") from None
-    return (time.perf_counter() - began) * 1000
+    return (time.perf_counter() - began) * 1000, size
