@@ -16,6 +16,7 @@ COMMANDS = {
     "poll": ("producer.commandline", "get the plays that Spotify lists"),
     "watch": ("producer.snapshots_commandline", "which playlists and artists are watched"),
     "snapshot": ("producer.snapshots_commandline", "ask Spotify about what is watched"),
+    "enrich": ("producer.snapshots_commandline", "ask open sources about what was heard"),
     "doctor": ("producer.commandline", "say what is wrong, and what to do about it"),
     "logout": ("producer.commandline", "forget an account's login, and what polling remembers of it"),
     "rename": ("producer.commandline", "make the plays of one user another's"),

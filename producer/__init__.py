@@ -5,8 +5,11 @@
 - ``accounts``: a person agrees on Spotify's page, once for each account; what that gave, and how it goes again;
 - ``polling``: what Spotify lists, published again and again;
 - ``importing``: exports, and which of their plays are known already;
+- ``watching``: playlists and artists, asked about again and again;
+- ``enriching``: what open sources know of what was heard;
 - ``doctor``: what is wrong, and the remedy.
 
-These stand on ``spotify`` (asking Spotify), ``state`` (how far each account was read) and ``identity`` (which play is
-which). What is told to the user is a ``pipelines.failure.Failure``, raised and named where it goes wrong.
+These stand on ``spotify`` (asking Spotify), ``sources`` (asking open sources), ``state`` (how far each account was
+read), ``identity`` (which play is which) and ``snapshots`` (asking within a budget, and what is on its way). What is
+told to the user is a ``pipelines.failure.Failure``, raised and named where it goes wrong.
 """

@@ -132,3 +132,20 @@ Run it once a day, as often as you like: only what is due is asked about, and no
 that polling keeps its share. It never waits for long: what is left is asked by the next run. What Spotify does not give
 your app is told once, and asked for again after a month; heavy-rotation doctor shows it.
 """
+
+ENRICH = """\
+examples:
+  with Spotify alone: covers, lengths and ISRCs of songs that an export named
+    heavy-rotation enrich
+
+  with the open sources too: genres (MusicBrainz), listeners (ListenBrainz), covers (Cover Art Archive)
+    HEAVY_ROTATION_CONTACT=me@example.com heavy-rotation enrich
+
+  through the topic, with the archive that its stream writes
+    heavy-rotation enrich --topic projects/my-project/topics/plays --archive gs://my-bucket/archive
+
+The artists and songs of top tens come first, then the rest by plays. Each thing is asked once, found or not; only the
+listeners of artists are asked again, each week. It can be stopped at any time, and goes on where it was. MusicBrainz is
+asked once a second: 1,500 artists take about 40 minutes, in runs of --minutes. LISTENBRAINZ_TOKEN is the token of an
+account there, should it want one. The sources' terms: no commercial use of genres.
+"""

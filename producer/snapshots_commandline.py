@@ -1,4 +1,4 @@
-"""The command lines of ``watch`` and ``snapshot``: reads the options and hands over."""
+"""The command lines of ``watch``, ``snapshot`` and ``enrich``: reads the options and hands over."""
 
 import argparse
 import os
@@ -109,6 +109,25 @@ def _snapshot() -> Parser:
     return parser
 
 
+def _enrich() -> Parser:
+    usage = "[--archive A] [--topic T] [--minutes N] [OPTIONS]"
+    purpose = "Asks Spotify and open sources what is not known of what was heard."
+    parser = new_parser("enrich", usage, purpose, examples.ENRICH)
+    parser.add_argument(
+        "--minutes", type=_number, default=30, metavar="N", help="ask for no longer than that (default: %(default)s)"
+    )
+    _add_rest(parser)
+
+    def run(options: argparse.Namespace) -> bool:
+        from producer.enriching.command import enrich
+
+        with stopped_like_ctrl_c():
+            return enrich(_settings(options), options.minutes * 60)
+
+    parser.set_defaults(run=run)
+    return parser
+
+
 def _add_rest(parser: Parser) -> None:
     from producer.snapshots.asker import REQUESTS_A_DAY
 
@@ -116,7 +135,7 @@ def _add_rest(parser: Parser) -> None:
     parser.add_argument(
         "--budget",
         metavar="N",
-        type=_budget,
+        type=_number,
         default=REQUESTS_A_DAY,
         help="requests to Spotify's API a day (UTC), of snapshot and enrich together (default: %(default)s)",
     )
@@ -140,10 +159,10 @@ def _interval(text: str) -> timedelta:
     return duration(text)
 
 
-def _budget(text: str) -> int:
+def _number(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) <= 100_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of requests; take one from 1 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number here; take one from 1 on")
     return int(text)
 
 
-_PARSERS: dict[str, Callable[[], Parser]] = {"watch": _watch, "snapshot": _snapshot}
+_PARSERS: dict[str, Callable[[], Parser]] = {"watch": _watch, "snapshot": _snapshot, "enrich": _enrich}

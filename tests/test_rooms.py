@@ -24,12 +24,12 @@ ORDER = (
     {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )
 PRODUCER = (
-    {"identity", "private_files", "spotify"},
+    {"identity", "private_files", "sources", "spotify"},
     {"state"},
     {"accounts"},
     {"polling", "importing"},
     {"snapshots"},
-    {"watching"},
+    {"watching", "enriching"},
     {"doctor"},
 )
 # The pages and the API; of the pipelines they use what needs no Beam.

@@ -26,10 +26,12 @@ from producer.doctor.findings import THREADS, Check, Finding, Level, run_all
 from producer.doctor.places import check_folder_or_bucket, check_topic
 from producer.polling.running import nobody
 from producer.polling.service import FIFTY_PLAYS, LONGEST_SAFE_INTERVAL
+from producer.snapshots.asker import remembered
 from producer.spotify.client import Endpoints, Spotify
 from producer.spotify.oauth import LoginError
 from producer.spotify.transport import NoAuth, SpotifyError, Transport
 from producer.state.cursor import Cursor, Cursors
+from producer.watching.items import Items
 
 _SECONDS = 13.0
 _CLOCK_SECONDS = (3, 4)  # to connect, and for the answer
@@ -83,6 +85,8 @@ def examine(settings: DoctorSettings) -> list[Finding]:
         ("Spotify", partial(_clock, endpoints.api)),
         ("state", partial(_state, settings)),
         *_destinations(settings),
+        ("watching", partial(_watching, settings)),
+        ("withdrawn", partial(_withdrawn, settings)),
     ]
     found = run_all(checks + _account_checks(logins, endpoints, settings), ends)
     accounts = list(chain(*found[len(checks) :]))
@@ -227,6 +231,23 @@ def _state(settings: DoctorSettings) -> list[Finding]:
         text = f"it is of the archive {cursors.archive()}, not of {settings.archive}; give each a --state of its own"
         found.append(Finding(Level.PROBLEM, "state", text))
     return found
+
+
+def _watching(settings: DoctorSettings) -> list[Finding]:
+    """What is watched is asked about; nothing is said where nothing is watched."""
+    items, now = Items(settings.state).all(), utc_now()
+    late = [item for item in items if now - (item.done_at or item.added_at) > item.every + _LONG_AGO]
+    if not items:
+        return []
+    if not late:
+        return [Finding(Level.OK, "watching", f"{len(items)} watched, and asked about in time")]
+    text = f"{len(late)} of {len(items)} not asked about for too long; run, each day: heavy-rotation snapshot --once"
+    return [Finding(Level.WARNING, "watching", text)]
+
+
+def _withdrawn(settings: DoctorSettings) -> list[Finding]:
+    """What Spotify does not give this app needs nobody: there is nothing to do about it."""
+    return [Finding(Level.OK, "withdrawn", str(each)) for each in remembered(settings.state)]
 
 
 def _place(subject: str, root: str) -> list[Finding]:

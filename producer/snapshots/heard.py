@@ -36,6 +36,7 @@ class HeardTrack:
     isrc: str | None = None
     duration_ms: int | None = None
     has_cover: bool = False
+    in_top: bool = False
 
     @property
     def lacks(self) -> bool:
@@ -80,6 +81,8 @@ def heard(archive: Archive) -> Heard:
     last = len(first_artists) + len(first_tracks)
     artists = _by_id(by_name.values(), ids_of_names)
     found.artists = sorted(artists, key=lambda each: (first_artists.get(each.id, last), -each.plays, each.id))
+    for id_ in first_tracks.keys() & tracks.keys():
+        tracks[id_].in_top = True
     found.tracks = sorted(tracks.values(), key=lambda each: (first_tracks.get(each.id, last), -each.plays, each.id))
     return found
 

@@ -77,14 +77,19 @@ class Snapshots:
     def _top(self, item: Item) -> None:
         """Its artists, who change with the plays; who has no id of Spotify's cannot be asked about there."""
         now, done = self._clock(), dict(item.artists)
-        ids = [id_ for id_ in self._heard().artists_in_top(int(item.id)) if not is_synthetic(id_)]
+        tops = self._heard().artists_in_top(int(item.id))
+        ids = [id_ for id_ in tops if not is_synthetic(id_)]
         due = sorted((id_ for id_ in ids if is_due(done.get(id_), item.every, now)), key=lambda id_: id_ in done)
         for id_ in due:
             if self._ask_artist(id_, now) is None:
                 return
             done[id_] = now
             self._items.update(replace(item, artists={each: done[each] for each in ids if each in done}, done_at=now))
-        if not due:
+        if tops and not ids:
+            _log.info(
+                "%s: none of %d artists has Spotify's id, which polls give and exports do not", item.key, len(tops)
+            )
+        elif not due:
             _log.info("%s: %d artists, none is due", item.key, len(ids))
 
     def _ask_artist(self, artist_id: str, now: datetime) -> str | None:

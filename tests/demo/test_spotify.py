@@ -302,8 +302,12 @@ def mismatches(schemas: dict[str, Any], where: str, schema: dict[str, Any], valu
         return [] if schema.get("nullable") or where in NULLABLE else [f"{where}: null"]
     reference = schema.get("$ref") or next((part["$ref"] for part in schema.get("allOf", [])), None)
     if reference is not None:
-        return problems(schemas, reference.rpartition("/")[2], value)
-    kinds = {"string": str, "integer": int, "boolean": bool, "array": list, "object": dict}
+        name = reference.rpartition("/")[2]
+        is_plain = schemas[name].get("type", "object") != "object"
+        return mismatches(schemas, where, schemas[name], value) if is_plain else problems(schemas, name, value)
+    if "oneOf" in schema:  # the first is a track, and no other is invented here
+        return mismatches(schemas, where, schema["oneOf"][0], value)
+    kinds = {"string": str, "integer": int, "number": float, "boolean": bool, "array": list, "object": dict}
     if type(value) is not kinds[schema["type"]]:
         return [f"{where}: {value!r} is no {schema['type']}"]
     if "enum" in schema and value not in schema["enum"]:

@@ -243,12 +243,12 @@ def test_a_new_app_is_told_once_what_it_is_not_given(watching: Watching, caplog:
     assert "(403: Forbidden, 2026-11-10); it is asked for again from 2026-12-10 on" in caplog.text
     assert sum(path.endswith("/top-tracks") for path in watching.asked()) == 1
     caplog.clear()
-    for _ in range(20):
+    for _ in range(8):
         watching.later(days=1)
         watching.snapshot()
     assert not any(record.levelno == logging.WARNING for record in caplog.records)
     assert not any(path.endswith(("/top-tracks", "/items")) for path in watching.asked())
-    watching.later(days=15)
+    watching.later(days=25)
     watching.snapshot()
     assert sum(path.endswith(("/top-tracks", "/items")) for path in watching.asked()) == 2, "a month later"
 
@@ -356,6 +356,21 @@ def test_the_commands_as_a_person_types_them(spotify: Spotify, tmp_path: Path, r
     assert "last 20" in ran.out
     ran = run("watch", "remove", f"playlist:{LIST}", "top:10", *home)
     assert ran.out.splitlines()[:2] == [f"removed     playlist:{LIST}", "not watched top:10"]
+
+
+def test_doctor_says_what_is_withdrawn_and_what_was_not_asked_about(
+    watching: Watching, spotify: Spotify, tmp_path: Path, run: Run
+) -> None:
+    artist = spotify.library.catalogue.albums[0][0].artist
+    watching.now = datetime.now(UTC)
+    watching.add(f"artist:{artist.id}")
+    watching.snapshot()
+    options = ("--state", watching.state, "--archive", watching.archive, "--logins", str(tmp_path / "logins"))
+    said = run("doctor", *options).out
+    assert "ok       watching: 1 watched, and asked about in time" in said
+    assert "ok       withdrawn: Spotify does not give this app the top tracks of artists (403: Forbidden" in said
+    watching.items.add("top:10", None, watching.now - timedelta(days=9))
+    assert "warning  watching: 1 of 2 not asked about for too long" in run("doctor", *options).out
 
 
 def test_without_anything_watched_it_says_what_to_do(tmp_path: Path, run: Run) -> None:
