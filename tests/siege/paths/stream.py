@@ -21,6 +21,7 @@ from tests.siege.world import ZONE, Heard, World, message
 
 _TOPIC, _SUBSCRIPTION = "projects/siege/topics/plays", "projects/siege/subscriptions/plays"
 _SETTLES_WITHIN_SECONDS = 120
+_ENDS_WITHIN_SECONDS = 60
 _EVENTS = (
     "kill",
     "kill",
@@ -97,13 +98,16 @@ class Stream(Siege):
         self._end(signal.SIGTERM)
 
     def _two_at_once(self) -> None:
-        second = self._started()
-        try:
-            if second.wait(_SETTLES_WITHIN_SECONDS) == 0:
-                raise WrongError("a second stream on one archive ended as if all were well")
-        finally:
+        """One of them is refused: the second, or the first where it had not begun to read yet."""
+        first, second = self.stream, self._started()
+        ends = time.monotonic() + _ENDS_WITHIN_SECONDS
+        while second.poll() is None and (first is None or first.poll() is None) and time.monotonic() < ends:
+            time.sleep(0.1)
+        refused, self.stream = (second, first) if second.poll() is not None else (first, second)
+        if refused is None or not refused.poll():
             second.kill()
             second.wait()
+            raise WrongError("two streams on one archive, and none is refused")
 
     def _pub_sub_stands_still(self) -> None:
         self.pubsub.send_signal(signal.SIGSTOP)
@@ -166,7 +170,7 @@ class Stream(Siege):
                 ],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PUBSUB_EMULATOR_HOST": self.address},
+                env={**os.environ, "PUBSUB_EMULATOR_HOST": self.address, "PYTHONFAULTHANDLER": "1"},
             )
 
     def _launch(self) -> None:
@@ -182,7 +186,11 @@ class Stream(Siege):
     def _end(self, how: signal.Signals) -> None:
         if self.stream and self.stream.poll() is None:
             self.stream.send_signal(how)
-            code = self.stream.wait(_SETTLES_WITHIN_SECONDS)
+            try:
+                code = self.stream.wait(_ENDS_WITHIN_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.stream.send_signal(signal.SIGABRT)  # with what each thread does, in the log
+                raise WrongError(f"the stream did not end within {_ENDS_WITHIN_SECONDS} s of {how.name}") from None
             if how == signal.SIGTERM and code not in (0, -how):
                 self.figures["drained with trouble"] += 1
         self.stream = None
