@@ -65,7 +65,7 @@ web: setup ## the pages over what make demo left; FOLDER=path where it worked el
 	@$(BIN)/heavy-rotation web --warehouse "$(or $(FOLDER),demo-data)/warehouse" --state "$(or $(FOLDER),demo-data)/state" \
 	  $(if $(PORT),--port $(PORT))
 
-pictures: setup ## README's picture of a terminal, made anew
+pictures: tools ## README's pictures of a terminal and of a page, made anew
 	@$(BIN)/python -m demo.pictures
 
 test: tools bqemulator ## the tests of a day's work, five minutes; COVERAGE=1 shows what they do not reach

@@ -1,9 +1,15 @@
-"""``make pictures``: README's picture of a terminal, of an invented listener's month. Each run gives the same bytes."""
+"""``make pictures``: README's pictures of a terminal and of a page, of an invented listener's month.
+
+Each run gives the same bytes of the terminal; the page is a browser's, and as its fonts are. Without chromium it stays.
+"""
 
 import re
+import shutil
+import subprocess
 import sys
 from datetime import UTC, datetime
 from html import escape
+from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,6 +27,7 @@ from producer.polling.tables import Tables
 from producer.state.cursor import Cursors
 
 TERMINAL = Path(__file__).parents[1] / "docs" / "pictures" / "terminal.svg"
+PAGE = TERMINAL.with_name("page.png")
 _BEGIN, _END = datetime(2026, 8, 31, 22, tzinfo=UTC), datetime(2026, 10, 31, 22, tzinfo=UTC)  # two months of Paris
 _COLUMNS = 80
 # A cell of the picture, its margin, and the colours: ground, text, what is beside the point, the one colour.
@@ -36,16 +43,46 @@ _STYLES = {
 _PAINTED = re.compile(r"\x1b\[([\d;]+)m")
 
 
-def terminal_lines(folder: Path) -> list[str]:
-    """What ``heavy-rotation top`` prints of an invented October, in colours; ``folder`` takes archive and tables."""
+def listened(folder: Path) -> str:
+    """A warehouse of an invented September and October, in a folder that takes its archive too; where it is."""
     export = write_export(folder / "my_spotify_data.zip", Listener(1).listens(_BEGIN, _END))
     archive, warehouse, calendar = folder / "archive", folder / "warehouse", Calendar()
     importer = Importer("me", calendar, utc_now(), Cursors(folder / "state"))
     importer.run(find([export]).files, Archive(str(archive)))
     Tables(str(archive), str(warehouse), calendar).update()
-    top = Listening(str(warehouse), None).newest()
+    return str(warehouse)
+
+
+def terminal_lines(warehouse: str) -> list[str]:
+    """What ``heavy-rotation top`` prints of the newest month, in colours."""
+    top = Listening(warehouse, None).newest()
     prompt = "\x1b[2m$\x1b[0m heavy-rotation top"
     return [prompt, *draw(top, ("track", "artist"), Screen(_COLUMNS, has_colour=True))]
+
+
+def photograph(warehouse: str, chromium: str, into: Path) -> None:
+    """The first screen of the newest month's page, as a PNG."""
+    # Loaded here: they are developers' tools.
+    from PIL import Image
+    from playwright.sync_api import sync_playwright
+
+    command = [sys.executable, "-m", "heavy_rotation", "web", "--warehouse", warehouse, "--port", "0", "--no-browser"]
+    server = subprocess.Popen([*command, "--no-covers"], stderr=subprocess.PIPE, text=True)
+    try:
+        assert server.stderr
+        address = server.stderr.readline().split()[0]
+        with sync_playwright() as playwright:
+            alone = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-lcd-text"]
+            browser = playwright.chromium.launch(executable_path=chromium, args=alone)
+            page = browser.new_page(viewport={"width": 1280, "height": 760}, color_scheme="light")
+            page.goto(f"{address}month")
+            taken = page.screenshot()
+            browser.close()
+    finally:
+        server.kill()
+        server.communicate()
+    # A third of the bytes, and the eye sees the same. Pillow is Beam's.
+    Image.open(BytesIO(taken)).convert("RGB").quantize(128).save(into, optimize=True)
 
 
 def drawn(lines: list[str]) -> str:
@@ -81,10 +118,16 @@ def _pieces(line: str, y: float) -> list[str]:
 
 
 def main() -> int:
-    """Write the picture. Returns the exit code."""
+    """Write the pictures. Returns the exit code."""
     with TemporaryDirectory() as folder:
-        TERMINAL.write_text(drawn(terminal_lines(Path(folder))), encoding="utf-8")
-    print(TERMINAL)
+        warehouse = listened(Path(folder))
+        TERMINAL.write_text(drawn(terminal_lines(warehouse)), encoding="utf-8")
+        print(TERMINAL)
+        if chromium := shutil.which("chromium") or shutil.which("google-chrome"):
+            photograph(warehouse, chromium, PAGE)
+            print(PAGE)
+        else:
+            print("chromium is not installed, so the page's picture stays as it is", file=sys.stderr)
     return 0
 
 

@@ -17,12 +17,14 @@ from rich.live import Live
 
 import producer.__main__ as producer
 from demo.board import Board, draw, read_board
+from demo.catalogue import stable_id
 from demo.export import write_export
 from demo.listener import Listen, Listener
 from demo.own_music import own_catalogue
 from demo.processes import Process, run
 from demo.pubsub import PubSubServer
 from demo.spotify import SpotifyServer
+from demo.spotify_library import Playlist
 from pipelines.failure import Failure
 from pipelines.storage.archive import Archive, fields_of
 
@@ -35,6 +37,7 @@ _MARKER = ".heavy-rotation-demo"
 # What a demonstration leaves in its folder.
 _LEFT = {_MARKER, "archive", "warehouse", "state", "my_spotify_data.zip", "stream.log"}
 _SEED = 1
+_WATCHED_TRACKS, _WATCHED_ARTISTS = 20, 3
 
 
 class DemonstrationError(Exception):
@@ -71,6 +74,7 @@ class Demonstration:
             self.console.print(f"  Spotify look-alike {spotify.url}\n  Pub/Sub            {pubsub}")
             self._import_past(spotify.account_id)
             self._rebuild()
+            self._snapshot(spotify)
             topic, subscription = self._topic(stack)
             self._stream_live(spotify, topic, subscription)
         self._finish(time.monotonic() - began)
@@ -140,6 +144,19 @@ class Demonstration:
         if self.export:
             self._command("pipelines.top", "--warehouse", str(self.warehouse))
 
+    def _snapshot(self, spotify: SpotifyServer) -> None:
+        self._say(4, "Watched: a playlist and three artists, as an app with all rights gets them")
+        library = spotify.library
+        library.has_all = True
+        added_at = self.live_from.replace(hour=8, minute=0, second=0, microsecond=0)
+        entries = [(added_at, album[1][0]) for album in library.catalogue.albums[:_WATCHED_TRACKS]]
+        playlist = library.add(Playlist(stable_id("playlist", "demo"), "Line 13", list(entries)))
+        artists = list(dict.fromkeys(album.artist.id for album, _ in library.catalogue.albums))[:_WATCHED_ARTISTS]
+        links = [f"spotify:playlist:{playlist.id}", *(f"spotify:artist:{id_}" for id_ in artists)]
+        self.environment |= self._login(spotify)
+        self._command("producer", "watch", "add", *links, "--state", str(self.state))
+        self._command("producer", "snapshot", "--once", "--archive", str(self.archive), *self._own_state())
+
     def _topic(self, stack: ExitStack) -> tuple[str, str]:
         name = f"plays-{uuid4().hex[:8]}"
         topic, subscription = f"projects/{_PROJECT}/topics/{name}", f"projects/{_PROJECT}/subscriptions/{name}"
@@ -155,7 +172,7 @@ class Demonstration:
         return topic, subscription
 
     def _stream_live(self, spotify: SpotifyServer, topic: str, subscription: str) -> None:
-        self._say(4, f"Live: two days of listening in {self.seconds} seconds, polled, streamed, counted")
+        self._say(5, f"Live: two days of listening in {self.seconds} seconds, polled, streamed, counted")
         arguments = [
             *("-m", "pipelines.stream", "--subscription", subscription),
             *("--archive", str(self.archive), "--warehouse", str(self.warehouse)),
@@ -200,13 +217,7 @@ class Demonstration:
             )
 
     def _poll(self, spotify: SpotifyServer, topic: str) -> str:
-        os.environ |= {
-            "SPOTIFY_CLIENT_ID": spotify.accounts.client_id,
-            "SPOTIFY_CLIENT_SECRET": spotify.accounts.client_secret,
-            "SPOTIFY_REFRESH_TOKEN": spotify.accounts.refresh_token,
-            "SPOTIFY_API_URL": spotify.url,
-            "SPOTIFY_ACCOUNTS_URL": spotify.url,
-        }
+        os.environ |= self._login(spotify)
         said = io.StringIO()
         with redirect_stdout(said), redirect_stderr(said):
             code = producer.main(["poll", "--once", "--topic", topic, *self._own_state()])
@@ -214,6 +225,15 @@ class Demonstration:
             raise DemonstrationError(said.getvalue().strip())
         # "ACCOUNT: 43 listed, 8 new, 8 published to TOPIC"
         return said.getvalue().strip().splitlines()[-1].partition(": ")[2].partition(" to ")[0]
+
+    def _login(self, spotify: SpotifyServer) -> dict[str, str]:
+        return {
+            "SPOTIFY_CLIENT_ID": spotify.accounts.client_id,
+            "SPOTIFY_CLIENT_SECRET": spotify.accounts.client_secret,
+            "SPOTIFY_REFRESH_TOKEN": spotify.accounts.refresh_token,
+            "SPOTIFY_API_URL": spotify.url,
+            "SPOTIFY_ACCOUNTS_URL": spotify.url,
+        }
 
     def _own_state(self) -> list[str]:
         """Apart from what the user's own polling remembers, and above all from the user's own logins."""
@@ -232,7 +252,7 @@ class Demonstration:
         return self.listener.listens(max(start, self.live_from), end)
 
     def _finish(self, seconds: float) -> None:
-        self._say(5, "The top ten, asked for in BigQuery's SQL")
+        self._say(6, "The top ten, asked for in BigQuery's SQL")
         sql = (
             "SELECT month, rank, track_name, artist_name, plays FROM heavy_rotation.monthly_top_tracks "
             "QUALIFY month = MAX(month) OVER () ORDER BY month, rank"
@@ -260,4 +280,4 @@ class Demonstration:
         self.console.print(f"  [cyan]$ python {' '.join(words)}[/]", soft_wrap=True)
 
     def _say(self, number: int, text: str) -> None:
-        self.console.print(f"\n[bold]{number}/5 {text}[/]")
+        self.console.print(f"\n[bold]{number}/6 {text}[/]")

@@ -91,6 +91,11 @@ output "web" {
   value       = one(google_cloud_run_v2_service.web[*].uri)
 }
 
+output "publish_recap" {
+  description = "Publishes the newest year; --unpublish ADDRESS takes it back."
+  value       = var.recap_bucket == null ? null : "heavy-rotation recap --warehouse=${local.warehouse} --publish=gs://${var.recap_bucket}"
+}
+
 # Looker Studio's linking API: a link makes a report in the account of whoever opens it, who needs to see the tables.
 output "looker_studio" {
   description = "A link for each view, which opens a new report on it in Looker Studio."

@@ -245,3 +245,19 @@ variable "web_users" {
     error_message = "Write each as user:me@example.com, group:us@example.com, serviceAccount:... or domain:example.com; the pages are for nobody else."
   }
 }
+
+variable "recap_bucket" {
+  description = "The name of a bucket of its own for recaps that `heavy-rotation recap --publish` puts under names that cannot be guessed: everybody may read them, nobody may list them. Null makes none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.recap_bucket == null || can(regex("^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$", var.recap_bucket))
+    error_message = "A bucket's name has 3 to 63 lower-case letters, digits, hyphens and underscores."
+  }
+
+  validation {
+    condition     = var.recap_bucket != coalesce(var.bucket, "${var.project_id}-heavy-rotation")
+    error_message = "That is the bucket of the archive, which nobody else may read: recaps need one of their own."
+  }
+}

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -54,8 +55,12 @@ def _watch() -> Parser:
             return _listed(items)
         if not options.links:
             parser.error(f"what is to be {options.action}ed? Give the link of a playlist or an artist, or top:10")
-        change = _added if options.action == "add" else _removed
-        return "\n".join(change(items, options.links, options.every))
+        if options.action == "remove":
+            return "\n".join(_removed(items, options.links))
+        home = home_of(options.home)
+        places = [*home.words, *(["--state", options.state] if options.state != home.state else [])]
+        following = shlex.join(["heavy-rotation", "snapshot", "--once", *places])
+        return "\n".join([*_added(items, options.links, options.every), "", f"next: {following}"])
 
     parser.set_defaults(run=run)
     return parser
@@ -65,11 +70,10 @@ def _added(items: Any, links: list[str], every: timedelta | None) -> list[str]:
     from producer.watching.items import key_of
 
     keys = [key_of(link) for link in links]  # all of them, before one is added
-    lines = [f"{'watched' if items.add(key, every, utc_now()) else 'watched before':<15}{key}" for key in keys]
-    return [*lines, "", "next: heavy-rotation snapshot --once"]
+    return [f"{'watched' if items.add(key, every, utc_now()) else 'watched before':<15}{key}" for key in keys]
 
 
-def _removed(items: Any, links: list[str], _every: timedelta | None) -> list[str]:
+def _removed(items: Any, links: list[str]) -> list[str]:
     from producer.watching.items import key_of
 
     lines = [f"{'removed' if items.remove(key) else 'not watched':<12}{key}" for key in map(key_of, links)]

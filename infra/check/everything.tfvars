@@ -11,3 +11,4 @@ renamed_steps   = { "Old name" = "New name" }
 kms_key_name    = "projects/my-project/locations/europe-west1/keyRings/heavy-rotation/cryptoKeys/plays"
 web             = true
 web_users       = ["user:me@example.com", "group:us@example.com"]
+recap_bucket    = "my-project-recaps"

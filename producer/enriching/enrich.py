@@ -38,6 +38,7 @@ _log = logging.getLogger(__name__)
 class _Stopping(Protocol):
     def wait(self, seconds: float) -> bool: ...
     def set(self) -> None: ...
+    def is_set(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ class Enriching:
         """Ask, and log a line for each source; whether each of them went well. Raises Failure."""
         work: dict[str, Callable[[], str]] = {}
         if asker := self._asker:
-            work["Spotify"] = lambda: ask_spotify(asker, self._heard.tracks, self._known)
+            work["Spotify"] = lambda: ask_spotify(asker, self._heard.tracks, self._known, self._stopping.is_set)
         then: dict[str, Callable[[], str]] = {}
         if sources := self._sources:
             client = musicbrainz.MusicBrainz(sources.musicbrainz)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from pipelines.domain.snapshots import ArtistSnapshot, MatchedBy, SnapshotSource, TrackSnapshot
-from producer.enriching.known import Known
+from producer.enriching.known import Known, cut_short
 from producer.sources.coverart import CoverArtArchive
 from producer.sources.listenbrainz import ARTISTS_AT_ONCE, ListenBrainz
 from producer.sources.polite import SourceError
@@ -31,7 +31,7 @@ def ask_listenbrainz(client: ListenBrainz, known: Known) -> str:
             known.put([_figures(id_, mbid, figures.get(mbid), known) for mbid in some for id_ in due[mbid]])
             asked, found = asked + len(some), found + len(figures)
     except SourceError as error:
-        return f"artists: {asked:,} asked, {found:,} found; {error}"
+        return cut_short(f"artists: {asked:,} asked, {found:,} found", error)
     return f"artists: {asked:,} asked, {found:,} found"
 
 
@@ -66,7 +66,7 @@ def ask_covers(client: CoverArtArchive, known: Known, progress: Kept) -> str:
                 )
             )
     except SourceError as error:
-        return f"covers: {asked:,} asked, {found:,} found; {error}"
+        return cut_short(f"covers: {asked:,} asked, {found:,} found", error)
     return f"covers: {asked:,} asked, {found:,} found"
 
 

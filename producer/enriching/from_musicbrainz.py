@@ -11,7 +11,7 @@ from itertools import islice
 from pipelines.domain.play import Artist
 from pipelines.domain.snapshots import ArtistSnapshot, MatchedBy, SnapshotSource, TrackSnapshot
 from pipelines.domain.song import UNKNOWN_NAME, is_synthetic
-from producer.enriching.known import Known
+from producer.enriching.known import Known, cut_short
 from producer.snapshots.heard import HeardArtist, HeardTrack
 from producer.sources.musicbrainz import LINKS_AT_ONCE, MusicBrainz, Recording, SearchBusyError
 from producer.sources.polite import SourceError
@@ -46,7 +46,7 @@ class FromMusicBrainz:
                 self._track(track)
             told += self._told("tracks")
         except SourceError as error:
-            return f"{told}{self._told('tracks' if told else 'artists')}; {error}"
+            return cut_short(told + self._told("tracks" if told else "artists"), error)
         return told + ("; its search is too busy, whoever asks: the next run searches" if self._is_search_busy else "")
 
     def _told(self, what: str) -> str:

@@ -1,6 +1,6 @@
 """Spotify's covers, durations and ISRCs of songs that only an export named, within the budget."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pipelines.domain.play import UnreadableError
@@ -14,7 +14,7 @@ from producer.snapshots.heard import HeardTrack
 _FEATURES = "audio features of tracks"
 
 
-def ask_spotify(asker: Asker, tracks: Iterable[HeardTrack], known: Known) -> str:
+def ask_spotify(asker: Asker, tracks: Iterable[HeardTrack], known: Known, is_stopping: Callable[[], bool]) -> str:
     """Ask about the tracks that lack something, once each; of those in top tens audio features too. What to say of it.
 
     Raises SpotifyError, and what keeping snapshots raises.
@@ -28,6 +28,8 @@ def ask_spotify(asker: Asker, tracks: Iterable[HeardTrack], known: Known) -> str
                 continue
             if known.track(track.id, SnapshotSource.SPOTIFY):
                 continue
+            if is_stopping():
+                break
             answer = asker.get("tracks", f"/v1/tracks/{track.id}", withdrawn_by=(403,))
             if answer is None:
                 return "Spotify gives this app no tracks"

@@ -1,5 +1,6 @@
 """What sources said before, or did not know: the archive has it, so that it is asked for once."""
 
+import logging
 import threading
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,6 +11,9 @@ from pipelines.domain.snapshots import ArtistSnapshot, Snapshot, SnapshotSource,
 from pipelines.storage.snapshots import SnapshotArchive
 from producer.snapshots.heard import HeardArtist, HeardTrack
 from producer.snapshots.outbox import Outbox
+from producer.sources.polite import EndedError, SourceError
+
+_log = logging.getLogger(__name__)
 
 
 class Known:
@@ -67,6 +71,14 @@ class Known:
                     _keep_latest(self._artists, (each.artist_id, each.source), each)
                 case TrackSnapshot():
                     _keep_latest(self._tracks, (each.track_id, each.source), each)
+
+
+def cut_short(told: str, error: SourceError) -> str:
+    """What to say of a source that did not come to its end; what is wrong with it is a warning, its time is not."""
+    if isinstance(error, EndedError):
+        return f"{told}; {error}"
+    _log.warning("%s", error)
+    return told
 
 
 def _keep_latest(known: dict[Any, Any], key: object, snapshot: Any) -> None:

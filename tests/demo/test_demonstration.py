@@ -58,6 +58,8 @@ def test_it_ends_with_a_top_ten_and_can_be_run_again_with_an_export(tmp_path: Pa
     said, _ = start(folder).communicate(timeout=120)
     assert "What to type next" in said, said
     assert "10 rows" in said
+    assert "playlist Line 13: 20 tracks, new" in said
+    assert said.count(": popularity ") == 3
     listens = Listener(3).listens(parse("2025-03-01T00:00:00Z"), parse("2025-05-01T00:00:00Z"))
     export = write_export(tmp_path / "my_spotify_data.zip", listens)
     said, _ = start(folder, "--export", str(export)).communicate(timeout=120)
@@ -69,8 +71,8 @@ def test_it_ends_with_a_top_ten_and_can_be_run_again_with_an_export(tmp_path: Pa
 @pytest.mark.parametrize(
     ("after", "is_at_work"),
     [
-        ("2/5", lambda folder: any(folder.rglob("*.avro"))),
-        ("4/5", lambda folder: len(processes_of(folder)) > 1),  # itself, and the stream that it has just started
+        ("2/6", lambda folder: any(folder.rglob("*.avro"))),
+        ("5/6", lambda folder: len(processes_of(folder)) > 1),  # itself, and the stream that it has just started
     ],
 )
 def test_ctrl_c_leaves_no_process_and_no_half_file(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.pictures import TERMINAL, drawn, terminal_lines
+from demo.pictures import TERMINAL, drawn, listened, terminal_lines
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -21,4 +21,5 @@ def test_each_piece_stands_in_its_columns() -> None:
 
 @pytest.mark.long
 def test_the_picture_is_of_today_s_command(tmp_path: Path) -> None:
-    assert drawn(terminal_lines(tmp_path)) == TERMINAL.read_text(encoding="utf-8"), "make pictures makes it anew"
+    lines = terminal_lines(listened(tmp_path))
+    assert drawn(lines) == TERMINAL.read_text(encoding="utf-8"), "make pictures makes it anew"

@@ -24,6 +24,7 @@ EVERYTHING = {
     "renamed_steps": '{"Old name" = "New name"}',
     "web": "true",
     "web_users": '["user:me@example.com", "group:us@example.com"]',
+    "recap_bucket": "my-project-recaps",
     "kms_key_name": "projects/my-project/locations/europe-west1/keyRings/r/cryptoKeys/k",
 }
 

@@ -88,6 +88,8 @@ PEOPLE = {
     ("iap_web_cloud_run_service", "users", "iap.httpsResourceAccessor", member)
     for member in json.loads(EVERYTHING["web_users"])
 }
+# To everybody: nothing but this.
+EVERYBODY = {("storage_bucket", "everybody_reads_recaps", "storage.legacyObjectReader", "allUsers")}
 
 
 def _account(member: str) -> str:
@@ -157,13 +159,13 @@ def test_rights_on_other_things(plan: Plan, size: str) -> None:
         role = values["role"].removeprefix("roles/")
         if (found[1], found[2], role) in SERVICE_ROLES:
             of_services.add((found[1], found[2], role))
-        elif (right := (found[1], found[2], role, values["member"])) in PEOPLE:
+        elif (right := (found[1], found[2], role, values["member"])) in PEOPLE | EVERYBODY:
             people.add(right)
         else:
             ours.add((found[1], found[2], role, _account(values["member"])))
     assert ours == _in_size(size, RESOURCE_ROLES[size])
     assert of_services == SERVICE_ROLES
-    assert people == PEOPLE
+    assert people == PEOPLE | EVERYBODY
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -176,6 +178,8 @@ def test_nobody_is_anybody_and_nobody_has_a_key(plan: Plan, size: str) -> None:
     # Whom Cloud Storage works as, only Google says.
     members.pop('google_kms_crypto_key_iam_member.service["storage"]')
     members.pop("google_cloud_run_v2_service_iam_member.iap_invokes_web[0]", None)
+    everybody = members.pop("google_storage_bucket_iam_member.everybody_reads_recaps[0]")
+    assert everybody == "allUsers"  # who reads one object, having been told its name
     people = {
         address for address in members if address.startswith("google_iap_web_cloud_run_service_iam_member.users[")
     }

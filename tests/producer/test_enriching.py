@@ -1,5 +1,6 @@
 """Enriching from open sources over real HTTP: what is asked, once, at its pace, and what goes on without it."""
 
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -22,9 +23,11 @@ from pipelines.failure import Failure
 from pipelines.storage.archive import Archive
 from pipelines.storage.snapshots import SnapshotArchive
 from producer.enriching.enrich import Enriching, OpenSources
+from producer.snapshots.asker import REQUESTS_A_DAY
 from producer.snapshots.heard import heard
 from producer.snapshots.outbox import Outbox
-from producer.sources.listenbrainz import ListenBrainz
+from producer.sources import coverart, musicbrainz
+from producer.sources.listenbrainz import ARTISTS_AT_ONCE, ListenBrainz
 from producer.sources.musicbrainz import MusicBrainz, SearchBusyError
 from producer.sources.polite import EndedError, Polite, SourceError
 from tests.builders import play
@@ -34,6 +37,7 @@ from tests.standins.spotify import Spotify, spotify
 
 __all__ = ["run", "spotify"]
 
+SOURCES = {"musicbrainz": "MusicBrainz", "listenbrainz": "ListenBrainz", "coverart": "the Cover Art Archive"}
 NOW = datetime(2026, 11, 10, 20, tzinfo=UTC)
 MUSICBRAINZ, LISTENBRAINZ = SnapshotSource.MUSICBRAINZ, SnapshotSource.LISTENBRAINZ
 
@@ -221,6 +225,9 @@ def test_a_source_that_is_down_delays_nothing_else(world: World, down: str, capl
     began = world.clock.now
     assert world.enrich(), "it goes on by itself"
     assert world.clock.now - began < 60
+    warned = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert set(warned) <= {f"{SOURCES[down]} answered 503; the next run goes on"}
+    assert bool(warned) == (down != "coverart"), "no cover was lacking"
     assert bool(world.artists(MUSICBRAINZ)) == (down != "musicbrainz")
     world.server.is_down = set()
     world.enrich()
@@ -387,3 +394,20 @@ def test_without_a_contact_the_open_sources_are_off(spotify: Spotify, tmp_path: 
     assert ran.code == 0, ran.err
     assert "are off: set HEAVY_ROTATION_CONTACT" in ran.err
     assert spotify.asked() == []
+
+
+def test_what_it_costs_is_as_the_document_says() -> None:
+    """5,000 tracks and 1,500 artists, at each source's pace."""
+    text = (Path(__file__).parents[2] / "docs" / "watching.md").read_text(encoding="utf-8")
+    tracks, artists = 5_000, 1_500
+    links = -(-artists // musicbrainz.LINKS_AT_ONCE)
+    for requests_, spacing in (
+        (links + artists, musicbrainz.SPACING_SECONDS),
+        # Each by ISRC in vain, by name, and for its genres.
+        (links + 3 * artists, musicbrainz.SPACING_SECONDS),
+        (tracks, musicbrainz.SPACING_SECONDS),
+        (tracks, coverart.SPACING_SECONDS),
+    ):
+        assert f"| {requests_:,} | {round(requests_ * spacing / 60)} minutes |" in text
+    assert f"| {-(-artists // ARTISTS_AT_ONCE)} | seconds |" in text
+    assert f"| {tracks:,} | {tracks // REQUESTS_A_DAY} days |" in text

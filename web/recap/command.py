@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _EPILOG = """\
 It writes one HTML page, which loads nothing and needs no script, and two cards, 1200x630 and 1080x1920, as PNG and SVG.
 Times of day, days and single plays are not in it (--with-times puts them into the page, never into a card), nor is
-whose plays they are, nor anything that heavy-rotation hide has hidden.
+whose plays they are, nor anything that is hidden.
 
 --publish puts them under a name that nobody can guess into a bucket that everybody may read and nobody may list, which
 infra/ makes where recap_bucket is set. --unpublish takes them back.
@@ -51,8 +51,10 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--month", type=month, metavar="YYYY-MM", help="a month")
     parser.add_argument("--from", dest="first", type=_day, metavar="DAY", help="from this day on, as 2025-06-01")
     parser.add_argument("--to", dest="last", type=_day, metavar="DAY", help="to this day, which counts too")
-    parser.add_argument("--of", choices=("songs", "artists", "albums"), default="songs", help="the cards' (songs)")
-    parser.add_argument("--by", choices=("plays", "time"), default="plays", help="what ranks them (plays)")
+    parser.add_argument(
+        "--of", choices=("songs", "artists", "albums"), default="songs", help="what the cards list (default: songs)"
+    )
+    parser.add_argument("--by", choices=("plays", "time"), default="plays", help="default: plays")
     parser.add_argument(
         "--with-times",
         action="store_true",
