@@ -34,8 +34,8 @@ PRODUCER = (
 )
 # The pages and the API; of the pipelines they use what needs no Beam.
 WEB: tuple[set[str], ...] = (
-    {"access", "asking", "errors", "figures", "hiding", "responding", "running", "words"},
-    {"drawing", "routing", "settings"},
+    {"access", "asking", "errors", "figures", "responding", "running", "words"},
+    {"drawing", "hiding", "routing", "settings"},
     {"opening"},
     {"visit"},
     {"rendering", "cards"},

@@ -50,6 +50,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     data.router,
     meanings.router,
     sql.router,
+    sql.figures,
     health.router,
     importing.router,
     hidden.router,

@@ -186,6 +186,11 @@ def _statement(question: str, empty: frozenset[str]) -> str:
     return to_duckdb(parse(question_sql(question)), _kinds(question), empty)
 
 
+def _bare(sql: str) -> str:
+    """A question without its comments, which are for who reads it, and name parameters too."""
+    return "\n".join(line for line in sql.splitlines() if not line.lstrip().startswith("--"))
+
+
 @cache
 def _kinds(question: str) -> dict[str, str]:
     return {name: parameter.kind for name, parameter in parameters_of(question).items()}
@@ -214,7 +219,7 @@ class _BigQuery:
         return rows
 
     def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
-        return ask_bigquery(self._address, question_sql(question, self._dataset), values, _kinds(question))
+        return ask_bigquery(self._address, _bare(question_sql(question, self._dataset)), values, _kinds(question))
 
     def close(self) -> None:
         """Nothing is open."""

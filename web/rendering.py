@@ -88,7 +88,7 @@ def _offered(request: Request) -> set[str]:
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
     """An HTML answer. A template has ``url``, ``static``, ``nav``, ``visit`` (None if it is nobody's), the values.
 
-    A page whose figures move by themselves gives ``moves=True``.
+    A page whose figures move by themselves gives ``moves=True``; ``asks`` is whether who looks may ask in SQL.
     """
     url = links(request)
     visit = getattr(request.state, "visit", None)
@@ -109,5 +109,6 @@ def page(request: Request, template: str, status: int = 200, **values: Any) -> H
         "covers": settings.covers,
         "settings": settings,
         "moves": False,
+        "asks": "sql" in there,
     }
     return HTMLResponse(environment().get_template(template).render(context | values), status_code=status)

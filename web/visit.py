@@ -53,7 +53,8 @@ def _text(value: object) -> str:
 
 @dataclass(frozen=True)
 class Visit:
-    """``path`` and ``asked`` are the page's own; ``hidden`` are the keys that its figures leave out.
+    """``path`` and ``asked`` are the page's own; ``hidden`` are the keys that its figures leave out, which
+    may be none where ``shows_hidden``, and ``hides`` the links that hide them, by key.
 
     ``as_of`` is UTC: until when everything is known, the gaps apart. ``zone`` is the warehouse's.
     """
@@ -71,6 +72,7 @@ class Visit:
     asked: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
     shows_hidden: bool = False
+    hides: Mapping[str, str] = field(default_factory=dict)
 
     def ask(self, question: str, /, **parameters: Any) -> list[Row]:
         """The rows of a question about this listener, which others may be reading too: they are not to be changed."""
@@ -81,6 +83,7 @@ class Visit:
         given: dict[str, Any] = {
             "user_id": self.user_id,
             "hidden": self.hidden,
+            "today": self.today,
             "unknown_days": tuple(sorted(self.unknown)),
         }
         taken = parameters_of(question)
@@ -199,7 +202,7 @@ def visit_of(
     who = user or names[0]
     [bounds] = asker.rows("bounds", user_id=who)
     polling = polling_of(settings.state, who) if settings.state else Polling()
-    there = Hidden(settings.state).keys(who) if settings.state else ()
+    there = Hidden(settings.state).links(who) if settings.state else {}
     return Visit(
         asker=asker,
         user_id=who,
@@ -212,6 +215,7 @@ def visit_of(
         gaps=polling.gaps,
         path=path,
         asked=asked or {},
-        hidden=() if shows_hidden else there,
+        hidden=() if shows_hidden else tuple(sorted(there)),
         shows_hidden=shows_hidden and bool(there),
+        hides=there,
     )

@@ -25,6 +25,7 @@ from producer.importing.coverage import Coverage
 from producer.importing.exports import ExportFile
 from producer.importing.found import Found
 from producer.importing.known_plays import read_copies, touched_months
+from producer.importing.left_out import LeftOutByMonth
 from producer.importing.owners import Owners
 from producer.importing.progress import Meter, Progress, silent
 from producer.importing.writing import Writer
@@ -54,7 +55,8 @@ class Report:
     that were known, which say more of them. ``covered`` has the first and the last instant (UTC) of files
     that follow on each other: plays that the account made in between are known now. ``other_archive`` is the one that
     the state is of, where it is not the one written to: then no state is changed. ``skipped`` says of each file that
-    could not be read why, ``not_read`` what only looked like listening history.
+    could not be read why, ``not_read`` what only looked like listening history. ``by_month`` has what was left out by
+    month and reason, plays that are there twice apart.
     """
 
     files: int = 0
@@ -62,6 +64,7 @@ class Report:
     skipped: list[str] = field(default_factory=list)
     not_read: list[str] = field(default_factory=list)
     left_out: Counter[LeftOut] = field(default_factory=Counter)
+    by_month: LeftOutByMonth = field(default_factory=LeftOutByMonth)
     unreadable: dict[str, Unreadable] = field(default_factory=dict)
     months: Counter[date] = field(default_factory=Counter)
     covered: list[Span] = field(default_factory=list)
@@ -86,6 +89,7 @@ class Report:
             "plays": self.plays,
             "new": self.new,
             "left_out": {reason.value: count for reason, count in self.left_out.most_common()},
+            "left_out_by_month": self.by_month.as_json(),
             "unreadable": sum(found.count for found in self.unreadable.values()),
         }
 
@@ -183,6 +187,7 @@ class Importer:
                     add(read(row, read_at))
                 except LeftOutError as error:
                     report.left_out[error.reason] += 1
+                    report.by_month.add(row, error.reason, self.calendar)
                 except UnreadableError as error:
                     report.unreadable.setdefault(str(error), Unreadable(file.short_name, place)).count += 1
             before += len(rows)

@@ -312,6 +312,10 @@ def test_search_folds_case_accents_and_width(typed: str, asker: Asker) -> None:
     names = {one.track_name for one in PLAYS["ana"]} | {str(one.artist_name) for one in PLAYS["ana"]}
     names |= {one.album_name for one in PLAYS["ana"] if one.album_name}
     assert {_folded(row["name"]) for row in rows} == {_folded(name) for name in names if wanted in _folded(name)}
+    lines = {(line["kind"], line["key"]): line for line in asker.rows("tens", SPANS[4], user_id="ana", limit=1000)}
+    for row in rows:  # what is found is what plays count for, so that it has a page
+        line = lines[row["kind"], row["key"]]
+        assert (row["name"], row["plays"]) == (line["name"], line["plays"])
     found = asker.rows("history", SPANS[4], user_id="ana", q=typed, limit=1000)
     expected = [
         one.played_at

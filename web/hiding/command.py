@@ -8,8 +8,10 @@ from pipelines.arguments import Parser
 from pipelines.command import report, run_command
 from pipelines.failure import Failure
 from pipelines.home import home_of
+from pipelines.storage.files import StorageError
 from pipelines.warehouse.identity import warehouse_argument
 from web.hiding.hidden import Hidden
+from web.hiding.keys import keys_of
 from web.hiding.links import key_of
 
 _PROG = "heavy-rotation hide"
@@ -65,15 +67,35 @@ def _listener(options: argparse.Namespace) -> str:
     return Listener(options.warehouse, None).user_id
 
 
+def _keys(options: argparse.Namespace, user: str) -> list[str]:
+    """What the link means in these plays; the link's own key where there are none of it, or no tables yet."""
+    key = key_of(options.link)
+    kind, _, identity = key.partition(":")
+    if kind == "context":
+        return [key]
+    from web.asking import Asker
+
+    try:
+        asker = Asker(options.warehouse)
+    except StorageError:
+        return [key]
+    try:
+        return keys_of(lambda question, **asked: asker.rows(question, user_id=user, **asked), kind, identity) or [key]
+    finally:
+        asker.close()
+
+
 def _add(options: argparse.Namespace) -> str:
-    key, user = key_of(options.link), _listener(options)
-    if not Hidden(options.state).add(user, key, options.link):
+    user = _listener(options)
+    key, *others = _keys(options, user)
+    if not Hidden(options.state).add(user, key, options.link, *others):
         return f"{options.link} was hidden before"
     return f"{options.link} is hidden from {user}'s figures; {_PROG} remove brings it back"
 
 
 def _remove(options: argparse.Namespace) -> str:
-    key, user = key_of(options.link), _listener(options)
+    user = _listener(options)
+    key, *_ = _keys(options, user)
     if not Hidden(options.state).remove(user, key):
         raise Failure(f"{options.link} was not hidden; {_PROG} list says what is")
     return f"{options.link} is in {user}'s figures again"
@@ -83,7 +105,7 @@ def _list(options: argparse.Namespace) -> str:
     links = Hidden(options.state).links(_listener(options))
     if not links:
         report("nothing is hidden")
-    return "\n".join(links.values())
+    return "\n".join(dict.fromkeys(links.values()))
 
 
 _RUNS = {"add": _add, "remove": _remove, "list": _list}

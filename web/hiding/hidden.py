@@ -1,6 +1,6 @@
 """The list of what a listener has hidden: a small document for each in the state, beside what polling remembers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -11,7 +11,7 @@ from pipelines.failure import Failure
 from pipelines.storage.files import MissingError, storage_of, update
 
 _MOST = 1000
-Links = dict[str, str]
+Links = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +37,25 @@ class Hidden:
         except MissingError:
             return {}
 
-    def add(self, user_id: str, key: str, link: str) -> bool:
-        """Hide it; whether it was not hidden before."""
+    def add(self, user_id: str, key: str, link: str, *others: str) -> bool:
+        """Hide a thing, by its key and ``others`` of it; whether it was not hidden before."""
 
         def added(there: Links) -> Links:
-            if len(there) >= _MOST and key not in there:
+            if key in there:
+                return there
+            if len(things(there)) >= _MOST:
                 raise Failure(f"{_MOST:,} things are hidden already, which is as many as can be")
-            return {**there, key: there.get(key, link)}
+            return {**there, **{one: there.get(one, link) for one in (key, *others)}}
 
         return self._change(user_id, added)
 
     def remove(self, user_id: str, key: str) -> bool:
-        """Show it again; whether it was hidden."""
-        return self._change(user_id, lambda there: {other: link for other, link in there.items() if other != key})
+        """Show a thing again, which is whatever was hidden by one link; whether it was hidden."""
+
+        def removed(there: Links) -> Links:
+            return {one: link for one, link in there.items() if key not in there or link != there[key]}
+
+        return self._change(user_id, removed)
 
     def _change(self, user_id: str, change: Callable[[Links], Links]) -> bool:
         path, is_changed = self.path(user_id), False
@@ -63,6 +69,11 @@ class Hidden:
 
         update(path, changed)
         return is_changed
+
+
+def things(links: Links) -> dict[str, str]:
+    """What is hidden, by link: the key of it that was told first."""
+    return {link: key for key, link in reversed(list(links.items()))}
 
 
 def _parsed(path: str, data: bytes) -> Links:

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from pipelines.domain.month import following, month_text, parse_month, preceding
 from web.drawing.figure import Source
 from web.errors import BadRequestError
-from web.pages.lists import HEADINGS, KINDS, By, about, item_url
+from web.pages.facts import hidden_link
+from web.pages.lists import HEADINGS, KINDS, By, about, item_url, value_of
 from web.pages.years import require_span
 from web.rendering import page
 from web.routing import Limit, StrictRoute, day_of, year_of
@@ -78,11 +79,12 @@ def show(
         by=by,
         here=visit.url("/compare", a=span_text(one), b=span_text(other)),
         swapped=visit.url("/compare", a=span_text(other), b=span_text(one), by=by if by != "plays" else None),
+        hidden=hidden_link(visit, sum(one["hidden_plays"] for one in totals)),
         totals=_totals(*totals),
         lists=[
             (HEADINGS[kind], own, Source("compare", asked))
             for kind in KINDS
-            if (own := _lines(visit, [row for row in rows if row["kind"] == kind], one))
+            if (own := _lines(visit, [row for row in rows if row["kind"] == kind], one, by))
         ],
         years=[str(year) for year in range(visit.last_month.year, visit.first_month.year - 1, -1)],
     )
@@ -116,19 +118,24 @@ def _totals(a: Row, b: Row) -> list[tuple[str, str, str, str]]:
     return [rows[0], time, *((("days with a play" if row[0] == "days" else row[0]), *row[1:]) for row in rows[1:])]
 
 
-def _lines(visit: Visit, rows: Sequence[Row], one: Days) -> list[Row]:
-    most = max((max(row["plays"], row["plays_before"]) for row in rows), default=0) or 1
-    return [
-        {
-            "name": row["name"],
-            "href": item_url(visit.url, row["kind"], row["key"], one),
-            "below": row["artist_name"] if row["kind"] != "artist" else "",
-            "a": f"{row['plays']:,}",
-            "unit": "play" if row["plays"] == 1 else "plays",
-            "b": f"{row['plays_before']:,}",
-            "change": signed(row["plays"] - row["plays_before"]),
-            "share_a": f"{100 * row['plays'] / most:.1f}",
-            "share_b": f"{100 * row['plays_before'] / most:.1f}",
-        }
-        for row in rows
-    ]
+def _lines(visit: Visit, rows: Sequence[Row], one: Days, by: By) -> list[Row]:
+    measure = "plays" if by == "plays" else "heard_ms"
+    most = max((max(row[measure] or 0, row[f"{measure}_before"] or 0) for row in rows), default=0) or 1
+    made = []
+    for row in rows:
+        before = {name: row[f"{name}_before"] for name in ("plays", "heard_ms", "estimated_plays", "unknown_plays")}
+        value, unit = value_of(row, by)
+        made.append(
+            {
+                "name": row["name"],
+                "href": item_url(visit.url, row["kind"], row["key"], one, by),
+                "below": row["artist_name"] if row["kind"] != "artist" else "",
+                "a": value,
+                "unit": unit,
+                "b": value_of(before, by)[0],
+                "change": signed(row["plays"] - row["plays_before"]) if by == "plays" else "",
+                "share_a": f"{100 * (row[measure] or 0) / most:.1f}",
+                "share_b": f"{100 * (before[measure] or 0) / most:.1f}",
+            }
+        )
+    return made

@@ -24,18 +24,23 @@ def rows(
     request: Request, question: str, form: Literal["csv", "json", "sql"], visit: Annotated[Visit, Depends(visit)]
 ) -> Response:
     """A question's rows, with the parameters of the URL."""
-    if question not in QUESTIONS:
-        raise NotFoundError(f"There is no question {question!r} here.")
-    kinds = {name: one.kind for name, one in parameters_of(question).items() if name not in _GIVEN}
-    require_known(request, ["user", *kinds])
-    asked = {name: value_of(name, kinds[name], text) for name, text in request.query_params.items() if name != "user"}
-    try:
-        values: dict[str, Any] = bound(question, visit.complete(question, asked))
-    except TypeError as error:  # a parameter is missing
-        raise BadRequestError(f"{error}.") from None
+    values = values_of(request, question, visit)
     if form == "sql":
         return PlainTextResponse(with_values(visit.asker.sql(question), values))
     return Response("".join(show(visit.asker.ask(question, **values), form)), media_type=_MEDIA[form])
+
+
+def values_of(request: Request, question: str, visit: Visit) -> dict[str, Any]:
+    """The values of a question's parameters, from the URL. Raises NotFoundError and BadRequestError."""
+    if question not in QUESTIONS:
+        raise NotFoundError(f"There is no question {question!r} here.")
+    kinds = {name: one.kind for name, one in parameters_of(question).items() if name not in _GIVEN}
+    require_known(request, ["user", "hidden", *kinds])
+    asked = {name: value_of(name, kinds[name], text) for name, text in request.query_params.items() if name in kinds}
+    try:
+        return dict(bound(question, visit.complete(question, asked)))
+    except TypeError as error:  # a parameter is missing
+        raise BadRequestError(f"{error}.") from None
 
 
 # What the visit says, not the URL.

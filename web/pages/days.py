@@ -13,7 +13,7 @@ from web.drawing.grids import month_of_links
 from web.drawing.scale import keys, steps
 from web.errors import NotFoundError
 from web.pages.charts import day_words, known_days, place_of
-from web.pages.facts import Fact, gap_notes, heard_fact, plays_fact
+from web.pages.facts import Fact, gap_notes, heard_fact, hidden_in, plays_fact
 from web.pages.lists import instant_text, more_than, plays_line
 from web.pages.months import Step
 from web.rendering import page
@@ -148,7 +148,7 @@ def of_year(
     streaks = visit.ask("streaks", span=(begin, end), limit=1)
     with_plays = sum(bool(plays) for plays in days.values())
     facts = [
-        Fact("plays", f"{sum(plays or 0 for plays in days.values()):,}"),
+        Fact("plays", f"{sum(plays or 0 for plays in days.values()):,}", link=hidden_in(visit, (begin, end))),
         Fact("days with a play", f"{with_plays:,}", [f"of {sum(p is not None for p in days.values()):,} known"]),
     ]
     if best and days[best]:

@@ -30,12 +30,20 @@ class Note:
 def plays_fact(visit: Visit, totals: Row, before: Row | None = None, than: str = "") -> Fact:
     """Plays, with the difference to other totals: ``+100 on October's same days``; and what is hidden of them."""
     below = [f"{signed(totals['plays'] - before['plays'])} on {than}"] if before else []
-    link = None
-    if totals["hidden_plays"]:
-        link = f"{count(totals['hidden_plays'], 'play')} hidden: show", visit.here(hidden="shown")
-    elif visit.shows_hidden:
-        link = "what is hidden is shown: hide it", visit.here(hidden=None)
-    return Fact("plays", f"{totals['plays']:,}", below, link)
+    return Fact("plays", f"{totals['plays']:,}", below, hidden_link(visit, totals["hidden_plays"]))
+
+
+def hidden_link(visit: Visit, plays: int) -> tuple[str, str] | None:
+    """How many plays a page leaves out, and the address that shows them; None where there are none."""
+    if plays:
+        return f"{count(plays, 'play')} hidden: show", visit.here(hidden="shown")
+    return ("what is hidden is shown: hide it", visit.here(hidden=None)) if visit.shows_hidden else None
+
+
+def hidden_in(visit: Visit, *spans: tuple[date, date]) -> tuple[str, str] | None:
+    """The same of a page that shows no totals of its spans."""
+    asked = [visit.ask("totals", span=span)[0]["hidden_plays"] for span in spans] if visit.hidden else []
+    return hidden_link(visit, sum(asked))
 
 
 def heard_fact(totals: Row) -> Fact:

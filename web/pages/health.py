@@ -11,7 +11,7 @@ from pipelines.domain.month import Calendar
 from pipelines.storage.files import StorageError
 from pipelines.tables.questions import QUESTIONS
 from web.figures.archive import missing
-from web.figures.imports import Import, imports_of
+from web.figures.imports import Import, LeftOutRows, imports_of, left_out_by_month
 from web.figures.logins import login_ends
 from web.rendering import page
 from web.routing import StrictRoute
@@ -47,6 +47,10 @@ def show(request: Request, visit: Annotated[Visit, Depends(visit)], archive: Whi
         gaps=[(str(_local(visit, gap.start)), str(_local(visit, gap.end)), gap.is_doubtful) for gap in visit.gaps],
         knows_polls=settings.state is not None,
         imports=[(_local(visit, one.at), one, _left_out(one)) for one in imports],
+        by_month=[
+            (month(one.month) if one.month else "not known", one.reason, f"{one.rows:,}", _skips(one))
+            for one in left_out_by_month(imports)
+        ],
         rejects=_rejects(visit),
         tables=[*_behind(visit), *_archive(visit, settings, archive)],
         compared=archive,
@@ -86,6 +90,10 @@ def _login(visit: Visit, settings: Settings) -> Iterator[Finding]:
 def _left_out(one: Import) -> list[str]:
     told = [f"{number:,} {reason}" for reason, number in one.left_out.items()]
     return told + ([f"{one.unreadable:,} could not be read"] if one.unreadable else [])
+
+
+def _skips(one: LeftOutRows) -> str:
+    return f"{one.skipped:,} of {one.skip_known:,}" if one.skip_known else "not known"
 
 
 def _rejects(visit: Visit) -> list[tuple[str, str, str, str]]:

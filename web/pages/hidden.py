@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from web.access.visitor import Scope, needs, visitor_of
 from web.errors import NotFoundError
-from web.hiding.hidden import Hidden
+from web.hiding.hidden import Hidden, things
+from web.hiding.keys import keys_of
 from web.pages.lists import item_url
 from web.rendering import page
 from web.routing import StrictRoute
@@ -33,14 +34,14 @@ def hiding(request: Request, visit: Visit, kind: str, key: str) -> dict[str, Any
     settings: Settings = request.app.state.settings
     if settings.state is None or not visitor_of(request).may(Scope.OWN):
         return None
-    return {"key": f"{kind}:{key}", "is_hidden": f"{kind}:{key}" in visit.hidden}
+    return {"key": f"{kind}:{key}", "is_hidden": f"{kind}:{key}" in visit.hides}
 
 
 @router.get("/hidden")
 def show(request: Request, visit: Annotated[Visit, Depends(visit)]) -> Response:
     """The list."""
     lines = []
-    for key in visit.hidden:
+    for key in sorted(things(visit.hides).values()):
         kind, _, identity = key.partition(":")
         found = visit.ask("item", kind=kind, id=identity) if kind != "context" else []
         lines.append(
@@ -63,9 +64,12 @@ def change(request: Request, visit: Annotated[Visit, Depends(visit)], wanted: An
     kind, _, identity = wanted.key.partition(":")
     if wanted.action == "show":
         Hidden(settings.state).remove(visit.user_id, wanted.key)
-    elif kind == "context" or visit.ask("item", kind=kind, id=identity):
-        link = identity if kind == "context" else f"/{_KINDS[kind]}/{identity}"
-        Hidden(settings.state).add(visit.user_id, wanted.key, link)
+    elif kind == "context":
+        Hidden(settings.state).add(visit.user_id, wanted.key, identity)
+    elif keys := keys_of(visit.ask, kind, identity):
+        key, *others = keys
+        link = f"/{_KINDS[kind]}/{key.partition(':')[2]}"
+        Hidden(settings.state).add(visit.user_id, key, link, *others)
     else:
         raise NotFoundError(f"There is no such {_KINDS[kind]} in these plays.")
     return RedirectResponse(visit.url("/hidden"), 303)

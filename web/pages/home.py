@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pipelines.domain.month import preceding
 from web.drawing.figure import Source
 from web.pages.charts import calendar_of, day_by_day
-from web.pages.facts import gap_notes
+from web.pages.facts import gap_notes, hidden_in
 from web.pages.lists import By, plays_line
 from web.pages.months import month_steps, sheet
 from web.rendering import page
@@ -36,6 +36,7 @@ def show(request: Request, visit: Annotated[Visit, Depends(visit)], by: By = "pl
         calendar=calendar_of(visit, eleven_before(made.first), last, "Twelve months"),
         days=day_by_day(visit, made.first, made.compared, is_wide=True),
         plays=[plays_line(visit, row) for row in plays],
+        hidden=None if made.facts[0].link else hidden_in(visit, (eleven_before(made.first), last)),
         plays_source=Source("last_plays", {**newest, "limit": 10}),
         newest_day=visit.bounds["last_played_on"],
         notes=gap_notes(visit, eleven_before(made.first), last),

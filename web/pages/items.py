@@ -1,6 +1,7 @@
 """``/song/KEY``, ``/artist/KEY``, ``/album/KEY``: one of them, in a span and of all time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Annotated
 
@@ -10,9 +11,9 @@ from pipelines.domain.month import month_text
 from web.drawing.figure import Figure, Source
 from web.errors import NotFoundError
 from web.pages.charts import months_figure
-from web.pages.facts import Fact, heard_fact
+from web.pages.facts import Fact, heard_fact, hidden_link
 from web.pages.hidden import hiding
-from web.pages.lists import LISTS, PAGES, Ten, cover_url, item_url, lines, spotify_url
+from web.pages.lists import LISTS, PAGES, By, Ten, cover_url, item_url, lines, spotify_url
 from web.pages.years import require_span
 from web.rendering import page
 from web.routing import Day, StrictRoute
@@ -28,29 +29,46 @@ _To = Annotated[Day | None, Query(alias="to")]
 
 @router.get("/song/{key:path}")
 def song(
-    request: Request, visit: Annotated[Visit, Depends(visit)], key: str, first: _From = None, last: _To = None
+    request: Request,
+    visit: Annotated[Visit, Depends(visit)],
+    key: str,
+    first: _From = None,
+    last: _To = None,
+    by: By = "plays",
 ) -> Response:
     """A song, by its key or any of Spotify's ids of it."""
-    return _show(request, visit, "song", key, first, last)
+    return _show(request, visit, "song", key, first, last, by)
 
 
 @router.get("/artist/{key:path}")
 def artist(
-    request: Request, visit: Annotated[Visit, Depends(visit)], key: str, first: _From = None, last: _To = None
+    request: Request,
+    visit: Annotated[Visit, Depends(visit)],
+    key: str,
+    first: _From = None,
+    last: _To = None,
+    by: By = "plays",
 ) -> Response:
     """An artist, by Spotify's id or one made from the name."""
-    return _show(request, visit, "artist", key, first, last)
+    return _show(request, visit, "artist", key, first, last, by)
 
 
 @router.get("/album/{key:path}")
 def album(
-    request: Request, visit: Annotated[Visit, Depends(visit)], key: str, first: _From = None, last: _To = None
+    request: Request,
+    visit: Annotated[Visit, Depends(visit)],
+    key: str,
+    first: _From = None,
+    last: _To = None,
+    by: By = "plays",
 ) -> Response:
     """An album, by its key or any of Spotify's ids of it."""
-    return _show(request, visit, "album", key, first, last)
+    return _show(request, visit, "album", key, first, last, by)
 
 
-def _show(request: Request, visit: Visit, what: str, key: str, first: date | None, last: date | None) -> Response:
+def _show(
+    request: Request, visit: Visit, what: str, key: str, first: date | None, last: date | None, by: By
+) -> Response:
     kind = _KINDS[what]
     begin, end = visit.bounds["first_played_on"], visit.bounds["last_played_on"]
     chosen = (first or begin, last or end)
@@ -62,11 +80,13 @@ def _show(request: Request, visit: Visit, what: str, key: str, first: date | Non
             f"There is no such {what} in these plays.", (f"all {LISTS[kind]}", visit.url(f"/top/{LISTS[kind]}"))
         )
     item, covers = found[0], request.app.state.settings.covers
-    own = visit.ask("tens", span=chosen, kind=kind, keys=(item["key"],)) if is_span else []
+    if f"{kind}:{item['key']}" in visit.hides:  # of what is hidden its own page tells all
+        visit = replace(visit, hidden=())
+    own = visit.ask("tens", span=chosen, kind=kind, keys=(item["key"],), by=by) if is_span else []
     songs = None
     if kind != "track":
         span_of_songs = chosen if own else (begin, end)
-        found = visit.ask("item_songs", kind=kind, id=item["key"], span=span_of_songs, limit=_SONGS)
+        found = visit.ask("item_songs", kind=kind, id=item["key"], span=span_of_songs, by=by, limit=_SONGS)
         theirs = item["name"] if kind == "artist" else item["artist_name"]  # which need not be said of each song
         rows = [
             {"kind": "track", "image_url": None, "is_tied": False}
@@ -78,10 +98,17 @@ def _show(request: Request, visit: Visit, what: str, key: str, first: date | Non
             kind="track",
             heading="Songs",
             href="",
-            lines=lines(visit, rows, "plays", span_of_songs if is_span else None, covers=covers),
+            lines=lines(visit, rows, by, span_of_songs if is_span else None, covers=covers),
             source=Source(
                 "item_songs",
-                {"kind": kind, "id": item["key"], "from": span_of_songs[0], "to": span_of_songs[1], "limit": _SONGS},
+                {
+                    "kind": kind,
+                    "id": item["key"],
+                    "from": span_of_songs[0],
+                    "to": span_of_songs[1],
+                    "by": by,
+                    "limit": _SONGS,
+                },
             ),
         )
     return page(
@@ -89,6 +116,9 @@ def _show(request: Request, visit: Visit, what: str, key: str, first: date | Non
         "item.html",
         what=what,
         item=item,
+        by=by,
+        tabs=is_span or songs is not None,
+        here=item_url(visit.url, kind, item["key"], chosen if is_span else None),
         heading=item["name"],
         facts=[*(_in_span(visit, own, chosen) if is_span else []), *_in_all(visit, item, kind)],
         cover=cover_url(item["image_url"]) if covers else None,
@@ -113,12 +143,12 @@ def _link(visit: Visit, kind: str, key: str | None, name: str | None) -> tuple[s
 def _in_span(visit: Visit, own: Sequence[Row], chosen: tuple[date, date]) -> list[Fact]:
     """Plays in a span, with rank and share; ``own`` is its line of that span's list, if it has one."""
     [totals] = visit.ask("totals", span=chosen)
-    name = f"plays, {span(*chosen)}"
+    name, hidden = f"plays, {span(*chosen)}", hidden_link(visit, totals["hidden_plays"])
     if not own:
-        return [Fact(name, "0", [f"of {count(totals['plays'], 'play')}"])]
+        return [Fact(name, "0", [f"of {count(totals['plays'], 'play')}"], hidden)]
     [line] = own
     share = f"{100 * line['plays'] / totals['plays']:.1f} % of {count(totals['plays'], 'play')}"
-    return [Fact(name, f"{line['plays']:,}", [f"rank {line['rank']:,} of {line['lines']:,}", share])]
+    return [Fact(name, f"{line['plays']:,}", [f"rank {line['rank']:,} of {line['lines']:,}", share], hidden)]
 
 
 def _in_all(visit: Visit, item: Row, kind: str) -> list[Fact]:

@@ -64,10 +64,10 @@ class Ten:
         return any(line.image_url for line in self.lines)
 
 
-def item_url(url: Links, kind: str, key: str, span: tuple[date, date] | None = None) -> str:
-    """The page of a song, an artist or an album; with a span it shows that first."""
+def item_url(url: Links, kind: str, key: str, span: tuple[date, date] | None = None, by: By = "plays") -> str:
+    """The page of a song, an artist or an album; with a span it shows that first, ranked by ``by``."""
     asked = {"from": span[0], "to": span[1]} if span else {}
-    return url(f"/{PAGES[kind]}/{key}", **asked)
+    return url(f"/{PAGES[kind]}/{key}", **asked, by=by if by != "plays" else None)
 
 
 def spotify_url(kind: str, id_: str | None) -> str | None:
@@ -121,7 +121,7 @@ def lines(
             Line(
                 rank=row["rank"],
                 name=row["name"],
-                href=item_url(visit.url, row["kind"], row["key"], span),
+                href=item_url(visit.url, row["kind"], row["key"], span, by),
                 below=" · ".join(filter(None, below)),
                 value=value,
                 unit=unit,

@@ -13,12 +13,15 @@ from web.api.query import as_file, asked
 from web.api.tables import described
 from web.errors import BadRequestError
 from web.pages.answers import Shown, shown
+from web.pages.data import values_of, with_values
 from web.rendering import page
 from web.routing import StrictRoute, Whose
 from web.running.apart import MOST_ROWS, BusyError
-from web.visit import asker_of
+from web.visit import Visit, asker_of, visit
 
 router = APIRouter(route_class=StrictRoute, dependencies=[Depends(needs(Scope.SQL))])
+# A question has parameters of its own, which it refuses or knows.
+figures = APIRouter(dependencies=[Depends(needs(Scope.SQL))])
 _ROWS = 1_000
 _LONGEST = 20_000
 _EXAMPLE = re.compile(r"^-- (.+)\n((?:(?!-- ).*\n)*?.*);$", re.MULTILINE)
@@ -44,6 +47,13 @@ def box(
 ) -> Response:
     """The box, with a query in it that nobody has run yet."""
     return _page(request, sql or _FIRST.format(dataset=asker_of(request).dataset))
+
+
+@figures.get("/sql/{question}")
+def box_of(request: Request, question: str, visit: Annotated[Visit, Depends(visit)]) -> Response:
+    """The box with the query of a figure, whose parameters are the URL's."""
+    values = values_of(request, question, visit)
+    return _page(request, with_values(visit.asker.sql(question), values))
 
 
 @router.post("/sql")

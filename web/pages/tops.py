@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from web.drawing.figure import Source
+from web.pages.facts import hidden_in
 from web.pages.lists import HEADINGS, LISTS, By, Ten, lines, more_than
 from web.pages.years import require_span
 from web.rendering import page
@@ -66,6 +67,7 @@ def show(
         last=end,
         by=by,
         order=chosen,
+        hidden=hidden_in(visit, (begin, end)),
         kinds=[(HEADINGS[one], visit.url(f"/top/{LISTS[one]}", **kept), one == kind) for one in LISTS],
         measures=[
             (text, visit.url(path, **{**kept, "by": one if one != "plays" else None, "order": None}), one == by)

@@ -16,6 +16,7 @@ from web.pages.facts import Fact, gap_notes, heard_fact, plays_fact
 from web.pages.first_heard import first_heard
 from web.pages.lists import By, item_url, tens
 from web.pages.months import Step
+from web.pages.skips import skips_of
 from web.rendering import page
 from web.routing import Day, StrictRoute, Year
 from web.visit import Row, Visit, visit
@@ -134,7 +135,7 @@ def _sheet(
         figures=[months_of(visit, first, last), hours(visit, first, last), *releases_of(visit, first, last)],
         bests=bests_of(visit, first, last),
         first_heard=new,
-        skips=skips_of(visit, totals, first, last),
+        skips=skips_of(visit, totals, first, last, request.app.state.settings.state),
         notes=gap_notes(visit, first, last),
         has_cards=totals["plays"] > 0,
     )
@@ -226,39 +227,3 @@ def _streak(row: Row) -> Best:
     if row["is_running"]:
         below.append(("it goes on", None))
     return Best("longest streak", count(row["days"], "day"), below)
-
-
-_ENDS = {
-    "trackdone": "played to the end",
-    "fwdbtn": "the next button",
-    "backbtn": "the back button",
-    "endplay": "something else was started",
-    "logout": "logged out",
-    "remote": "from another device",
-    "unexpected-exit": "the app ended",
-    "unexpected-exit-while-paused": "the app ended while paused",
-    "trackerror": "an error",
-    "clickrow": "another row was clicked",
-    "appload": "the app was started",
-    "playbtn": "the play button",
-    "popup": "in a window",
-    "uriopen": "a link was opened",
-}
-
-
-def skips_of(visit: Visit, totals: Row, first: date, last: date) -> Row:
-    """How much was skipped, and why plays ended, as far as sources say so."""
-    known, plays = totals["skip_known"], totals["plays"]
-    rows = [row for row in visit.ask("endings", span=(first, last)) if row["reason_end"] is not None]
-    said = sum(row["plays"] for row in rows)
-    return {
-        "known": known,
-        "unknown": plays - known,
-        "skipped": totals["skipped"],
-        "share": f"{100 * totals['skipped'] / known:.1f} %" if known else "",
-        "endings": [
-            (_ENDS.get(row["reason_end"], row["reason_end"]), f"{row['plays']:,}", f"{100 * row['plays'] / said:.1f} %")
-            for row in sorted(rows, key=lambda row: -row["plays"])
-        ],
-        "source": Source("endings", {"from": first, "to": last}),
-    }

@@ -16,7 +16,8 @@ from web.pages.charts import calendar_of, hours
 from web.pages.facts import Fact, heard_fact, plays_fact
 from web.pages.first_heard import first_heard
 from web.pages.lists import By, Line, Ten, tens
-from web.pages.years import bests_of, days_known, months_of, releases_of, skips_of
+from web.pages.skips import skips_of
+from web.pages.years import bests_of, days_known, months_of, releases_of
 from web.rendering import environment, static_text
 from web.visit import Visit
 from web.words import count, span

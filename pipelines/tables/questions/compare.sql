@@ -33,9 +33,13 @@ SELECT
   COALESCE(ranked.artist_name, before_ranked.artist_name) AS artist_name,
   COALESCE(ranked.plays, 0) AS plays,
   ranked.heard_ms AS heard_ms,
+  COALESCE(ranked.estimated_plays, 0) AS estimated_plays,
+  COALESCE(ranked.unknown_plays, 0) AS unknown_plays,
   ranked.rank AS rank,
   COALESCE(before_ranked.plays, 0) AS plays_before,
   before_ranked.heard_ms AS heard_ms_before,
+  COALESCE(before_ranked.estimated_plays, 0) AS estimated_plays_before,
+  COALESCE(before_ranked.unknown_plays, 0) AS unknown_plays_before,
   before_ranked.rank AS rank_before
 FROM ranked
 FULL JOIN before_ranked USING (kind, key)

@@ -1,9 +1,10 @@
--- The songs of an artist or of an album over a span, the most played first.
+-- The songs of an artist or of an album over a span, the most played first, or the longest heard.
 --   @user_id  STRING  whose plays
 --   @kind     STRING  track, artist or album
 --   @id       STRING  its key, or an id of Spotify's: of a track, of an artist, of an album
 --   @from     DATE                first day
 --   @to       DATE                last day, which counts too
+--   @by       STRING = "plays"    plays or time: what is ranked by
 --   @limit    INT64 = 100         how many
 -- Months: all
 WITH ${item},
@@ -42,7 +43,7 @@ songs AS (
 )
 
 SELECT
-  ROW_NUMBER() OVER (ORDER BY plays DESC, last_played_at DESC, id) AS rank,
+  ROW_NUMBER() OVER (ORDER BY IF(@by = 'time', COALESCE(heard_ms, -1), plays) DESC, last_played_at DESC, id) AS rank,
   song_id AS key,
   id,
   name,

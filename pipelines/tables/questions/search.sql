@@ -3,20 +3,15 @@
 --   @q        STRING              the text
 --   @limit    INT64 = 20          how many of each kind
 -- Months: all
+-- Names are those that plays count under, as in tens of all time: an artist no play counts for is not found.
 WITH named AS (
-  SELECT
-    song_id,
+  SELECT DISTINCT
+    track_id,
     track_name,
-    NULLIF(artists[SAFE_OFFSET(0)].id, '') AS artist_id,
     NULLIF(artists[SAFE_OFFSET(0)].name, '') AS artist_name,
-    COALESCE(album_key, album_id, album_name) AS album_key,
-    NULLIF(album_name, '') AS album_name,
-    COALESCE(NULLIF(album_artist_name, ''), NULLIF(artists[SAFE_OFFSET(0)].name, '')) AS album_artist,
-    COUNT(*) AS plays,
-    MAX(played_at) AS last_played_at
+    NULLIF(album_name, '') AS album_name
   FROM ${dataset}.plays
   WHERE user_id = @user_id
-  GROUP BY song_id, track_name, artist_id, artist_name, album_key, album_name, album_artist
 ),
 
 texts AS (
@@ -36,6 +31,35 @@ hits AS (
   ) > 0
 ),
 
+heard AS (
+  SELECT
+    *,
+    CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END AS source_rank
+  FROM ${dataset}.plays
+  WHERE
+    user_id = @user_id
+    AND track_id IN (
+      SELECT track_id
+      FROM named
+      WHERE
+        track_name IN (SELECT text FROM hits)
+        OR artist_name IN (SELECT text FROM hits)
+        OR album_name IN (SELECT text FROM hits)
+    )
+),
+
+${credits},
+
+counted AS (
+  SELECT credits.*, plays, last_played_at
+  FROM credits
+  JOIN (
+    SELECT track_id, COUNT(*) AS plays, MAX(played_at) AS last_played_at
+    FROM heard
+    GROUP BY track_id
+  ) USING (track_id)
+),
+
 found AS (
   SELECT
     'track' AS kind,
@@ -44,23 +68,20 @@ found AS (
     ANY_VALUE(artist_name HAVING MAX last_played_at) AS artist_name,
     SUM(plays) AS plays,
     MAX(last_played_at) AS last_played_at
-  FROM named
+  FROM counted
   WHERE track_name IN (SELECT text FROM hits)
   GROUP BY song_id
   UNION ALL
   SELECT
     'artist',
-    COALESCE(
-      MAX(artist_id),
-      CONCAT('names:', SUBSTR(TO_HEX(SHA256(CONCAT('artist\x1f', artist_name))), 1, 22))
-    ),
-    artist_name,
+    artist_key,
+    ANY_VALUE(artist_name HAVING MAX last_played_at),
     NULL,
     SUM(plays),
     MAX(last_played_at)
-  FROM named
+  FROM counted
   WHERE artist_name IN (SELECT text FROM hits)
-  GROUP BY artist_name
+  GROUP BY artist_key
   UNION ALL
   SELECT
     'album',
@@ -69,7 +90,7 @@ found AS (
     ANY_VALUE(album_artist HAVING MAX last_played_at),
     SUM(plays),
     MAX(last_played_at)
-  FROM named
+  FROM counted
   WHERE album_name IN (SELECT text FROM hits)
   GROUP BY album_key
 )

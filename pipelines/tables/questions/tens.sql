@@ -6,7 +6,7 @@
 --   @kind     STRING = ""         track, artist or album; empty for all three
 --   @limit    INT64 = 10          how many of each kind
 --   @keys     ARRAY<STRING> = []  only lines of these keys, whatever their rank
---   @hidden   ARRAY<STRING> = []  what is left out: track:ID, artist:ID, artist_name:NAME, album:ID, context:URI
+--   @hidden   ARRAY<STRING> = []  what is left out: track:ID, artist:ID, artist_name:NAME (where there is no id), album:ID, context:URI
 -- Months: before @from to @to
 -- The rules are those of a month's top ten (pipelines/domain/ranking.py), with the whole span in the place of the month:
 -- each track id goes by its preferred copy of the span, and a name without an id by the one id that the span knows for it.

@@ -2,13 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pipelines.domain.play import Play
+from pipelines.domain.play import Artist, Play
 from tests.web.client import Client
-from tests.web.histories import NOW, opened
+from tests.web.histories import NOW, a_play, opened, written
 from web.access.deciding import Access
 from web.access.tokens import Tokens
 from web.access.visitor import Scope
@@ -51,6 +53,34 @@ def test_what_is_hidden_leaves_the_figures_and_comes_back(
     browser.post("/hidden", data={"key": f"{kind}:{key}", "action": "show"}, headers=ORIGIN)
     assert _most_played(browser, kind) == (key, name, number)
     assert "<button" not in browser.get("/hidden").text
+
+
+def test_all_that_is_one_with_what_is_hidden_goes_with_it(tmp_path: Path) -> None:
+    """A song's other ids, and an artist's rows of an export, which carry none."""
+    one = a_play(NOW - timedelta(hours=3), 1)
+    plays = [
+        one,
+        replace(one, played_at=one.played_at + timedelta(minutes=5), track_id="another0000000000000000", isrc="X"),
+        replace(
+            one, played_at=one.played_at + timedelta(minutes=10), artists=(Artist("Artist 1"),), track_id="names:a"
+        ),
+        a_play(NOW - timedelta(hours=2), 2),
+    ]
+    client = opened(written(tmp_path / "warehouse", plays), state=str(tmp_path / "state"))
+    for kind, path in (("track", "song"), ("artist", "artist")):
+        key = client.get(f"/api/v1/top/{kind}s").json()["rows"][0]["key"]
+        client.post("/hidden", data={"key": f"{kind}:{key}", "action": "hide"}, headers=ORIGIN)
+        totals = client.get("/api/v1/totals").json()["row"]
+        assert (totals["plays"], totals["hidden_plays"]) == (1, 3)
+        assert "1 thing hidden" in client.get("/").text
+        for told in ("/", "/month/2026-11", "/top/tracks", "/compare?a=2026-11&b=2026-11-28..2026-11-28", "/recap",
+                     "/calendar/2026", "/day/2026-11-28"):  # fmt: skip
+            assert "hidden: show</a>" in client.get(told).text, told
+        assert "Hidden from tens and figures." in client.get(f"/{path}/{key}").text
+        client.post("/hidden", data={"key": f"{kind}:{key}", "action": "show"}, headers=ORIGIN)
+        assert client.get("/api/v1/totals").json()["row"]["plays"] == 4
+    client._transport.app.state.runner.close()
+    client._transport.app.state.warehouse.close()
 
 
 def test_nonsense_is_refused(browser: Client) -> None:

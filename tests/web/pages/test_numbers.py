@@ -2,14 +2,19 @@
 
 from collections import Counter
 from datetime import date, timedelta
+from html import unescape
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from pipelines.domain.play import Play
 from tests.web.client import Client
-from tests.web.histories import CALENDAR
+from tests.web.histories import CALENDAR, NOW, opened
 from tests.web.pages.reading import Page, lines_of
+from web.access.deciding import Access
+from web.access.tokens import Tokens
+from web.access.visitor import Scope
 
 
 def in_month(plays: list[Play], month: date) -> list[Play]:
@@ -146,3 +151,33 @@ def test_the_sql_of_a_figure_gives_its_csv(browser: Client, warehouse: str, ques
     span = "from=2026-03-01&to=2026-03-31"
     sql = browser.get(f"/data/{question}.sql?{span}").text
     assert "".join(show(ask(warehouse, sql), "csv")) == browser.get(f"/data/{question}.csv?{span}").text
+
+
+@pytest.mark.long
+def test_every_figures_sql_is_in_the_box_and_gives_its_csv(browser: Client, warehouse: str) -> None:
+    from pipelines.querying.asking import ask
+    from pipelines.querying.show import show
+
+    pages = ("/", "/month/2026-03", "/year/2026", "/top/artists", "/compare", "/day/2026-03-04", "/history?q=a")
+    keys = (browser.get(f"/api/v1/top/{kind}s").json()["rows"][0]["key"] for kind in ("track", "artist", "album"))
+    items = (f"/{what}/{key}" for what, key in zip(("song", "artist", "album"), keys, strict=True))
+    links = {link for path in (*pages, *items) for link in Page(browser.get(path).text).links}
+    boxes = {link.partition("?")[0]: link for link in links if link.startswith("/sql/")}  # one of each question
+    assert len(boxes) > 15
+    for name, link in boxes.items():
+        page = browser.get(link)
+        assert page.status_code == 200, link
+        sql = unescape(page.text.partition("required>")[2].partition("</textarea>")[0])
+        csv = browser.get(link.replace(name, f"/data/{name.removeprefix('/sql/')}.csv")).text
+        assert "".join(show(ask(warehouse, sql), "csv")) == csv, name
+
+
+def test_whoever_may_not_ask_in_sql_gets_it_as_text(warehouse: str, tmp_path: Path) -> None:
+    tokens = Tokens(tmp_path / "tokens.json")
+    bearer = {"Authorization": f"Bearer {tokens.add('a', (Scope.READ,), NOW)}"}
+    far = opened(warehouse, access=Access(tokens))
+    links = Page(far.get("/month/2026-03", headers=bearer).text).links
+    assert any(link.startswith("/data/tens.sql?") for link in links)
+    assert not any(link.startswith("/sql") for link in links)
+    assert far.get("/sql/tens?from=2026-03-01&to=2026-03-31", headers=bearer).status_code == 403
+    far._transport.app.state.warehouse.close()

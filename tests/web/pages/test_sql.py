@@ -59,6 +59,7 @@ def test_examples_are_those_of_the_documentation() -> None:
     assert len(told) > 8
 
 
+@pytest.mark.long
 def test_every_example_is_answered(box: Client) -> None:
     for title, sql in examples():
         page = ask(box, sql)

@@ -7,7 +7,7 @@ span AS (
       CONCAT('track:', song_id) IN UNNEST(@hidden)
       OR CONCAT('track:', track_id) IN UNNEST(@hidden)
       OR CONCAT('artist:', COALESCE(artists[SAFE_OFFSET(0)].id, '')) IN UNNEST(@hidden)
-      OR CONCAT('artist_name:', COALESCE(artists[SAFE_OFFSET(0)].name, '')) IN UNNEST(@hidden)
+      OR CONCAT('artist_name:', IF(artists[SAFE_OFFSET(0)].id <> '', '', COALESCE(artists[SAFE_OFFSET(0)].name, ''))) IN UNNEST(@hidden)
       OR CONCAT('album:', COALESCE(album_id, '')) IN UNNEST(@hidden)
       OR CONCAT('album:', COALESCE(album_key, '')) IN UNNEST(@hidden)
       OR CONCAT('context:', COALESCE(context_uri, '')) IN UNNEST(@hidden)
