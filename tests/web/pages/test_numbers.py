@@ -174,7 +174,7 @@ def test_every_figures_sql_is_in_the_box_and_gives_its_csv(browser: Client, ware
 
 def test_what_was_not_played_was_heard_for_no_time(browser: Client) -> None:
     text = Page(browser.get("/compare?a=2026-11-27..2026-11-28&b=2026-10&by=time").text).text
-    assert " 0 min" in text
+    assert " 0 s" in text
     assert "not known" not in text
 
 
