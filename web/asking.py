@@ -15,12 +15,12 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from pipelines.clock import utc_now
-from pipelines.querying.asking import ask_bigquery, dataset_of
-from pipelines.querying.bigquery_sql import parse, to_duckdb
 from pipelines.querying.parameters import Value
 from pipelines.querying.reader import FolderReader
+from pipelines.querying.steps import Cut
+from pipelines.querying.translations import duckdb_question
 from pipelines.tables.questions import Months, Parameter, bound, months_read, parameters_of, question_sql
-from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
+from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse, dataset_of
 from pipelines.warehouse.folder import FolderWarehouse
 
 # How many cells all remembered answers have together: some 100 MB. A page's have a few thousand.
@@ -31,6 +31,8 @@ FRESH_SECONDS = 0.1
 _BIGQUERY_SECONDS = 30.0
 # Parameters by which one thing is looked for.
 _SOUGHT = {"id", "q", "after"}
+# Parameters that decide about each play, and mostly about none.
+_OFTEN_EMPTY = {"hidden", "until"}
 Row = dict[str, Any]
 
 
@@ -163,12 +165,11 @@ class _Folder:
     def close(self) -> None:
         self._reader.close()
 
-    def _asked(self, question: str, values: Mapping[str, Value]) -> tuple[str, Mapping[str, Value], Months | None]:
-        months = self._months(question, values)
-        if values.get("hidden"):
-            return _statement(question, frozenset()), values, months
-        used = {name: value for name, value in values.items() if name != "hidden"}
-        return _statement(question, frozenset({"hidden"})), used, months
+    def _asked(self, question: str, values: Mapping[str, Value]) -> tuple[Cut, Mapping[str, Value], Months | None]:
+        known = parameters_of(question)
+        empty = frozenset(name for name in _OFTEN_EMPTY.intersection(values) if values[name] == known[name].default)
+        used = {name: value for name, value in values.items() if name not in empty}
+        return duckdb_question(question, empty), used, self._months(question, values)
 
     def _months(self, question: str, values: Mapping[str, Value]) -> Months | None:
         months = months_read(question, values)
@@ -178,12 +179,6 @@ class _Folder:
             there = [row["month"] for row in self.rows("months", {"user_id": values["user_id"]})]
             return tuple((month, month) for month in {*there[:1], *there[-1:]})
         return months
-
-
-@cache
-def _statement(question: str, empty: frozenset[str]) -> str:
-    """A question in DuckDB's SQL. Seven times to ask of every play whether it is among nothing would be for nothing."""
-    return to_duckdb(parse(question_sql(question)), _kinds(question), empty)
 
 
 def _bare(sql: str) -> str:
@@ -210,7 +205,7 @@ class _BigQuery:
         with self._lock:
             if time.monotonic() - self._looked >= _BIGQUERY_SECONDS:
                 sql = f"SELECT MAX(computed_at) AS newest FROM {self._dataset}.top_ten_snapshots"  # noqa: S608
-                self._version = str(ask_bigquery(self._address, sql, {}).column("newest")[0])
+                self._version = str(self._ask(sql, {}).column("newest")[0])
                 self._looked = time.monotonic()
             return self._version
 
@@ -219,7 +214,13 @@ class _BigQuery:
         return rows
 
     def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
-        return ask_bigquery(self._address, _bare(question_sql(question, self._dataset)), values, _kinds(question))
+        return self._ask(_bare(question_sql(question, self._dataset)), values, _kinds(question))
+
+    def _ask(self, sql: str, values: Mapping[str, Value], kinds: Mapping[str, str] | None = None) -> pa.Table:
+        # Loaded here: a folder needs nothing of it.
+        from pipelines.querying.asking import ask_bigquery
+
+        return ask_bigquery(self._address, sql, values, kinds)
 
     def close(self) -> None:
         """Nothing is open."""

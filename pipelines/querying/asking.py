@@ -17,8 +17,7 @@ from pipelines.querying.overview import overview
 from pipelines.querying.parameters import Parameters, for_bigquery, kinds_of
 from pipelines.querying.show import show
 from pipelines.storage.files import StorageError
-from pipelines.tables import DATASET
-from pipelines.warehouse.bigquery import SCHEME, bigquery_explained, briefly, parse_address
+from pipelines.warehouse.bigquery import SCHEME, bigquery_explained, briefly, dataset_of, parse_address
 from pipelines.warehouse.folder import FolderWarehouse
 
 MOST_ROWS = 100  # that a table in a terminal has, unless all are asked for
@@ -97,11 +96,6 @@ def ask(
     if warehouse.startswith(SCHEME):
         return ask_bigquery(warehouse, sql, parameters or {})
     return _ask_folder(warehouse, sql, parameters, native=native, max_megabytes=max_megabytes)
-
-
-def dataset_of(warehouse: str) -> str:
-    """What stands before a table's name in a query."""
-    return parse_address(warehouse)[1] if warehouse.startswith(SCHEME) else DATASET
 
 
 def _hinted(message: str, sql: str) -> str:

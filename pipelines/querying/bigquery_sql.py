@@ -58,14 +58,23 @@ def _check_parts(query: exp.Query) -> None:
 
 
 def to_duckdb(query: exp.Query, kinds: Mapping[str, str] | None = None, empty: Collection[str] = ()) -> str:
+    """The text of ``duckdb_query``."""
+    return duckdb_query(query, kinds, empty).sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE)
+
+
+def duckdb_query(query: exp.Query, kinds: Mapping[str, str] | None = None, empty: Collection[str] = ()) -> exp.Query:
     """The query for DuckDB; ``query`` itself stays as it is.
 
-    ``kinds`` are the BigQuery types of its parameters, ``empty`` those that are arrays without an element.
+    ``kinds`` are the BigQuery types of its parameters, ``empty`` those that are arrays without an
+    element, or upper bounds that nothing reaches.
     """
     tree = query.copy()
     for membership in list(tree.find_all(exp.In)):
         if (array := _parameter_of(membership)) is not None and array.name in empty:
             membership.replace(exp.false())
+    for comparison in list(tree.find_all(exp.LT)):
+        if isinstance(comparison.expression, exp.Parameter) and comparison.expression.name in empty:
+            _hold(comparison)
     _name_columns(tree)
     for node in reversed(list(tree.walk())):  # what is inside first: a rewrite copies it
         rewrite = _REWRITES.get(type(node))
@@ -76,7 +85,18 @@ def to_duckdb(query: exp.Query, kinds: Mapping[str, str] | None = None, empty: C
     for parameter in list(tree.find_all(exp.Parameter)):  # DuckDB cannot tell what an empty list is a list of
         if kind := (kinds or {}).get(parameter.name):
             parameter.replace(exp.cast(parameter.copy(), exp.DataType.build(kind, dialect="bigquery")))
-    return tree.sql(dialect="duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE)
+    return tree
+
+
+def _hold(condition: exp.Expr) -> None:
+    """Leave out what is decided by a condition that holds."""
+    while isinstance(condition.parent, exp.Or | exp.Paren):
+        condition = condition.parent
+    both = condition.parent
+    if isinstance(both, exp.And):
+        both.replace(both.left if both.right is condition else both.right)
+    else:
+        condition.replace(exp.true())
 
 
 def _name_columns(query: exp.Query) -> None:

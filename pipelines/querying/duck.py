@@ -6,21 +6,19 @@ extensions. So whatever a query says, it can write nothing, not even where it ne
 
 import json
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset
-from sqlglot import exp
 
-from pipelines.querying.bigquery_sql import NotASelectError, parse, to_duckdb
 from pipelines.querying.functions import add_functions
 from pipelines.querying.information import COLUMNS_VIEW, TABLES_VIEW, information
 from pipelines.querying.limits import limit_address_space, threads
 from pipelines.querying.parameters import Parameters, for_duckdb, kinds_of
-from pipelines.tables import DATASET, TABLES, VIEWS, view_sql
+from pipelines.querying.translations import duckdb_view
+from pipelines.tables import DATASET, TABLES, VIEWS
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 
@@ -45,7 +43,13 @@ def query(
     Sees every file that was there when it began; one that a rebuild replaces meanwhile makes it begin again.
     Raises WarehouseError, duckdb.Error, NotASelectError, and sqlglot's errors for BigQuery's SQL.
     """
-    statement = sql if native else to_duckdb(parse(sql), kinds_of(parameters))
+    if native:
+        statement = sql
+    else:
+        # Loaded here: a process that asks the project's own questions needs no translator.
+        from pipelines.querying.bigquery_sql import parse, to_duckdb
+
+        statement = to_duckdb(parse(sql), kinds_of(parameters))
     values = for_duckdb(parameters)
     if max_megabytes:
         pa.set_cpu_count(threads())
@@ -114,11 +118,6 @@ def _needed(connection: duckdb.DuckDBPyConnection, tree: Any) -> set[str]:
     return needed or _ALL
 
 
-@cache
-def duckdb_view(view: str) -> str:
-    return to_duckdb(parse(view_sql(view)))
-
-
 def columns() -> dict[str, list[tuple[str, str]]]:
     """The columns of each table and view, each with its type in BigQuery's words."""
     with new_database() as connection:
@@ -129,6 +128,8 @@ def columns() -> dict[str, list[tuple[str, str]]]:
 
 
 def _in_bigquery(kind: str) -> str:
+    from sqlglot import exp
+
     # Names of fields are in back-ticks where they are keywords of another SQL.
     return exp.DataType.build(kind, dialect="duckdb").sql("bigquery").replace("`", "")
 
@@ -150,6 +151,8 @@ def _require_select(connection: duckdb.DuckDBPyConnection, statement: str) -> An
 
     Raises NotASelectError, and duckdb.Error where it is no SQL.
     """
+    from pipelines.querying.bigquery_sql import NotASelectError
+
     statements = connection.extract_statements(statement)
     if len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT:
         tree = _tree(connection, statement)

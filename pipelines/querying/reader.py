@@ -7,7 +7,7 @@ and limited by ``duck.query`` and ``limits``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 from threading import Lock
@@ -16,10 +16,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.querying.duck import duckdb_view, new_database, plain_numbers, rows_of
+from pipelines.querying.duck import new_database, plain_numbers, rows_of
 from pipelines.querying.functions import add_functions
+from pipelines.querying.keeping import MOST_ROWS_OF_ONE, Keeper, months_of
 from pipelines.querying.listing import Listing
 from pipelines.querying.parameters import Parameters, for_duckdb
+from pipelines.querying.steps import Cut
+from pipelines.querying.translations import duckdb_view
 from pipelines.tables import DATASET, VIEWS
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 
@@ -28,6 +31,8 @@ _ATTEMPTS = 10
 _KEPT = {"plays": "play_events", "fullest_snapshots": "top_ten_snapshots", "rejected": "rejected"}
 # Rows that were replaced take room until the table is written anew.
 _MOST_DEAD_ROWS = 200_000
+# Tables of less than this are asked by one thread a query: a second one takes longer to be told than it saves.
+_SMALL_BYTES = 100_000_000
 # Months in which a play is there twice, or a track's id has two keys. In all others the view is the rows themselves.
 _MIXED = """
 SELECT month FROM play_events_rows GROUP BY user_id, month, played_at HAVING COUNT(*) > 1
@@ -49,6 +54,8 @@ class FolderReader:
         # Of each kept table, the files that each month's rows are from.
         self._kept: dict[str, dict[date, tuple[Path, ...]]] = {name: {} for name in _KEPT}
         self._dead_rows = dict.fromkeys(_KEPT, 0)
+        self._plays: dict[date, int] = {}
+        self._keeper = Keeper(self._database)
         for name, table in _KEPT.items():
             self._register(table, [])
             source = duckdb_view(name) if name in VIEWS else f"FROM {table}_rows"
@@ -59,6 +66,10 @@ class FolderReader:
         for view in VIEWS:
             if view not in _KEPT:
                 self._database.execute(f"CREATE VIEW {view} AS {duckdb_view(view)}")
+        self._listing.refresh()
+        files = [file for months in self._listing.files.values() for some in months.values() for file in some]
+        if _bytes(files) < _SMALL_BYTES:
+            self._database.execute("SET GLOBAL threads = 1")
         self._database.execute("SET lock_configuration = true")
 
     def version(self) -> str:
@@ -73,22 +84,28 @@ class FolderReader:
         return sorted(self._listing.files["play_events"])
 
     def query(
-        self, statement: str, parameters: Parameters | None = None, months: Iterable[tuple[date, date]] | None = None
+        self,
+        statement: str | Cut,
+        parameters: Parameters | None = None,
+        months: Iterable[tuple[date, date]] | None = None,
     ) -> pa.Table:
-        """The rows of a query in DuckDB's SQL (``bigquery_sql.to_duckdb``).
+        """The rows of a query in DuckDB's SQL (``bigquery_sql.to_duckdb``), which may be cut at what others read too.
 
         ``months`` are the spans, first days and both in them, of ``plays`` that it reads, or None for all. Sees every
         file that was there when it began. Raises StorageError, duckdb.Error.
         """
-        with self._cursor(months) as cursor:
-            return plain_numbers(cursor.sql(statement, params=for_duckdb(parameters)).to_arrow_table())
+        with self._ready(statement, parameters, months) as (cursor, text, values):
+            return plain_numbers(cursor.sql(text, params=values).to_arrow_table())
 
     def rows(
-        self, statement: str, parameters: Parameters | None = None, months: Iterable[tuple[date, date]] | None = None
+        self,
+        statement: str | Cut,
+        parameters: Parameters | None = None,
+        months: Iterable[tuple[date, date]] | None = None,
     ) -> list[dict[str, Any]]:
         """As ``query``, each row a dict by column: half the work, since an Arrow table has its query planned twice."""
-        with self._cursor(months) as cursor:
-            found = cursor.execute(statement, for_duckdb(parameters))
+        with self._ready(statement, parameters, months) as (cursor, text, values):
+            found = cursor.execute(text, values)
             names = [column[0] for column in found.description or ()]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
@@ -104,6 +121,28 @@ class FolderReader:
         with self._database.cursor() as cursor:
             cursor.execute(f"USE {DATASET}")
             yield cursor
+
+    @contextmanager
+    def _ready(
+        self, statement: str | Cut, parameters: Parameters | None, months: Iterable[tuple[date, date]] | None
+    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str, dict[str, object] | None]]:
+        """A cursor, what it is to run, and with which values."""
+        with self._cursor(months) as cursor:
+            if isinstance(statement, str):
+                yield cursor, statement, for_duckdb(parameters)
+            elif self._is_large(statement, parameters or {}):
+                yield cursor, statement.whole, for_duckdb(parameters)
+            else:
+                with self._keeper.statement(cursor, statement, parameters or {}) as (text, values):
+                    yield cursor, text, values or None
+
+    def _is_large(self, statement: Cut, parameters: Parameters) -> bool:
+        """Whether a step of a cut query reads more plays than are worth keeping."""
+        spans = {span for step in statement.steps if (span := months_of(step, parameters))}
+        return any(
+            sum(plays for month, plays in self._plays.items() if first <= month <= last) > MOST_ROWS_OF_ONE
+            for first, last in spans
+        )
 
     def _bring(self, spans: Sequence[tuple[date, date]] | None) -> None:
         """Read the months that are missing or have changed; begin again where a rebuild replaces them meanwhile."""
@@ -158,6 +197,13 @@ class FolderReader:
             raise
         finally:
             self._register(table, [])
+        if name == "plays":
+            self._keeper.forget(months)
+            counts = database.execute(
+                "SELECT month, COUNT(*) FROM plays WHERE list_contains($months::DATE[], month) GROUP BY month",
+                {"months": list(months)},
+            )
+            self._plays = {**self._plays, **dict.fromkeys(months, 0), **dict(counts.fetchall())}
         for month, files in months.items():
             if files:
                 self._kept[name][month] = files
@@ -166,3 +212,12 @@ class FolderReader:
 
     def _register(self, table: str, files: list[Path]) -> None:
         self._database.register(f"{table}_rows", rows_of(table, files))
+
+
+def _bytes(files: Iterable[Path]) -> int:
+    """How large files are together, those that vanish meanwhile not counted."""
+    total = 0
+    for file in files:
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total

@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from pipelines.domain.month import following, month_text, preceding
 from pipelines.failure import Failure
-from pipelines.querying.asking import ask, dataset_of
+from pipelines.querying.asking import ask
 from pipelines.querying.parameters import Parameters
 from pipelines.tables.questions import bound, question_sql
+from pipelines.warehouse.bigquery import dataset_of
 
 KINDS = ("track", "artist", "album")
 _NAMED = 10

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 from zoneinfo import available_timezones
 
-from pipelines.tables import TABLES, Field, table_layout, table_schema
+from pipelines.tables import DATASET, TABLES, Field, table_layout, table_schema
 from pipelines.warehouse.folder import WarehouseError
 
 SCHEME = "bigquery://"
@@ -39,6 +39,11 @@ def parse_address(address: str) -> tuple[str, str]:
     if not parts:
         raise WarehouseError(f"{address!r} is neither a folder nor bigquery://project.dataset")
     return parts["project"], parts["dataset"]
+
+
+def dataset_of(warehouse: str) -> str:
+    """What stands before a table's name in a query of a folder or of BigQuery. Raises WarehouseError."""
+    return parse_address(warehouse)[1] if warehouse.startswith(SCHEME) else DATASET
 
 
 class BigQueryWarehouse:

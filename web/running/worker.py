@@ -13,8 +13,6 @@ import sys
 import pyarrow as pa
 
 from pipelines.failure import Failure
-from pipelines.querying import duck
-from pipelines.querying.asking import ask
 from pipelines.querying.limits import too_much
 
 NUMBER = struct.Struct(">Q")
@@ -24,6 +22,10 @@ _MOST_BYTES = 64 * 2**20
 
 def main() -> None:
     """The process's whole life."""
+    # Loaded here: who starts it needs neither them nor the translator of SQL.
+    from pipelines.querying import duck
+    from pipelines.querying.asking import ask
+
     duck.columns()  # which makes every view once, so that the query need not wait for that
     line = sys.stdin.buffer.readline()
     if not line:  # whoever kept it ready has ended

@@ -37,6 +37,8 @@ def _stems(folder: resources.abc.Traversable) -> tuple[str, ...]:
 
 
 QUESTIONS = _stems(_FILES)
+# What the names of a part begin with where it stands in a query under other names.
+PREFIXES = ("before_", "item_")
 
 
 @dataclass(frozen=True)

@@ -18,47 +18,29 @@ ${credits},
 
 ${lines},
 
-earlier AS (
-  SELECT *
-  FROM ${dataset}.plays
-  WHERE
-    user_id = @user_id
-    AND month <= @from
-    AND IF(@from = DATE_TRUNC(@from, MONTH), month < @from, played_on < @from)
+${firsts},
+
+sought AS (
+  SELECT kind, key, 'song' AS known_by, key AS value FROM counted WHERE kind = 'track'
+  UNION ALL
+  SELECT kind, key, 'track', track_id FROM counted WHERE kind = 'track'
+  UNION ALL
+  SELECT kind, key, 'artist', key FROM counted WHERE kind = 'artist'
+  UNION ALL
+  SELECT kind, key, 'name alone', name FROM counted WHERE kind = 'artist'
+  UNION ALL
+  SELECT kind, key, 'name', name FROM counted WHERE kind = 'artist' AND STARTS_WITH(key, 'names:')
+  UNION ALL
+  SELECT kind, key, 'album', key FROM counted WHERE kind = 'album'
+  UNION ALL
+  SELECT kind, key, 'album id', id FROM counted WHERE kind = 'album'
 ),
 
 known AS (
-  SELECT kind, key
-  FROM counted
-  WHERE kind = 'track' AND key IN (SELECT song_id FROM earlier)
-  UNION DISTINCT
-  SELECT kind, key
-  FROM counted
-  WHERE kind = 'track' AND track_id IN (SELECT track_id FROM earlier)
-  UNION DISTINCT
-  SELECT kind, key
-  FROM counted
-  WHERE kind = 'artist' AND key IN (SELECT artists[SAFE_OFFSET(0)].id FROM earlier)
-  UNION DISTINCT
-  SELECT kind, key
-  FROM counted
-  WHERE kind = 'artist' AND name IN (
-    SELECT artists[SAFE_OFFSET(0)].name
-    FROM earlier
-    WHERE NULLIF(artists[SAFE_OFFSET(0)].id, '') IS NULL
-  )
-  UNION DISTINCT
-  SELECT kind, key
-  FROM counted
-  WHERE kind = 'artist' AND STARTS_WITH(key, 'names:') AND name IN (SELECT artists[SAFE_OFFSET(0)].name FROM earlier)
-  UNION DISTINCT
-  SELECT kind, key
-  FROM counted
-  WHERE kind = 'album' AND key IN (SELECT COALESCE(album_key, album_id, album_name) FROM earlier)
-  UNION DISTINCT
-  SELECT kind, key
-  FROM counted
-  WHERE kind = 'album' AND id IN (SELECT album_id FROM earlier)
+  SELECT DISTINCT kind, key
+  FROM sought
+  JOIN firsts USING (known_by, value)
+  WHERE IF(@from = DATE_TRUNC(@from, MONTH), first_month < @from, first_day < @from)
 ),
 
 fresh AS (
@@ -86,7 +68,7 @@ SELECT
   estimated_plays,
   unknown_plays,
   found,
-  (SELECT MIN(played_on) FROM ${dataset}.plays WHERE user_id = @user_id) AS known_since
+  (SELECT MIN(first_day) FROM firsts WHERE known_by = 'track') AS known_since
 FROM fresh
 WHERE place <= @limit
 ORDER BY kind, place

@@ -20,13 +20,7 @@ ${credits},
 
 ${lines},
 
-tied AS (
-  SELECT
-    *,
-    COALESCE(amount = LAG(amount) OVER (PARTITION BY kind ORDER BY rank), FALSE) AS is_tied,
-    COUNT(*) OVER (PARTITION BY kind, amount) - ROW_NUMBER() OVER (PARTITION BY kind, amount ORDER BY rank) AS tied_after
-  FROM ranked
-)
+${tied}
 
 SELECT
   kind,
@@ -44,9 +38,10 @@ SELECT
   unknown_plays,
   first_played_at,
   last_played_at,
-  is_tied,
-  tied_after,
+  rank > first_rank AS is_tied,
+  last_rank - rank AS tied_after,
   lines
-FROM tied
+FROM ranked
+JOIN tied USING (kind, amount)
 WHERE IF(ARRAY_LENGTH(@keys) > 0, key IN UNNEST(@keys), rank <= @limit)
 ORDER BY kind, rank

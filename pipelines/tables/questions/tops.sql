@@ -19,11 +19,11 @@ ${credits},
 
 ${lines},
 
+${tied},
+
 placed AS (
   SELECT
     *,
-    COALESCE(amount = LAG(amount) OVER (PARTITION BY kind ORDER BY rank), FALSE) AS is_tied,
-    COUNT(*) OVER (PARTITION BY kind, amount) - ROW_NUMBER() OVER (PARTITION BY kind, amount ORDER BY rank) AS tied_after,
     CONCAT(
       CASE @order
         WHEN 'name' THEN REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(name, NFKD), r'\pM', '')
@@ -57,11 +57,12 @@ SELECT
   unknown_plays,
   first_played_at,
   last_played_at,
-  is_tied,
-  tied_after,
+  rank > first_rank AS is_tied,
+  last_rank - rank AS tied_after,
   lines,
   place
 FROM placed
+JOIN tied USING (kind, amount)
 WHERE place > @after
 ORDER BY place
 LIMIT @limit

@@ -15,14 +15,13 @@ copies AS (
     played_at
   FROM heard
   WHERE played_at IN (
-    SELECT played_at
+    SELECT ANY_VALUE(played_at HAVING MIN (source_rank * 1000000000000000 + UNIX_MILLIS(ingested_at)))
     FROM (
       SELECT track_id, source_rank, ingested_at, MAX(played_at) AS played_at
       FROM heard
       GROUP BY track_id, source_rank, ingested_at
     )
-    WHERE TRUE
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY track_id ORDER BY source_rank, ingested_at) = 1
+    GROUP BY track_id
   )
 ),
 

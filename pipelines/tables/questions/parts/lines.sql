@@ -43,11 +43,11 @@ lines AS (
   SELECT
     kind,
     key,
-    ARRAY_AGG(
+    ANY_VALUE(
       STRUCT(id, name, counted.artist_name AS artist_name, artist_key)
-      ORDER BY is_spotifys DESC, last_played_at DESC
-      LIMIT 1
-    )[OFFSET(0)] AS shown,
+      -- Spotify's own ids before all others, then the newest.
+      HAVING MAX (UNIX_MILLIS(last_played_at) + IF(is_spotifys, 1000000000000000, 0))
+    ) AS shown,
     IF(kind = 'track', ANY_VALUE(by_track.album_name HAVING MAX album_at), NULL) AS album_name,
     IF(kind = 'artist', NULL, ANY_VALUE(image_url HAVING MAX image_at)) AS image_url,
     SUM(plays) AS plays,

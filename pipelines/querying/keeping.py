@@ -1,0 +1,150 @@
+"""What the steps of cut questions gave, kept as tables for the questions that begin alike."""
+
+from collections import OrderedDict
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from threading import Lock
+from typing import Any
+
+import duckdb
+
+from pipelines.domain.month import preceding
+from pipelines.querying.steps import Cut, Step
+
+# Some 150 MB. What reads more is asked whole: to keep it would cost more than it saves.
+_MOST_ROWS = 500_000
+MOST_ROWS_OF_ONE = 250_000
+_SCHEMA = "kept"
+_ALL = date.min, date.max
+# The place of a table in a step's text.
+_PLACE = "kept_"
+
+
+@dataclass
+class _Kept:
+    """A table. ``users`` are reading it; one that is ``gone`` is dropped when the last of them has ended."""
+
+    name: str
+    rows: int
+    months: tuple[date, date]
+    users: int = 0
+    is_gone: bool = False
+
+
+class Keeper:
+    """The kept tables of one database; any number of threads may ask at once."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
+        self._database = database
+        self._lock = Lock()
+        self._tables: OrderedDict[Hashable, _Kept] = OrderedDict()
+        self._made = self._changes = 0
+        database.execute(f"CREATE SCHEMA {_SCHEMA}")
+
+    @contextmanager
+    def statement(
+        self, cursor: duckdb.DuckDBPyConnection, cut: Cut, values: Mapping[str, Any]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The rest of a cut query and its parameters' values, to be run while this is open.
+
+        What its steps give is made where it is not there yet, from months that the tables have to hold.
+        Raises duckdb.Error.
+        """
+        held: list[_Kept] = []
+        keys: list[Hashable] = []
+        months: list[tuple[date, date]] = []
+        try:
+            for step in cut.steps:
+                keys.append((step.sql, _values(step, values), tuple(keys[number] for number in step.reads)))
+                own = [span for span in (months_of(step, values), *(months[number] for number in step.reads)) if span]
+                own = own or [_ALL]
+                months.append((min(first for first, _ in own), max(last for _, last in own)))
+                held.append(self._hold(cursor, step, keys[-1], values, held, months[-1]))
+            yield _filled(cut.last, held), _named(cut.last, values)
+        finally:
+            self._release(held)
+
+    def forget(self, months: Collection[date]) -> None:
+        """Let go of all that was made from one of these months, which have changed; what is being made is not kept."""
+        with self._lock:
+            self._changes += 1
+            for key, kept in list(self._tables.items()):
+                if any(kept.months[0] <= month <= kept.months[1] for month in months):
+                    del self._tables[key]
+                    self._drop(kept)
+
+    def _hold(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        step: Step,
+        key: Hashable,
+        values: Mapping[str, Any],
+        earlier: Sequence[_Kept],
+        months: tuple[date, date],
+    ) -> _Kept:
+        with self._lock:
+            if kept := self._tables.get(key):
+                self._tables.move_to_end(key)
+                kept.users += 1
+                return kept
+            self._made += 1
+            name, changes = f"{_SCHEMA}.table_{self._made}", self._changes
+        made = cursor.execute(f"CREATE TABLE {name} AS {_filled(step, earlier)}", _named(step, values) or None)
+        kept = _Kept(name, (made.fetchone() or (0,))[0], months, users=1)
+        with self._lock:
+            if changes != self._changes or key in self._tables:
+                kept.is_gone = True  # it may be of before the change, or another thread was as quick
+            else:
+                self._tables[key] = kept
+                self._make_room()
+        return kept
+
+    def _make_room(self) -> None:
+        rows = sum(kept.rows for kept in self._tables.values())
+        while rows > _MOST_ROWS:
+            _, oldest = self._tables.popitem(last=False)
+            rows -= oldest.rows
+            self._drop(oldest)
+
+    def _release(self, held: Sequence[_Kept]) -> None:
+        with self._lock:
+            for kept in held:
+                kept.users -= 1
+                if kept.is_gone:
+                    self._drop(kept)
+
+    def _drop(self, kept: _Kept) -> None:
+        kept.is_gone = True
+        if not kept.users:
+            with self._database.cursor() as cursor:
+                cursor.execute(f"DROP TABLE {kept.name}")
+
+
+def months_of(step: Step, values: Mapping[str, Any]) -> tuple[date, date] | None:
+    """The first days of the months of ``plays`` that a step reads by itself: those of its days, and the one before.
+
+    None where it takes no days: it reads what other steps gave, or all months.
+    """
+    days = [value for name in step.parameters if type(value := values[name]) is date]  # an instant is no day
+    return (preceding(min(days).replace(day=1)), max(days).replace(day=1)) if days else None
+
+
+def _values(step: Step, values: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(values[name] for name in step.parameters)
+
+
+def _named(step: Step, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        f"p{place}": list(value) if isinstance(value, tuple) else value
+        for place, value in enumerate(_values(step, values))
+    }
+
+
+def _filled(step: Step, tables: Sequence[_Kept]) -> str:
+    """A step's text over the tables that it reads; names and values of listeners are never in it."""
+    text = step.sql
+    for place in range(len(step.reads) - 1, -1, -1):
+        text = text.replace(f"{_PLACE}{place} ", f"{tables[step.reads[place]].name} ")
+    return text

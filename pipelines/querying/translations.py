@@ -1,0 +1,103 @@
+"""The project's own views and questions in DuckDB's SQL, remembered on disk.
+
+To translate all of them takes a second and to load the translator a quarter of one, each time that a server starts. So
+each translation is a file in the user's cache, in a folder named by all that it depends on: the SQL, the translator and
+its version. Where nothing can be kept, everything is translated anew.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from functools import cache
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from pipelines.querying.steps import Cut, Step
+from pipelines.tables import VIEWS, view_sql
+from pipelines.tables.questions import QUESTIONS, parameters_of, question_sql
+
+_PREFIX = "duckdb-"
+# What decides about a translation, besides its SQL.
+_MODULES = ("bigquery_sql.py", "cutting.py", "steps.py", "functions.py", "information.py")
+
+
+@cache
+def duckdb_view(view: str) -> str:
+    """A view's query."""
+
+    def translate() -> str:
+        from pipelines.querying.bigquery_sql import parse, to_duckdb
+
+        return to_duckdb(parse(view_sql(view)))
+
+    text: str = _remembered(f"view-{view}", translate)
+    return text
+
+
+@cache
+def duckdb_question(question: str, empty: frozenset[str] = frozenset()) -> Cut:
+    """A question, whose parameters ``empty`` are as ``bigquery_sql.duckdb_query`` says."""
+
+    def translate() -> dict[str, Any]:
+        from pipelines.querying.bigquery_sql import duckdb_query, parse
+        from pipelines.querying.cutting import cut
+
+        kinds = {name: parameter.kind for name, parameter in parameters_of(question).items()}
+        return asdict(cut(duckdb_query(parse(question_sql(question)), kinds, empty)))
+
+    made = _remembered("-".join(("question", question, *sorted(empty))), translate)
+    *steps, last = (
+        Step(step["sql"], tuple(step["parameters"]), tuple(step["reads"])) for step in (*made["steps"], made["last"])
+    )
+    return Cut(tuple(steps), last, made["whole"])
+
+
+def _remembered(name: str, translate: Callable[[], Any]) -> Any:
+    file = _folder() / f"{name}.json"
+    with suppress(OSError, ValueError):
+        return json.loads(file.read_text(encoding="utf-8"))
+    made = translate()
+    with suppress(OSError):
+        _keep(file, json.dumps(made))
+    return made
+
+
+def _keep(file: Path, text: str) -> None:
+    """Write a file whole or not at all; translations by other versions go when the first of this one comes."""
+    if not file.parent.exists():
+        for old in file.parent.parent.glob(f"{_PREFIX}*"):
+            shutil.rmtree(old, ignore_errors=True)
+        file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=file.parent)  # the user's alone: 0600
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+            written.write(text)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _folder() -> Path:
+    return user_cache_path("heavy-rotation", appauthor=False) / f"{_PREFIX}{_version()}"
+
+
+@cache
+def _version() -> str:
+    """Another text where any translation may be another one."""
+    here = resources.files(__package__)
+    texts = [
+        metadata.version("sqlglot"),
+        *(here.joinpath(module).read_text(encoding="utf-8") for module in _MODULES),
+        *map(view_sql, VIEWS),
+        *map(question_sql, QUESTIONS),
+    ]
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()[:16]
