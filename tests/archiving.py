@@ -15,7 +15,6 @@ from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play
 from pipelines.runners import LOCAL_STREAM_RUNNER
 from pipelines.storage.archive import Archive
-from pipelines.streaming import coders  # noqa: F401  registers the play's coder
 from pipelines.streaming.archiving import ArchivePlays
 from pipelines.streaming.batches import UserPlays
 
@@ -59,7 +58,8 @@ def _same(play: Play) -> Play:
 
 def _collect(batch: UserPlays, timestamp: Any = beam.DoFn.TimestampParam) -> None:
     # The local runner works in this process; assert_that judges pane by pane what comes when draining.
-    user_id, plays = batch
+    user_id, together = batch
+    plays = together.plays
     assert {p.user_id for p in plays} == {user_id}
     assert timestamp.micros // 1000 == to_millis(plays[0].played_at)
     months = {Calendar().month_of(p.played_at) for p in plays}

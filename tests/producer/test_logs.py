@@ -113,17 +113,21 @@ def test_the_end_of_a_login_is_warned_of_once_a_day(
 def test_a_bug_is_told_and_stops_nobody_else(
     spotify: ManySpotify, run: Run, tmp_path: Path, poll: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An item that makes the program itself fail; of the exception, its place is shown and not its text."""
+    """Whatever is raised that nobody thought of; of the exception, its place is shown and not its text."""
     monkeypatch.setenv("LOG_FORMAT", "json")
     log_in(tmp_path / "logins", "ann")
-    state = tmp_path / "state" / "cursors" / "ann.json"
-    state.parent.mkdir(parents=True)
-    state.write_text('{"account_id": "ann", "newest": 99999999999999999999, "published": [99999999999999999999], '
-                     '"rejected": []}')  # fmt: skip
+
+    text = "a text that may hold anything"
+
+    def unforeseen(*_: object) -> None:
+        raise ZeroDivisionError(text)
+
+    monkeypatch.setattr("producer.polling.account.find_fresh", unforeseen)
     ran = run(*poll)
     assert ran.code == 1
     bug, failed = entries(ran.err)
     assert "ann: a bug in the producer; the next poll tries again (" in bug["message"]
+    assert text not in ran.err
     assert failed["ok"] is False
 
 

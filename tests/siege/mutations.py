@@ -47,6 +47,21 @@ MUTATIONS: dict[str, Mutation] = {
     "file names that can collide": Mutation(
         "small", "pipelines/storage/archive.py", "plays-{uuid.uuid4().hex}", "plays-{len(data)}"
     ),
+    "archive after deduplication": Mutation(
+        "graph",
+        "pipelines/streaming/archiving.py",
+        "        some = self.months.setdefault(month, [])\n",
+        "        seen = self.__dict__.setdefault('seen', set())\n"
+        "        if play.played_at in seen:\n            return\n        seen.add(play.played_at)\n"
+        "        some = self.months.setdefault(month, [])\n",
+    ),
+    "acknowledgement before the archive": Mutation(
+        "stream",
+        "pipelines/streaming/intake.py",
+        "            came = self.subscription.pull()\n",
+        "            came = self.subscription.pull()\n"
+        "            self.subscription.acknowledge([one.ack_id for one in came])\n",
+    ),
     "newest snapshot instead of fullest": Mutation(
         "stream",
         "pipelines/tables/views/fullest_snapshots.sql",

@@ -123,7 +123,12 @@ def _lines(visit: Visit, rows: Sequence[Row], one: Days, by: By) -> list[Row]:
     most = max((max(row[measure] or 0, row[f"{measure}_before"] or 0) for row in rows), default=0) or 1
     made = []
     for row in rows:
-        before = {name: row[f"{name}_before"] for name in ("plays", "heard_ms", "estimated_plays", "unknown_plays")}
+        # What was not played was heard for no time, which is not the same as not known.
+        row = row if row["plays"] else row | {"heard_ms": 0}
+        before: Row = {
+            name: row[f"{name}_before"] for name in ("plays", "heard_ms", "estimated_plays", "unknown_plays")
+        }
+        before = before if before["plays"] else before | {"heard_ms": 0}
         value, unit = value_of(row, by)
         made.append(
             {

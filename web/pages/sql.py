@@ -22,6 +22,8 @@ from web.visit import Visit, asker_of, visit
 router = APIRouter(route_class=StrictRoute, dependencies=[Depends(needs(Scope.SQL))])
 # A question has parameters of its own, which it refuses or knows.
 figures = APIRouter(dependencies=[Depends(needs(Scope.SQL))])
+# What a question's head says of its parameters, which have values here.
+_OF_PARAMETERS = re.compile(r"^--(?:   @| Months:).*\n", re.MULTILINE)
 _ROWS = 1_000
 _LONGEST = 20_000
 _EXAMPLE = re.compile(r"^-- (.+)\n((?:(?!-- ).*\n)*?.*);$", re.MULTILINE)
@@ -53,7 +55,8 @@ def box(
 def box_of(request: Request, question: str, visit: Annotated[Visit, Depends(visit)]) -> Response:
     """The box with the query of a figure, whose parameters are the URL's."""
     values = values_of(request, question, visit)
-    return _page(request, with_values(visit.asker.sql(question), values))
+    text = with_values(visit.asker.sql(question), values)
+    return _page(request, _OF_PARAMETERS.sub("", text))
 
 
 @router.post("/sql")

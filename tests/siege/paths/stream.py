@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,13 @@ from typing import Any
 from tests.siege import product
 from tests.siege.apart import FailedError
 from tests.siege.oracle import Ledger, WrongError, compare_plays, compare_tens, month_of
+from tests.siege.paths.published import CORRUPT, Instants, closes, late_by_places
 from tests.siege.paths.running import Siege
 from tests.siege.world import ZONE, Heard, World, message
 
 _TOPIC, _SUBSCRIPTION = "projects/siege/topics/plays", "projects/siege/subscriptions/plays"
 _SETTLES_WITHIN_SECONDS = 120
+_ENDS_WITHIN_SECONDS = 60
 _EVENTS = (
     "kill",
     "kill",
@@ -31,7 +32,6 @@ _EVENTS = (
     "read-only tables",
     "broken file",
 )
-_CORRUPT = (b"\xff\xfe", b"{}", b"[1]", b'{"user_id": "x", "played_at": "soon"}', b'{"user_id": ' + b"[" * 5000)
 
 
 class Stream(Siege):
@@ -43,7 +43,7 @@ class Stream(Siege):
         self.world, self.ledger = World(self.seed, now - timedelta(hours=1)), Ledger()
         self.stream: subprocess.Popen[bytes] | None = None
         self.before: dict[tuple[str, str, str], int] = {}
-        self.stamps: set[tuple[str, int]] = set()
+        self.instants = Instants()
         for place in ("archive", "warehouse"):
             self._mount(self.folder / place)
         try:
@@ -73,30 +73,19 @@ class Stream(Siege):
     def _chunks(self) -> list[list[Heard]]:
         """All that the API would list, late and out of order by up to some dozens."""
         listed = [play for play in self.world.heard if play.stamp is not None]
-        order = sorted(range(len(listed)), key=lambda place: place + self.rng.randrange(40))
-        chunks, size = [], max(8, len(listed) // self.rng.randint(3, 5))
-        for first in range(0, len(order), size):
-            chunks.append([listed[place] for place in order[first : first + size]])
-        return chunks
+        late, size = late_by_places(self.rng, listed, 40), max(8, len(listed) // self.rng.randint(3, 5))
+        return [late[first : first + size] for first in range(0, len(late), size)]
 
     def _publish(self, plays: Sequence[Heard]) -> None:
-        data = [json.dumps(message(self._settled(play), (play.stamp or 0) + 60_000)).encode() for play in plays]
+        data = [json.dumps(message(self.instants.settled(play), (play.stamp or 0) + 60_000)).encode() for play in plays]
         data += self.rng.choices(data, k=len(data) // 3)
-        corrupt = self.rng.sample(_CORRUPT, 2)
+        corrupt = self.rng.sample(CORRUPT, 2)
         data += corrupt
         self.rng.shuffle(data)
         self.see(_publish, self.address, data)
         self.ledger.polled(plays)
         self.figures["messages"] += len(data)
         self.figures["corrupt messages"] += len(corrupt)
-
-    def _settled(self, play: Heard) -> Heard:
-        """As polling publishes it: an instant that another play of the listener has is moved by milliseconds."""
-        stamp = play.stamp or 0
-        while (play.user, stamp) in self.stamps:
-            stamp += 1
-        self.stamps.add((play.user, stamp))
-        return replace(play, stamp=stamp)
 
     # What goes wrong
 
@@ -109,13 +98,16 @@ class Stream(Siege):
         self._end(signal.SIGTERM)
 
     def _two_at_once(self) -> None:
-        second = self._started()
-        try:
-            if second.wait(_SETTLES_WITHIN_SECONDS) == 0:
-                raise WrongError("a second stream on one archive ended as if all were well")
-        finally:
+        """One of them is refused: the second, or the first where it had not begun to read yet."""
+        first, second = self.stream, self._started()
+        ends = time.monotonic() + _ENDS_WITHIN_SECONDS
+        while second.poll() is None and (first is None or first.poll() is None) and time.monotonic() < ends:
+            time.sleep(0.1)
+        refused, self.stream = (second, first) if second.poll() is not None else (first, second)
+        if refused is None or not refused.poll():
             second.kill()
             second.wait()
+            raise WrongError("two streams on one archive, and none is refused")
 
     def _pub_sub_stands_still(self) -> None:
         self.pubsub.send_signal(signal.SIGSTOP)
@@ -178,7 +170,7 @@ class Stream(Siege):
                 ],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "PUBSUB_EMULATOR_HOST": self.address},
+                env={**os.environ, "PUBSUB_EMULATOR_HOST": self.address, "PYTHONFAULTHANDLER": "1"},
             )
 
     def _launch(self) -> None:
@@ -194,7 +186,11 @@ class Stream(Siege):
     def _end(self, how: signal.Signals) -> None:
         if self.stream and self.stream.poll() is None:
             self.stream.send_signal(how)
-            code = self.stream.wait(_SETTLES_WITHIN_SECONDS)
+            try:
+                code = self.stream.wait(_ENDS_WITHIN_SECONDS)
+            except subprocess.TimeoutExpired:
+                self.stream.send_signal(signal.SIGABRT)  # with what each thread does, in the log
+                raise WrongError(f"the stream did not end within {_ENDS_WITHIN_SECONDS} s of {how.name}") from None
             if how == signal.SIGTERM and code not in (0, -how):
                 self.figures["drained with trouble"] += 1
         self.stream = None
@@ -220,7 +216,7 @@ class Stream(Siege):
     def _settle(self, now: datetime) -> None:
         """All is well from now on: the months that take plays are right before long."""
         months = {month_of(play.at, ZONE) for play in self.ledger.plays()}
-        taking = {month for month in months if _closes(month) > now}
+        taking = {month for month in months if closes(month) > now}
         ends = time.monotonic() + _SETTLES_WITHIN_SECONDS
         while True:
             self._ensure_running()
@@ -237,13 +233,6 @@ class Stream(Siege):
         compare_plays(self.ledger, self.see(product.plays, self.folder))
         ranks = compare_tens(self.ledger, self.see(product.tens, self.folder), ZONE, months)
         self.figures["ranks compared"] += ranks
-
-
-def _closes(month: str) -> datetime:
-    """A month takes plays until 35 days after its end; two hours less, so that no zone matters."""
-    year, number = map(int, month.split("-"))
-    end = datetime(year + number // 12, number % 12 + 1, 1, tzinfo=UTC)
-    return end + timedelta(days=35, hours=-2)
 
 
 def _make_topic(address: str) -> None:

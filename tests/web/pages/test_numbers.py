@@ -172,6 +172,12 @@ def test_every_figures_sql_is_in_the_box_and_gives_its_csv(browser: Client, ware
         assert "".join(show(ask(warehouse, sql), "csv")) == csv, name
 
 
+def test_what_was_not_played_was_heard_for_no_time(browser: Client) -> None:
+    text = Page(browser.get("/compare?a=2026-11-27..2026-11-28&b=2026-10&by=time").text).text
+    assert " 0 s" in text
+    assert "not known" not in text
+
+
 def test_whoever_may_not_ask_in_sql_gets_it_as_text(warehouse: str, tmp_path: Path) -> None:
     tokens = Tokens(tmp_path / "tokens.json")
     bearer = {"Authorization": f"Bearer {tokens.add('a', (Scope.READ,), NOW)}"}

@@ -66,6 +66,7 @@ def test_a_query_without_end_is_ended(warehouse: str) -> None:
         runner.close()
 
 
+@pytest.mark.long
 def test_a_query_without_bounds_takes_no_more_memory_than_it_may(warehouse: str) -> None:
     runner = Runner(warehouse, Limits(seconds=20, megabytes=512))
     try:
@@ -81,6 +82,7 @@ def test_an_answer_that_is_too_large_is_refused(runner: Runner) -> None:
         runner.run("SELECT REPEAT('a', 100000000) AS long")
 
 
+@pytest.mark.long
 def test_of_many_at_once_some_are_told_to_come_again(warehouse: str) -> None:
     runner = Runner(warehouse, Limits(seconds=2, megabytes=1024))
     said: list[str] = []
