@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = [
     "tests.commands",
@@ -16,6 +17,9 @@ pytest_plugins = [
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # Programs that come as packages are found in an environment that nobody has activated.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+# How long an example takes says how busy the machine is, and nothing of the code. What CI has set besides stays.
+settings.register_profile("patient", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
