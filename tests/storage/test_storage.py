@@ -393,6 +393,24 @@ def test_a_lock_that_is_removed_with_its_file_still_keeps_others_out(tmp_path: P
     assert left_in(tmp_path) == []
 
 
+def test_a_lock_that_somebody_takes_away_at_its_very_end_ends_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[bool] = []
+
+    def and_then_it_goes(lock: Path, handle: int) -> bool:
+        looks.append(is_still(lock, handle))
+        if len(looks) == 2:  # the last look, before it is removed
+            lock.unlink()
+        return looks[-1]
+
+    is_still = folder._is_still
+    monkeypatch.setattr(folder, "_is_still", and_then_it_goes)
+    with locked(tmp_path / "file"):
+        pass
+    assert (looks, list(tmp_path.iterdir())) == ([True, True], [])
+
+
 def test_a_lock_that_is_held_for_long_is_told(tmp_path: Path) -> None:
     storage, path = FolderStorage(), tmp_path / "file"
     version = storage.write_new(str(path), b"1")
