@@ -219,7 +219,7 @@ ASKED: dict[str, dict[str, Value]] = {
 }
 OF_NOBODY = {
     "artist_figures", "artist_genres_known", "behind", "listeners",
-    "playlist_changes", "rejects", "snapshots", "watched",
+    "rejects", "snapshots", "watched",
 }  # fmt: skip
 
 

@@ -58,5 +58,5 @@ def genres_of(visit: Visit, first: date, last: date) -> Genres | None:
         for row in own
     ]
     known = f"{own[0]['known_plays']:,} of {count(own[0]['all_plays'], 'play')}"
-    lead = f"As {SOURCES[own[0]['source']]} has them: of the artists of {known}. A play counts for each of them."
+    lead = f"{SOURCES[own[0]['source']]}’s, of the artists of {known}. A play counts for each genre of its artist."
     return Genres(lines, lead, Source("genres", {"from": first, "to": last}))

@@ -69,12 +69,12 @@ def _line(visit: Visit, row: Row, *, covers: bool) -> Watched:
         moves = f"{row['came']:,} came, {row['gone']:,} left"
         said = f"{count(row['tracks'], 'track')}; {moves} in {count(row['states'], 'state')}"
     else:
-        said = ", ".join(f"{row[name]:,} {name}" for name, _ in _FIGURES if row[name] is not None)
+        said = ", ".join(f"{name} {row[name]:,}" for name, _ in _FIGURES if row[name] is not None)
     return Watched(
         name=row["name"] or row["id"],
         href=visit.url(f"/watch/{row['id']}"),
         said=said,
-        asked=day(visit.local(row["last_at"]).date()),
+        asked=f"{'changed' if row['kind'] == 'playlist' else 'asked'} {day(visit.local(row['last_at']).date())}",
         image_url=cover_url(row["image_url"]) if covers else None,
         spotify_url=spotify_url(row["kind"], row["id"]),
     )
@@ -95,7 +95,7 @@ def _playlist(request: Request, visit: Visit, row: Row) -> Response:
     heard = sum(track["plays"] > 0 for track in tracks)
     since = day(visit.local(row["first_at"]).date())
     facts = [
-        Fact("tracks", f"{row['tracks']:,}", [f"as of {day(visit.local(row['last_at']).date())}"]),
+        Fact("tracks", f"{row['tracks']:,}", [f"as read on {day(visit.local(row['last_at']).date())}"]),
         Fact("came", f"{row['came']:,}", [f"since {since}"]),
         Fact("left", f"{row['gone']:,}", [f"since {since}"]),
         Fact("heard of these", f"{heard:,}", [f"{count(sum(track['plays'] for track in tracks), 'play')}"]),
@@ -134,7 +134,7 @@ def _track_href(visit: Visit, row: Row) -> str | None:
 
 def _place(visit: Visit, row: Row) -> tuple[int, Entry, str, str, str]:
     """Position, track, since when, how it has moved, and plays."""
-    since = "from the start" if row["is_from_the_start"] else day(visit.local(row["came_at"]).date())
+    since = "start" if row["is_from_the_start"] else day(visit.local(row["came_at"]).date())
     moved = f"▲ {row['moved']}" if row["moved"] > 0 else f"▼ {-row['moved']}" if row["moved"] < 0 else "–"
     entry = Entry(row["track_name"], _track_href(visit, row), row["artist_name"] or "", "")
     return row["position"], entry, since, moved, f"{row['plays']:,}" if row["plays"] else "–"

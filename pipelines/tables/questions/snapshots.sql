@@ -1,16 +1,8 @@
--- How much each source has said of artists and tracks, and how many playlists there are: what there is to show at all.
+-- Which sources have said anything of playlists, artists and tracks: what there is to show beside plays.
 -- Months: none
-SELECT 'playlist' AS kind, source, COUNT(DISTINCT playlist_id) AS things, MAX(taken_at) AS newest_at
-FROM ${dataset}.playlist_snapshots
-GROUP BY source
+SELECT DISTINCT 'artist' AS kind, source FROM ${dataset}.artist_snapshots WHERE found
 UNION ALL
-SELECT 'artist', source, COUNT(DISTINCT artist_id), MAX(taken_at)
-FROM ${dataset}.artist_snapshots
-WHERE found
-GROUP BY source
+SELECT DISTINCT 'playlist', source FROM ${dataset}.playlist_snapshots
 UNION ALL
-SELECT 'track', source, COUNT(DISTINCT track_id), MAX(taken_at)
-FROM ${dataset}.track_snapshots
-WHERE found
-GROUP BY source
+SELECT DISTINCT 'track', source FROM ${dataset}.track_snapshots WHERE found
 ORDER BY kind, source
