@@ -20,6 +20,7 @@ from pipelines.rebuilding.planning import Plan, Work, make_plan
 from pipelines.rebuilding.reading import Read
 from pipelines.rebuilding.replacing import Month, Ready, Result, finish, prepare, remove_staged, replace_months
 from pipelines.rebuilding.sharing import Share, shares_of
+from pipelines.rebuilding.snapshots import finish_kinds
 from pipelines.rebuilding.target import Staged, Staging, Target
 
 _NAMESPACE = "heavy_rotation"
@@ -112,6 +113,7 @@ def _finish_share(
             yield one
         else:
             yield from _counted(finish_share(one, work.archive, staging, work.options.calendar))
+            yield from finish_kinds(one, work.archive, staging)
 
 
 def _rest(one: Plan | Read | Staged | Rest, spread: bool) -> Iterator[tuple[str, Rest]]:

@@ -11,6 +11,7 @@ from pipelines.clock import Clock, utc_now
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
 from pipelines.storage.forgotten import Marks
+from pipelines.storage.snapshots import SnapshotArchive
 from pipelines.streaming.archiving import ArchivePlays
 from pipelines.streaming.batches import UserPlays
 from pipelines.streaming.counting import CountPlays, SplitTooLate
@@ -18,14 +19,18 @@ from pipelines.streaming.parsing import ParseMessages
 from pipelines.streaming.replaying import ReadOpenPlays, ReplayOpenMonths
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import Sink
+from pipelines.streaming.snapshots import KeepSnapshots
 from pipelines.streaming.windows import WindowIntoMonths
 
 
 def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
     """From Pub/Sub messages with attributes, which the runner acknowledges once it has committed what came of them."""
     archive, calendar = Archive(options.archive), options.calendar
-    received, rejected = messages | "Parse messages" >> ParseMessages(clock, archive.marks)
+    received, snapshots, rejected = messages | "Parse messages" >> ParseMessages(clock, archive.marks)
     rejected | "Write rejected" >> sink("rejected")
+    snapshots | "Keep snapshots" >> KeepSnapshots(
+        SnapshotArchive(archive.root), sink, clock, options.archive_batch_plays, options.archive_batch_seconds
+    )
 
     archived = received | "Archive plays" >> ArchivePlays(
         archive, calendar, options.archive_batch_plays, options.archive_batch_seconds
