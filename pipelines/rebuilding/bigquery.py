@@ -62,9 +62,9 @@ class LineStaging(Staging):
 class BigQueryTables(Target):
     """The tables of a dataset.
 
-    The stamp of a month is how many rows a table has, and of top tens how many plays they count and how many of them are
-    final. A month that has fewer was restored, emptied, or replaced by another rebuild that had read less. Rows that a stream
-    adds take none of it away.
+    The stamp of a month is how many rows a table has, and of top tens how many plays they count and how many of them
+    are final. A month that has fewer was restored, emptied, or replaced by another rebuild that had read less. Rows
+    that a stream adds take none of it away.
     """
 
     at_once = 4
@@ -92,7 +92,9 @@ class BigQueryTables(Target):
         for table, months in self.warehouse.rows_by_month([table for table in REBUILT if table != _TOP_TENS]).items():
             for month, rows in months.items():
                 found.setdefault(month, {})[table] = [str(rows)]
-        for month, numbers in self.warehouse.by_month(_TOP_TENS, "SUM(plays_in_month), SUM(IF(is_final, 1, 0))").items():
+        for month, numbers in self.warehouse.by_month(
+            _TOP_TENS, "SUM(plays_in_month), SUM(IF(is_final, 1, 0))"
+        ).items():
             found.setdefault(month, {})[_TOP_TENS] = numbers
         return found
 

@@ -1,10 +1,11 @@
 """What a rebuild will do, decided once, when it runs and before it reads: months, files, and what is replaced.
 
 A month has changed when a file that holds plays or snapshots of it came or went since its tables were made, when it has
-ended since, or when its tables are gone or others than those that were made. Files that come after the listing are the next run's.
+ended since, or when its tables are gone or others than those that were made. Files that come after the listing are the
+next run's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -36,9 +37,10 @@ class Work:
     def sizes(self) -> dict[str, int]:
         """The paths of all files of the archive, of plays and of snapshots, with the bytes of each."""
         snapshots, root = SnapshotArchive(self.archive.root), self.archive.root
-        of_kinds = {f"{root}/{kind}": partial(snapshots.sizes, kind) for kind in KINDS}
-        places = {f"{root}/plays": self.archive.sizes, **of_kinds}
-        return {path: size for some in fetch(lambda place: places[place](), list(places)) for path, size in some.items()}
+        listings: dict[str, Callable[[], dict[str, int]]] = {f"{root}/plays": self.archive.sizes}
+        listings |= {f"{root}/{kind}": partial(snapshots.sizes, kind) for kind in KINDS}
+        found = fetch(lambda place: listings[place](), list(listings))
+        return {path: size for sizes in found for path, size in sizes.items()}
 
     def files(self) -> list[str]:
         """The paths alone."""
@@ -74,8 +76,10 @@ def make_plan(work: Work) -> Plan:
     sizes = work.sizes()
     listed = list(sizes)
     now, manifest = work.clock(), work.manifests.read()
-    contents: Contents = {path: manifest.contents[path] for path in listed if path in manifest.contents}
-    contents |= {path: (month,) for path in listed if kind_of(path) and (month := month_of(path))}
+    contents: Contents = {
+        **{path: manifest.contents[path] for path in listed if path in manifest.contents},
+        **{path: (month,) for path in listed if kind_of(path) and (month := month_of(path))},
+    }
     months: tuple[date, ...] | None
     if isinstance(work.options.months, tuple):
         months = work.options.months
@@ -91,7 +95,8 @@ def make_plan(work: Work) -> Plan:
 def may_hold(path: str, contents: Contents) -> tuple[date, ...]:
     """The months that a file of the archive may hold plays of: of a file that was not read, those around its folder's.
 
-    Snapshots are in the folder of their month alone. Of plays, a writer in another time zone may have filed a month's first and last hours next door.
+    A writer in another time zone may have filed a month's first and last hours next door. Snapshots are in the folder
+    of their month alone.
     """
     known = contents.get(path)
     folder = month_of(path)

@@ -33,7 +33,7 @@ def rows_in(
     gone, the next rebuild names."""
     of: dict[tuple[str, date], list[str]] = {}
     for path in paths:
-        if (kind := kind_of(path)) and (month := month_of(path)) in months:
+        if (kind := kind_of(path)) and (month := month_of(path)) and month in months:
             of.setdefault((kind, month), []).append(path)
     for (kind, month), some in of.items():
         _, rows = _read(archive, kind, month, some, now)
@@ -49,9 +49,7 @@ def _finish_lot(lot: KindLot, archive: Archive, staging: Staging, now: datetime)
     return [read, Staged(table, lot.month, str(staging.write(table, lot.month, rows)), rows.height)]
 
 
-def _read(
-    archive: Archive, kind: str, month: date, paths: Sequence[str], now: datetime
-) -> tuple[Read, pl.DataFrame]:
+def _read(archive: Archive, kind: str, month: date, paths: Sequence[str], now: datetime) -> tuple[Read, pl.DataFrame]:
     """The rows of a month's files, in the order of time, and what came of the files."""
     there = list(zip(paths, fetch(partial(_bytes_of, archive), paths), strict=True))
     files = [(path, data) for path, data in there if data is not None]

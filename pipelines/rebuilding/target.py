@@ -91,7 +91,7 @@ class Target(ABC):
 
     @abstractmethod
     def catch_up(self, months: Collection[date], read: Sequence[str], added: Sequence[str], staging: Staging) -> None:
-        """See to it that plays and snapshots in ``added`` are in the tables as far as somebody wrote them there already.
+        """See to it that what is in ``added`` is in the tables as far as somebody wrote it there already.
 
         Those are files that came to the archive while ``read`` were read and ``months`` replaced.
         """

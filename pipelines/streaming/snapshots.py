@@ -1,7 +1,7 @@
 """Snapshots on their way through a stream: into the archive, then into the table of their kind.
 
-They go beside the plays, and meet them nowhere: what is slow or wrong with a snapshot keeps no play waiting. A row may be
-written more than once; the views over the tables read each snapshot once.
+They go beside the plays, and meet them nowhere: what is slow or wrong with a snapshot keeps no play waiting. A row may
+be written more than once; the views over the tables read each snapshot once.
 """
 
 import logging
@@ -86,7 +86,7 @@ def _write(batch: tuple[Any, Iterable[list[bytes]]], archive: SnapshotArchive) -
     return snapshots
 
 
-def _row(snapshot: Snapshot) -> Iterator[TaggedOutput]:
+def _row(snapshot: Snapshot) -> Iterator[Any]:
     yield TaggedOutput(table_of(snapshot.kind), snapshot.to_row())
 
 
