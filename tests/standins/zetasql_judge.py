@@ -39,6 +39,7 @@ _KINDS = {
     "INTEGER": TypeKind.TYPE_INT64,
     "INT64": TypeKind.TYPE_INT64,
     "BOOLEAN": TypeKind.TYPE_BOOL,
+    "FLOAT": TypeKind.TYPE_DOUBLE,
     "BYTES": TypeKind.TYPE_BYTES,
     "DATE": TypeKind.TYPE_DATE,
     "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
@@ -169,6 +170,8 @@ def _to_value(value: Any, kind: Type) -> ValueProto:
             cell.int64_value = value
         case TypeKind.TYPE_BOOL:
             cell.bool_value = value
+        case TypeKind.TYPE_DOUBLE:
+            cell.double_value = value
         case TypeKind.TYPE_BYTES:
             cell.bytes_value = value
         case TypeKind.TYPE_DATE:

@@ -16,11 +16,12 @@ import pytest
 import pipelines.tables
 from pipelines.domain import ranking
 from pipelines.domain.play import Artist, Play, Source
+from pipelines.domain.snapshots import KINDS
 from pipelines.domain.song import UNKNOWN_NAME, song_key
 from pipelines.querying import duck
 from pipelines.storage.archive import decode
 from pipelines.storage.encoding import encode
-from pipelines.tables import TABLES, VIEWS, play_events_schema, table_schema
+from pipelines.tables import SNAPSHOTS, TABLES, VIEWS, play_events_schema, snapshots_schema, table_of, table_schema
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.standins.zetasql_judge import Judge, the_judge
@@ -45,6 +46,15 @@ def _local(folder: Path, sql: str, **tables: list[dict[str, Any]]) -> list[tuple
 
 def test_play_events_schema_is_the_derived_one() -> None:
     assert table_schema("play_events") == play_events_schema()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schemas_of_snapshots_are_the_derived_ones(kind: str) -> None:
+    assert table_schema(table_of(kind)) == snapshots_schema(kind)
+
+
+def test_every_kind_of_snapshots_has_its_table() -> None:
+    assert tuple(map(table_of, KINDS)) == SNAPSHOTS
 
 
 def test_the_reference_file_is_one_of_the_archive_without_plays() -> None:

@@ -22,6 +22,9 @@ ABOUT = {
     "play_events": "A play as it was written, perhaps more than once; plays reads it.",
     "top_ten_snapshots": "A month's ten as they were at one time; the fullest is the truth.",
     "rejected": "A message that could not be read, with the reason.",
+    "playlist_snapshots": "A position of a watched playlist's state, perhaps more than once.",
+    "artist_snapshots": "What one source said of an artist at one time, perhaps more than once.",
+    "track_snapshots": "What one source said of a track at one time, perhaps more than once.",
 }
 
 
