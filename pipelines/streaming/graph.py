@@ -9,6 +9,7 @@ from apache_beam.pvalue import PCollection
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.month import Calendar
+from pipelines.domain.snapshots import Snapshot
 from pipelines.storage.archive import Archive
 from pipelines.storage.forgotten import Marks
 from pipelines.storage.snapshots import SnapshotArchive
@@ -19,7 +20,7 @@ from pipelines.streaming.parsing import ParseMessages
 from pipelines.streaming.replaying import ReadOpenPlays, ReplayOpenMonths
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import Sink
-from pipelines.streaming.snapshots import KeepSnapshots
+from pipelines.streaming.snapshots import ArchiveSnapshots, ReplaySnapshots, WriteSnapshots
 from pipelines.streaming.windows import WindowIntoMonths
 
 
@@ -28,9 +29,6 @@ def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock:
     archive, calendar = Archive(options.archive), options.calendar
     received, snapshots, rejected = messages | "Parse messages" >> ParseMessages(clock, archive.marks)
     rejected | "Write rejected" >> sink("rejected")
-    snapshots | "Keep snapshots" >> KeepSnapshots(
-        SnapshotArchive(archive.root), sink, clock, options.archive_batch_plays, options.archive_batch_seconds
-    )
 
     archived = received | "Archive plays" >> ArchivePlays(
         archive, calendar, options.archive_batch_plays, options.archive_batch_seconds
@@ -43,6 +41,7 @@ def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock:
     )
     _count(in_time, options, sink, clock)
     too_late | "Plays too late" >> _WritePlayEvents(calendar, sink, archive.marks)
+    _keep(snapshots, options, sink, clock)
 
 
 def build_from_archive(
@@ -57,6 +56,15 @@ def build_from_archive(
     archive, calendar = Archive(options.archive), options.calendar
     in_time = paths | "Read open plays" >> ReadOpenPlays(archive, calendar, options.lateness, clock, note_read)
     _count(in_time, options, sink, clock)
+
+
+def _keep(snapshots: PCollection[Snapshot], options: StreamOptions, sink: Sink, clock: Clock) -> None:
+    archive = SnapshotArchive(options.archive)
+    archived = snapshots | "Archive snapshots" >> ArchiveSnapshots(
+        archive, options.archive_batch_plays, options.archive_batch_seconds
+    )
+    replayed = snapshots.pipeline | "Replay snapshots" >> ReplaySnapshots(archive, clock)
+    (archived, replayed) | "Write snapshots" >> WriteSnapshots(sink)
 
 
 def _count(in_time: PCollection[UserPlays], options: StreamOptions, sink: Sink, clock: Clock) -> None:

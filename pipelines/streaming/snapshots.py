@@ -12,7 +12,7 @@ from typing import Any
 
 import apache_beam as beam
 from apache_beam.metrics.metric import Metrics
-from apache_beam.pvalue import PCollection, TaggedOutput
+from apache_beam.pvalue import PBegin, PCollection, TaggedOutput
 
 from pipelines.clock import Clock
 from pipelines.domain.month import month_text
@@ -38,35 +38,55 @@ def rows_by_table(snapshots: Iterable[Snapshot]) -> dict[str, list[Row]]:
 
 
 @dataclass
-class KeepSnapshots(beam.PTransform):
-    """Writes snapshots to the archive, and to their tables once their file is there.
+class ArchiveSnapshots(beam.PTransform):
+    """Writes snapshots to the archive and hands them on once their file is there, as it is with plays.
 
-    As with plays, a file is written for ``batch_snapshots`` of a kind and month at most, or ``batch_seconds`` after the
-    first, and a job that is launched writes what the archive has of the days that Pub/Sub keeps a message: a job that
-    was cancelled may have archived what no table got.
+    A file is written for ``batch_snapshots`` of a kind and month at most, or ``batch_seconds`` after the first.
     """
 
     archive: SnapshotArchive
-    sink: Sink
-    clock: Clock
     batch_snapshots: int
     batch_seconds: int
 
-    def expand(self, snapshots: PCollection[Snapshot]) -> Any:
+    def expand(self, snapshots: PCollection[Snapshot]) -> PCollection[Snapshot]:
         """Snapshots in the global window, with any timestamps."""
         batches = in_batches(snapshots, _folder_of, _pack, list[bytes], self.batch_snapshots, self.batch_seconds)
-        archived = batches | "Write file" >> beam.FlatMap(_write, self.archive)
-        replayed = (
-            snapshots.pipeline
-            | "Begin" >> beam.Impulse()
-            | "List files" >> beam.FlatMap(_recent, self.archive, self.clock).with_output_types(str)
+        return batches | "Write file" >> beam.FlatMap(_write, self.archive).with_output_types(Snapshot)
+
+
+@dataclass
+class ReplaySnapshots(beam.PTransform):
+    """The archive's snapshots of the days that Pub/Sub keeps a message: a job that was cancelled may have archived what
+    no table got.
+
+    A file that cannot be read is told in the log, counted in the metric ``files_passed_over``, and passed over.
+    """
+
+    archive: SnapshotArchive
+    clock: Clock
+
+    def expand(self, begin: PBegin) -> PCollection[Snapshot]:
+        """At a pipeline's beginning; in the global window."""
+        return (
+            begin
+            | beam.Impulse()
+            | "List files" >> beam.FlatMap(_recent_files, self.archive, self.clock).with_output_types(str)
             | "Spread files" >> beam.Reshuffle()
-            | "Read file" >> beam.ParDo(_Read(self.archive, self.clock))
+            | "Read file" >> beam.ParDo(_Read(self.archive, self.clock)).with_output_types(Snapshot)
         )
-        both = (archived, replayed) | "Archived and replayed" >> beam.Flatten()
-        rows = both | "To rows" >> beam.FlatMap(_row).with_outputs(*SNAPSHOTS)
+
+
+@dataclass
+class WriteSnapshots(beam.PTransform):
+    """Writes snapshots to the tables of their kinds."""
+
+    sink: Sink
+
+    def expand(self, snapshots: Any) -> Any:
+        """A tuple of PCollections, in any windows, which do not matter here."""
+        rows = snapshots | "All" >> beam.Flatten() | "To rows" >> beam.FlatMap(_row).with_outputs(*SNAPSHOTS)
         for table in SNAPSHOTS:
-            rows[table] | f"Write {table}" >> self.sink(table)
+            rows[table] | f"{table.removesuffix('_snapshots').capitalize()}s" >> self.sink(table)
 
 
 def _folder_of(snapshot: Snapshot) -> str:
@@ -90,7 +110,7 @@ def _row(snapshot: Snapshot) -> Iterator[Any]:
     yield TaggedOutput(table_of(snapshot.kind), snapshot.to_row())
 
 
-def _recent(_: bytes, archive: SnapshotArchive, clock: Clock) -> Iterator[str]:
+def _recent_files(_: bytes, archive: SnapshotArchive, clock: Clock) -> Iterator[str]:
     """The files that may have snapshots that Pub/Sub would still keep a message of. Raises StorageError."""
     now = clock()
     days = range(-KEPT_BY_PUBSUB.days, AHEAD.days + 1)
@@ -100,8 +120,6 @@ def _recent(_: bytes, archive: SnapshotArchive, clock: Clock) -> Iterator[str]:
 
 
 class _Read(beam.DoFn):
-    """A file that cannot be read is told in the log, counted, and passed over; one that went is passed over."""
-
     def __init__(self, archive: SnapshotArchive, clock: Clock) -> None:
         self.archive = archive
         self.clock = clock
