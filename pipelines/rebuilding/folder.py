@@ -84,7 +84,8 @@ class FolderTables(Target):
         new = {}
         for table in tables:
             names = [self.warehouse.take(table, month, Path(one.path)) for one in staged if one.table == table]
-            self.warehouse.remove_files(table, month, set(old.get(table, ())).difference(names))
+            if gone := set(old.get(table, ())).difference(names):
+                self.warehouse.remove_files(table, month, gone)
             if names:
                 new[table] = names
         return new

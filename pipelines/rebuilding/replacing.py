@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Any
 
 from pipelines.domain.month import month_text
+from pipelines.domain.snapshots import KINDS
 from pipelines.rebuilding.manifests import Contents, Made, Manifest, fingerprints
 from pipelines.rebuilding.planning import Plan, Work, may_hold
 from pipelines.rebuilding.reading import Read
@@ -19,7 +20,7 @@ from pipelines.rebuilding.rejected import bring_rejected
 from pipelines.rebuilding.target import Staged, Staging, Stamp, Target
 from pipelines.storage.archive import Archive, month_of, months_of
 from pipelines.storage.files import StorageError, storage_of, update
-from pipelines.storage.snapshots import kind_of
+from pipelines.storage.snapshots import SnapshotArchive, kind_of
 from pipelines.tables import REBUILT, SNAPSHOTS, table_of
 
 
@@ -201,7 +202,8 @@ def remove_staged(result: Result, staging: Staging, fails: bool) -> None:
 
 def nothing_in(archive: Archive, *, is_asked: bool) -> str:
     """What to say of an archive without plays, or, where somebody named months, without plays of those."""
-    known = archive.months()
+    snapshots = SnapshotArchive(archive.root)
+    known = sorted(months_of([*archive.files(), *(path for kind in KINDS for path in snapshots.files(kind))]))
     if not is_asked or not known:
         return f"there are no plays in {archive.root}; check the path, or import plays into it"
     return f"there are no plays of the months asked for in {archive.root}. Its files are of {', '.join(_runs(known))}"
