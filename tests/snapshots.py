@@ -1,4 +1,4 @@
-"""Snapshots for tests: made of a few values, and their rows by plain Python, which shares no code with what is judged."""
+"""Snapshots for tests: made of a few values, and their rows by plain Python that shares no code with what is judged."""
 
 import random
 from collections.abc import Iterable, Sequence

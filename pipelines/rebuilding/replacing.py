@@ -163,7 +163,7 @@ def _not_read_once(plan: Plan, reads: Sequence[Read]) -> set[str]:
     return {path for path, often in times.items() if often > 1} | set(plan.paths).difference(known)
 
 
-def replace_months(months: list[Month], target: Target) -> list[Replaced]:
+def replace_months(months: Sequence[Month], target: Target) -> list[Replaced]:
     """Replace some months side by side; what is there of each now. The first error is raised once all have ended."""
 
     def replace_month(one: Month) -> Replaced:
