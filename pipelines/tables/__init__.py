@@ -17,7 +17,7 @@ from typing import Any
 SNAPSHOTS = ("playlist_snapshots", "artist_snapshots", "track_snapshots")
 TABLES = ("play_events", "top_ten_snapshots", "rejected", *SNAPSHOTS)
 # Those that the archive has all of, in the order in which they are written: a play, then what counts it.
-REBUILT = ("play_events", "top_ten_snapshots")
+REBUILT = ("play_events", "top_ten_snapshots", *SNAPSHOTS)
 # In the order in which they can be created: a view comes after those it reads.
 VIEWS = (
     "plays",
