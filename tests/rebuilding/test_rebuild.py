@@ -426,6 +426,7 @@ main(sys.argv[3:])
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "nth", "replaced"),
     [("write", 3, False), ("remove_files", 3, True)],
