@@ -222,7 +222,7 @@ def test_the_rebuild_is_a_job_that_ends(rebuild: Launched) -> None:
 
 def test_the_rebuild_replaces_months_by_itself(rebuild: Launched) -> None:
     """Its launcher is gone by then."""
-    assert "Replace/Replace months" in steps(rebuild.pipeline)
+    assert "Replace months" in steps(rebuild.pipeline)
     assert "pipelines.rebuilding.bigquery" in pickled_names(rebuild.pipeline)
 
 
