@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.conftest import EVERYTHING, ROOT, Plan
 
-pytestmark = pytest.mark.xdist_group("infra")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("infra")]  # Terraform plans
 
 INFRA = ROOT / "infra"
 SIZES = ("small", "stream")

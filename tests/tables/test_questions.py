@@ -120,6 +120,7 @@ def _of(user: str, span: tuple[date, date]) -> list[Play]:
     return [one for one in PLAYS[user] if span[0] <= CALENDAR.month_of(one.played_at) <= span[1]]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("span", SPANS, ids=lambda span: f"{span[0]:%Y-%m}_{span[1]:%Y-%m}")
 def test_a_span_is_ranked_as_a_month_is(span: tuple[date, date], warehouse: FolderWarehouse) -> None:
     for user in USERS:
@@ -227,6 +228,7 @@ def _bound(question: str, user: str) -> dict[str, Value]:
     return bound(question, ASKED.get(question, {}) | ({} if question in OF_NOBODY else {"user_id": user}))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_google_answers_every_question_alike(question: str, judge: Judge, two: FolderWarehouse) -> None:
     # Google's executor comes without the tables that folding takes. test_search says what it does here.
