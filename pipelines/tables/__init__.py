@@ -17,9 +17,22 @@ from typing import Any
 SNAPSHOTS = ("playlist_snapshots", "artist_snapshots", "track_snapshots")
 TABLES = ("play_events", "top_ten_snapshots", "rejected", *SNAPSHOTS)
 # Those that the archive has all of, in the order in which they are written: a play, then what counts it.
-REBUILT = ("play_events", "top_ten_snapshots")
+REBUILT = ("play_events", "top_ten_snapshots", *SNAPSHOTS)
 # In the order in which they can be created: a view comes after those it reads.
-VIEWS = ("plays", "fullest_snapshots", "monthly_top_tracks", "monthly_top_artists", "monthly_top_albums")
+VIEWS = (
+    "plays",
+    "fullest_snapshots",
+    "monthly_top_tracks",
+    "monthly_top_artists",
+    "monthly_top_albums",
+    "track_info",
+    "album_info",
+    "artist_info",
+    "artist_genres",
+    "artist_history",
+    "playlist_history",
+    "monthly_top_genres",
+)
 DATASET = "heavy_rotation"
 
 Field = dict[str, Any]

@@ -138,7 +138,8 @@ def test_from_pubsub_into_bigquery_and_again_by_a_rebuild(best_topic: Topic, clo
     (rejected,) = cloud.rows("rejected")
     assert (rejected["payload"], rejected["origin"]) == (b"\x00 not a play", "pubsub")
     assert json.loads(rejected["attributes"]) == {"played_at": "never"}
-    assert {view: len(cloud.rows(view)) > 0 for view in VIEWS} == dict.fromkeys(VIEWS, True)
+    of_snapshots = {"artist_genres", "artist_history", "playlist_history", "monthly_top_genres"}
+    assert {view: len(cloud.rows(view)) > 0 for view in VIEWS} == {view: view not in of_snapshots for view in VIEWS}
     streamed = {row["played_at"]: row for row in cloud.rows("play_events")}
     assert streamed[late.played_at] == late.to_row(Calendar())
     assert streamed[some[0].played_at] == some[0].to_row(Calendar())
