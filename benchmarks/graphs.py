@@ -219,8 +219,8 @@ def _cpu_seconds(graph: str, data: list[bytes]) -> float:
             read = pipeline | beam.Create([str(path)]) | "Read" >> beam.FlatMap(_read).with_output_types(bytes)
             GRAPHS[graph](read, Path(name))
         after = resource.getrusage(resource.RUSAGE_SELF)
-        if graph == "stream" and _archived(Path(name)) != len(data):
-            raise SystemExit("the stream did not take all messages for plays")
+        if graph == "stream" and (archived := _archived(Path(name))) != len(data):
+            raise SystemExit(f"the stream took {len(data)} messages for {archived} plays")
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
