@@ -66,7 +66,8 @@ class Candidates:
         new ones: so what was paired once stays paired.
         """
         near: list[Candidate] = []
-        without_row: dict[int, int] = {}
+        owned: list[Candidate] = []
+        own_copies: dict[int, int] = {}
         for instant in sorted(self._copies.instants_of(POLLED, ACCOUNT + EXTENDED - self._source)):
             known = self._copies.at(instant)
             if not (others := self._others(instant, known)):
@@ -79,12 +80,15 @@ class Candidates:
                     near.append((apart + off, number, instant))
             if copies := [copy for copy in known if self._copies.sources[copy] == self._source]:
                 own = {n for _, n, _ in here if any(self._is_copy_of(copy, n) for copy in copies)}
-                self.paired_before |= own
-                near += [(-1, number, instant) for number in own]
-                if not own:
-                    without_row[instant] = copies[0]
-        near += self._paired_from_afar(without_row)
-        absent = [it for copy in without_row.values() for it in self._of_absent(copy)]
+                owned += [(-1, number, instant) for number in own]
+                own_copies[instant] = copies[0]
+        # One row made each copy: of two that are near it the other's copy is elsewhere, and so the other way round.
+        made = pairs(owned)
+        from_afar = list(self._paired_from_afar(own_copies, made))
+        near += owned + from_afar
+        self.paired_before.update(number for _, number, _ in (*owned, *from_afar))
+        has_row = {instant for _, _, instant in (*owned, *from_afar)}
+        absent = [it for at, copy in own_copies.items() if at not in has_row for it in self._of_absent(copy)]
         before = [it for it in near if it[1] in self.paired_before]
         new = [it for it in near if it[1] not in self.paired_before]
         return before, absent, new
@@ -103,20 +107,21 @@ class Candidates:
                     apart = self._apart(telling.sorted[place], first, last)
                     yield apart + telling.handicap, telling.numbers[place], instant
 
-    def _paired_from_afar(self, without_row: dict[int, int]) -> Iterator[Candidate]:
-        """Rows whose copies are with a play hours away; ``without_row`` keeps the copies, by instant, of other rows.
+    def _paired_from_afar(self, own_copies: dict[int, int], made: dict[int, int]) -> Iterator[Candidate]:
+        """Rows whose copies are with a play hours away: those of ``own_copies``, by instant, that are not ``made`` by
+        a row that is near.
 
         Where the present rows cover the copy's whole day and none is near, its row is one of those further away.
         """
-        rows = [number for number in range(len(self._chosen)) if number not in self.paired_before]
-        copies = places_by_key(self._copies, without_row.values(), self._days)
+        instants = set(made.values())
+        free = (copy for instant, copy in own_copies.items() if instant not in instants)
+        copies = places_by_key(self._copies, free, self._days)
         if not copies:
             return
+        rows = [number for number in range(len(self._chosen)) if number not in made]
         for number, instant in pairs(
             candidates_within_a_day(self._rows, self._chosen, rows, copies, self._days)
         ).items():
-            del without_row[instant]
-            self.paired_before.add(number)
             yield -1, number, instant
 
     def _of_absent(self, copy: int) -> Iterator[Candidate]:

@@ -114,7 +114,9 @@ class _Kind:
         dropped = self._drop_doubles(order) if self._source == EXTENDED else set()
         paired = pairs(before, absent, [it for it in new if others[it[1]] not in dropped])
         left = [number for number, row in enumerate(others) if number not in paired and row not in dropped]
-        far = self._within_a_day(others, left, set(paired.values()))
+        # What a double ended with is told by the row that it doubles, and by no row from hours away.
+        doubled = {instant for _, number, instant in new if others[number] in dropped}
+        far = self._within_a_day(others, left, {*paired.values(), *doubled})
         for number, instant in (paired | far).items():
             if number >= 0:
                 # A row that changes over to a play that the archive lacks is its only copy there.

@@ -432,6 +432,7 @@ main(sys.argv[2:])
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("method", "replaced"),
     [("write", False), ("remove_files", True)],

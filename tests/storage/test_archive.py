@@ -216,6 +216,7 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_a_writer_that_is_killed_leaves_only_whole_files(archive: Archive) -> None:
     writer = subprocess.Popen([sys.executable, "-c", _WRITE_FOR_EVER, archive.root])
     try:
