@@ -195,7 +195,8 @@ def test_the_schedules(plan: Plan, size: str) -> None:
     made = plan(size=size, **EVERYTHING)
     found = {values["name"]: values for values in made.all("google_cloud_scheduler_job").values()}
     poll = {"poll": ("*/10 * * * *", "Etc/UTC")}
-    nightly = {"rebuild": ("30 3 * * *", "Europe/Paris")} if size == "stream" else {}
+    nightly = {"snapshot": ("10 4 * * *", "Europe/Paris"), "enrich": ("40 4 * * *", "Europe/Paris")}
+    nightly |= {"rebuild": ("30 3 * * *", "Europe/Paris")} if size == "stream" else {}
     assert {name: (values["schedule"], values["time_zone"]) for name, values in found.items()} == poll | nightly
     for name, values in found.items():
         (target,) = values["http_target"]

@@ -41,14 +41,6 @@ def test_the_commands_take_what_they_are_told(plan: Plan, size: str, capsys: pyt
         assert "there is no option --nonsense" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_each_is_started_once_a_night_by_the_scheduler(plan: Plan, size: str) -> None:
-    made = plan(**EVERYTHING | {"size": size})
-    jobs = {v["name"]: v for a, v in made.all("google_cloud_scheduler_job").items() if ".watching[" in a}
-    assert {name: job["schedule"] for name, job in jobs.items()} == {"snapshot": "10 4 * * *", "enrich": "40 4 * * *"}
-    assert all(job["time_zone"] == "Europe/Paris" for job in jobs.values())
-
-
 @pytest.mark.parametrize("contact", ["", "me", "me@", "http://example.com"])
 def test_a_contact_is_an_address_or_a_page(plan: Plan, contact: str) -> None:
     with pytest.raises(AssertionError, match="Write it as me@example"):

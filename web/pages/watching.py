@@ -19,7 +19,7 @@ from web.visit import Row, Visit, visit
 from web.words import count, day, listed
 
 router = APIRouter(route_class=StrictRoute)
-_TRACKS, _CHANGES, _OF_FILES = 100, 60, 1000
+_TRACKS, _CHANGES, _ARTISTS, _OF_FILES = 100, 60, 60, 1000
 # Each is one source's, and never on one axis with another.
 _FIGURES = (
     ("popularity", "SPOTIFY"),
@@ -57,11 +57,21 @@ def watched(request: Request, visit: Annotated[Visit, Depends(visit)]) -> Respon
     """All that is watched."""
     rows = visit.ask("watched")
     covers = request.app.state.settings.covers
-    lists = {
-        kind: [_line(visit, row, covers=covers) for row in rows if row["kind"] == kind]
-        for kind in ("playlist", "artist")
-    }
-    return page(request, "watch.html", lists=lists, source=Source("watched"), is_empty=not rows)
+    # The artists of many months' tens may be hundreds: those with figures first, of these the newest.
+    artists = sorted(
+        (row for row in rows if row["kind"] == "artist"),
+        key=lambda row: (all(row[name] is None for name, _ in _FIGURES), -row["last_at"].timestamp()),
+    )
+    shown = {"playlist": [row for row in rows if row["kind"] == "playlist"][:_ARTISTS], "artist": artists[:_ARTISTS]}
+    left = len(rows) - sum(map(len, shown.values()))
+    return page(
+        request,
+        "watch.html",
+        lists={kind: [_line(visit, row, covers=covers) for row in some] for kind, some in shown.items()},
+        note=f"{left:,} more are in the files" if left else "",
+        source=Source("watched"),
+        is_empty=not rows,
+    )
 
 
 def _line(visit: Visit, row: Row, *, covers: bool) -> Watched:
