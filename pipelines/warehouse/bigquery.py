@@ -108,6 +108,19 @@ class BigQueryWarehouse:
                 found[row["name"]][row["month"]] = row["row_count"]
         return found
 
+    def rows_of(self, table: str, months: Sequence[date], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """These columns of the rows that a table has of months, its partitions."""
+        from google.cloud import bigquery
+
+        config = bigquery.QueryJobConfig(query_parameters=[bigquery.ArrayQueryParameter("months", "DATE", months)])
+        with bigquery_explained(self.name(table)):
+            found = self._client.query_and_wait(
+                f"SELECT {', '.join(columns)} FROM `{self.name(table)}` WHERE month IN UNNEST(@months)",  # noqa: S608
+                job_config=config,
+            )
+            for row in found:
+                yield dict(row.items())
+
     def message_ids(self, origin: str) -> set[str]:
         """The ``message_id`` of each row of ``rejected`` from there."""
         from google.cloud import bigquery

@@ -140,6 +140,7 @@ def test_from_pubsub_into_bigquery_and_again_by_a_rebuild(best_topic: Topic, clo
     assert (rejected["payload"], rejected["origin"]) == (b"\x00 not a play", "pubsub")
     assert json.loads(rejected["attributes"]) == {"played_at": "never"}
     of_snapshots = {"artist_genres", "artist_history", "playlist_history", "monthly_top_genres"}
+    of_snapshots.add("artist_info")  # the emulator's SQL gives it no rows; Google's executor does (test_views)
     assert {view: len(cloud.rows(view)) > 0 for view in VIEWS} == {view: view not in of_snapshots for view in VIEWS}
     streamed = {row["played_at"]: row for row in cloud.rows("play_events")}
     assert streamed[late.played_at] == late.to_row(Calendar())
@@ -154,6 +155,25 @@ def test_from_pubsub_into_bigquery_and_again_by_a_rebuild(best_topic: Topic, clo
     assert len(cloud.rows("top_ten_snapshots")) == 6
     assert counted(cloud) == oracle.top_tens([*some, late])
     assert len(cloud.rows("rejected")) == 1
+
+
+def test_a_stream_that_is_launched_again_adds_no_row_that_the_table_has(topic: Topic, cloud: Cloud) -> None:
+    cloud.make_tables()
+    some = plays("abcabcabdd", start=f"{THIS_MONTH}-01T00:00:00Z")
+    with streaming(topic, cloud) as stream:
+        topic.publish(*some)
+        wait_for(cloud, lambda: counted(cloud) == oracle.top_tens(some))
+        stop(stream)
+    first = cloud.rows("play_events")
+    # One that the archive has and the table lacks, as after a crash in between.
+    lacking = play(f"{THIS_MONTH}-01T05:00:00Z", "lacking")
+    archived(cloud, lacking)
+    with streaming(topic, cloud) as stream:
+        wait_until_it_reads(stream)
+        wait_for(cloud, lambda: counted(cloud) == oracle.top_tens([*some, lacking]))
+        stop(stream)
+    assert len(first) == 10
+    assert ids(cloud.rows("play_events")) == sorted([*ids(first), "lacking"])
 
 
 def archive_of(cloud: Cloud) -> Iterator[Play]:
