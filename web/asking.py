@@ -201,7 +201,8 @@ class _BigQuery:
         self._version, self._looked = "", -_BIGQUERY_SECONDS
 
     def version(self) -> str:
-        """When the newest snapshot was computed: with every play there is a new one."""
+        """When the newest top tens were computed: with every play there are new ones. What sources say of artists and
+        tracks is seen with the next play, or the next day: to ask four tables each time would be billed as four."""
         with self._lock:
             if time.monotonic() - self._looked >= _BIGQUERY_SECONDS:
                 sql = f"SELECT MAX(computed_at) AS newest FROM {self._dataset}.top_ten_snapshots"  # noqa: S608

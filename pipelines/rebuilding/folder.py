@@ -68,22 +68,34 @@ class FolderTables(Target):
 
     def there(self) -> There:
         """The names of every month's files."""
-        months = {month for table in REBUILT for month in self.warehouse.months(table)}
-        found = {month: {table: self._names(table, month) for table in REBUILT} for month in months}
-        return {month: stamp for month, stamp in found.items() if any(stamp.values())}
+        found: dict[date, dict[str, list[str]]] = {}
+        for table in REBUILT:
+            for month in self.warehouse.months(table):
+                if names := self._names(table, month):
+                    found.setdefault(month, {})[table] = names
+        return found
 
     def holds(self, stamp: Stamp, found: Stamp) -> bool:
         """Whether the very files are there, perhaps beside others that a stream wrote since."""
         return all(set(names) <= set(found.get(table, ())) for table, names in stamp.items())
 
-    def replace(self, month: date, staged: Sequence[Staged], old: Stamp, computed_at: datetime) -> Stamp:  # noqa: ARG002
+    def replace(
+        self,
+        month: date,
+        tables: Sequence[str],
+        staged: Sequence[Staged],
+        old: Stamp,
+        computed_at: datetime,  # noqa: ARG002 - a file says it
+    ) -> Stamp:
         """New files first."""
         new = {}
-        for table in REBUILT:
+        for table in tables:
             names = [self.warehouse.take(table, month, Path(one.path)) for one in staged if one.table == table]
-            self.warehouse.remove_files(table, month, set(old.get(table, ())).difference(names))
-            new[table] = names
-        return new if staged else {}
+            if gone := set(old.get(table, ())).difference(names):
+                self.warehouse.remove_files(table, month, gone)
+            if names:
+                new[table] = names
+        return new
 
     def catch_up(self, months: Collection[date], read: Sequence[str], added: Sequence[str], staging: Staging) -> None:
         """What others wrote meanwhile has stayed: only those files were removed that were there before."""

@@ -19,6 +19,7 @@ from pipelines.rebuilding.planning import Work, make_plan
 from pipelines.rebuilding.reading import Read
 from pipelines.rebuilding.replacing import Ready, Result, finish, prepare, remove_staged, replace_months
 from pipelines.rebuilding.sharing import Share, shares_of
+from pipelines.rebuilding.snapshots import finish_kinds
 from pipelines.rebuilding.target import Staged, Staging, Target
 
 _NAMESPACE = "heavy_rotation"
@@ -77,6 +78,8 @@ def _finish_share(given: Given, work: Work, staging: Staging, spread: bool) -> M
                 yield f"{made.month} {made.piece}" if spread else "parts", made
             else:
                 yield _TOGETHER, made
+        for of_kinds in finish_kinds(one, work.archive, staging):
+            yield _TOGETHER, of_kinds
 
 
 def _finish_rest(given: Given, work: Work, staging: Staging) -> Made:

@@ -17,7 +17,7 @@ from typing import Any
 SNAPSHOTS = ("playlist_snapshots", "artist_snapshots", "track_snapshots")
 TABLES = ("play_events", "top_ten_snapshots", "rejected", *SNAPSHOTS)
 # Those that the archive has all of, in the order in which they are written: a play, then what counts it.
-REBUILT = ("play_events", "top_ten_snapshots")
+REBUILT = ("play_events", "top_ten_snapshots", *SNAPSHOTS)
 # In the order in which they can be created: a view comes after those it reads.
 VIEWS = (
     "plays",
@@ -36,6 +36,8 @@ VIEWS = (
 DATASET = "heavy_rotation"
 
 Field = dict[str, Any]
+# The last field that each kind of snapshots had when its table was first made.
+_BEFORE_MONTH = {"playlist_snapshot": "explicit", "artist_snapshot": "top_tracks", "track_snapshot": "valence"}
 _BIGQUERY_TYPES = {"string": "STRING", "long": "INTEGER", "boolean": "BOOLEAN", "double": "FLOAT"}
 
 
@@ -112,11 +114,13 @@ def play_events_schema() -> list[Field]:
 def snapshots_schema(kind: str) -> list[Field]:
     """What the JSON file of a kind's table has to hold: the fields of its Avro schema, and its partition.
 
-    A field that comes later belongs behind ``month``: BigQuery adds columns nowhere but at the end.
+    Fields that came later are behind ``month``: BigQuery adds columns nowhere but at the end.
     """
+    own = _columns(snapshot_schema(kind)["fields"])
+    first = next(n for n, column in enumerate(own, start=1) if column["name"] == _BEFORE_MONTH[kind])
     month = "First day of the month of taken_at, of UTC. Partition."
     partition: Field = {"name": "month", "type": "DATE", "mode": "REQUIRED", "description": month}
-    return [*_columns(snapshot_schema(kind)["fields"]), partition]
+    return [*own[:first], partition, *own[first:]]
 
 
 def _columns(fields: list[Field]) -> list[Field]:

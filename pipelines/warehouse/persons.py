@@ -28,7 +28,7 @@ def users_of(table: str, row: Row) -> set[str]:
 
 def remembered(table: str, rows: Sequence[Row], forgotten: Forgotten) -> list[Row]:
     """The rows that do not stay out."""
-    if not forgotten.marks:
+    if not forgotten.marks or table not in KEYS:
         return list(rows)
     instant = INSTANTS[table]
     return [row for row in rows if not any(forgotten.has(user, row[instant]) for user in users_of(table, row))]

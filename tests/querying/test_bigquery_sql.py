@@ -117,7 +117,7 @@ KNOWN = [
     ("SELECT table_name, table_type FROM heavy_rotation.INFORMATION_SCHEMA.TABLES ORDER BY table_type, table_name LIMIT 7", [
         ("artist_snapshots", "BASE TABLE"), ("play_events", "BASE TABLE"), ("playlist_snapshots", "BASE TABLE"),
         ("rejected", "BASE TABLE"), ("top_ten_snapshots", "BASE TABLE"), ("track_snapshots", "BASE TABLE"),
-        ("fullest_snapshots", "VIEW")]),
+        ("album_info", "VIEW")]),
     ("SELECT column_name, data_type, is_nullable FROM `p`.heavy_rotation.INFORMATION_SCHEMA.COLUMNS "
      "WHERE table_name = 'rejected' AND ordinal_position < 6 ORDER BY ordinal_position", [
         ("rejected_at", "TIMESTAMP", "NO"), ("origin", "STRING", "NO"), ("message_id", "STRING", "YES"),

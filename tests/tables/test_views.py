@@ -76,6 +76,22 @@ def test_the_columns_of_tables_that_exist_stay_where_they_are() -> None:
     assert " ".join(field["name"] for field in table_schema("top_ten_snapshots")[-1]["fields"]) == (
         "rank id name artist_name album_name image_url plays last_played_at song_id"
     )
+    assert {table: " ".join(field["name"] for field in table_schema(table)) for table in SNAPSHOTS} == {
+        "playlist_snapshots": (
+            "playlist_id snapshot_id position taken_at source playlist_name playlist_image_url tracks added_at "
+            "track_id track_name artists album_id album_name album_artist_name album_release_date album_image_url "
+            "duration_ms isrc explicit month"
+        ),
+        "artist_snapshots": (
+            "artist_id source taken_at found source_id matched_by name genres image_url popularity followers listeners "
+            "listens top_tracks month"
+        ),
+        "track_snapshots": (
+            "track_id source taken_at found source_id matched_by name artists album_id album_name album_artist_name "
+            "album_release_date album_image_url duration_ms isrc explicit popularity listeners listens acousticness "
+            "danceability energy instrumentalness liveness loudness speechiness tempo valence month"
+        ),
+    }
 
 
 @pytest.mark.parametrize("table", TABLES)

@@ -137,7 +137,7 @@ def test_what_is_removed_is_gone_from_the_disk(warehouse: FolderWarehouse, monke
     warehouse.append("rejected", rows()["rejected"])
     (path,) = warehouse.files("rejected", NOVEMBER)
     synced = []
-    monkeypatch.setattr("pipelines.warehouse.folder.sync_folder", synced.append)
+    monkeypatch.setattr("pipelines.warehouse.folder.sync", synced.append)
     warehouse.remove([path, path.with_name("gone")])
     assert (path.exists(), synced) == (False, [path.parent])
 
