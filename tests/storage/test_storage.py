@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.storage import bucket as cloud
+from pipelines.storage import folder
 from pipelines.storage.files import (
     NO_FILE,
     ChangedError,
