@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pipelines.domain.month import preceding
 from pipelines.querying.duck import new_database, plain_numbers, rows_of
 from pipelines.querying.functions import add_functions
 from pipelines.querying.keeping import MOST_ROWS_OF_ONE, Keeper, months_of
@@ -108,6 +109,14 @@ class FolderReader:
             found = cursor.execute(text, values)
             names = [column[0] for column in found.description or ()]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
+    def prepare(self, statement: Cut, parameters: Parameters, months: Sequence[date]) -> None:
+        """Make what a question of a month begins with, for many months at once: its @from and @to are each one's days.
+
+        Raises StorageError, duckdb.Error.
+        """
+        with self._cursor([(preceding(min(months)), max(months))]) as cursor:
+            self._keeper.prepare(cursor, statement, parameters, months)
 
     def close(self) -> None:
         """End the database."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.domain.month import following
 from pipelines.querying import keeping, reader
 from pipelines.querying.bigquery_sql import duckdb_query, parse
 from pipelines.querying.cutting import Cut, cut
@@ -133,3 +134,39 @@ def test_many_ask_while_the_month_grows(warehouse: FolderWarehouse, of: FolderRe
             assert all(first + number <= count <= first + number + 1 for count in soon)
             assert plays(0) == first + number + 1
     assert tables(of) == 2
+
+
+MONTHS = [date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1), date(2026, 12, 1)]
+
+
+@pytest.mark.parametrize("question", ["totals", "tens", "discoveries", "days", "clock", "compare", "item_span"])
+def test_what_was_made_for_many_months_answers_as_the_whole_question(question: str, of: FolderReader) -> None:
+    statement = cut_of(question)
+    of.prepare(statement, asked(question), MONTHS)
+    made, found = tables(of), 0
+    for month in MONTHS:
+        values = asked(question, **{"from": month, "to": following(month) - timedelta(days=1)})
+        rows = of.rows(statement, values)
+        assert rows == of.rows(statement.whole, values)
+        found += len(rows)
+    assert found
+    if question not in ("compare", "item_span"):  # they have steps of another span, too
+        assert tables(of) == made == len(statement.steps)
+
+
+def test_a_change_takes_its_month_and_the_next_out_of_what_was_made_for_many(
+    warehouse: FolderWarehouse, of: FolderReader
+) -> None:
+    statement = cut_of("tens")
+    of.prepare(statement, asked("tens"), MONTHS)
+    warehouse.append("play_events", [play("2026-10-27T08:00:00Z", 7, 1).to_row(CALENDAR)])
+    for month in MONTHS:
+        values = asked("tens", **{"from": month, "to": following(month) - timedelta(days=1)})
+        assert of.rows(statement, values) == of.rows(statement.whole, values)
+    assert tables(of) == 3 * len(statement.steps)  # the two months' own, beside what was made for all
+    for month in MONTHS:
+        row = play(f"{month:%Y-%m}-28T08:00:00Z", 8, 1).to_row(CALENDAR)
+        warehouse.append("play_events", [row])
+    of.months()
+    of.rows("SELECT COUNT(*) AS plays FROM plays")
+    assert tables(of) == 0
