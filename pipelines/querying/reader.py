@@ -6,7 +6,9 @@ over them, and every question, stay as they are. It is for queries of the projec
 and limited by ``duck.query`` and ``limits``.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+import time
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -16,7 +18,6 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.domain.month import preceding
 from pipelines.querying.duck import new_database, plain_numbers, rows_of
 from pipelines.querying.functions import add_functions
 from pipelines.querying.keeping import MOST_ROWS_OF_ONE, Keeper, months_of
@@ -45,8 +46,10 @@ HAVING COUNT(*) > 1 AND COUNT(DISTINCT COALESCE(song_key, '')) > 1"""
 class FolderReader:
     """Answers to queries over one folder; any number of threads may ask at once."""
 
-    def __init__(self, warehouse: FolderWarehouse) -> None:
+    def __init__(self, warehouse: FolderWarehouse, fresh_seconds: float = 0.0) -> None:
+        """For so long it is believed that the files are those that were there; then it is looked again."""
         self.warehouse = warehouse
+        self._fresh_seconds, self._looked = fresh_seconds, -math.inf
         self._lock = Lock()
         self._listing = Listing(warehouse)
         self._database = new_database()
@@ -67,17 +70,23 @@ class FolderReader:
         for view in VIEWS:
             if view not in _KEPT:
                 self._database.execute(f"CREATE VIEW {view} AS {duckdb_view(view)}")
-        self._listing.refresh()
+        self._look()
         files = [file for months in self._listing.files.values() for some in months.values() for file in some]
         if _bytes(files) < _SMALL_BYTES:
             self._database.execute("SET GLOBAL threads = 1")
         self._database.execute("SET lock_configuration = true")
 
-    def version(self) -> str:
-        """A text that is another one once the warehouse's files are others. Raises StorageError."""
+    def version(self, months: Iterable[tuple[date, date]] | None = None) -> Hashable:
+        """Something that is another once the warehouse's files are others; of ``months`` those of their plays alone.
+
+        ``months`` are spans of first days, both in them. Raises StorageError.
+        """
         with self._lock:
-            self._listing.refresh()
-            return self._listing.version
+            self._look()
+            if months is None:
+                return self._listing.version
+            there, spans = self._listing.files["play_events"].items(), tuple(months)
+            return tuple(files for month, files in there if any(first <= month <= last for first, last in spans))
 
     def months(self) -> list[date]:
         """The months that there are plays of. Raises StorageError."""
@@ -93,7 +102,7 @@ class FolderReader:
         """The rows of a query in DuckDB's SQL (``bigquery_sql.to_duckdb``), which may be cut at what others read too.
 
         ``months`` are the spans, first days and both in them, of ``plays`` that it reads, or None for all. Sees every
-        file that was there when it began. Raises StorageError, duckdb.Error.
+        file that was there when it last looked for some. Raises StorageError, duckdb.Error.
         """
         with self._ready(statement, parameters, months) as (cursor, text, values):
             return plain_numbers(cursor.sql(text, params=values).to_arrow_table())
@@ -109,14 +118,6 @@ class FolderReader:
             found = cursor.execute(text, values)
             names = [column[0] for column in found.description or ()]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
-
-    def prepare(self, statement: Cut, parameters: Parameters, months: Sequence[date]) -> None:
-        """Make what a question of a month begins with, for many months at once: its @from and @to are each one's days.
-
-        Raises StorageError, duckdb.Error.
-        """
-        with self._cursor([(preceding(min(months)), max(months))]) as cursor:
-            self._keeper.prepare(cursor, statement, parameters, months)
 
     def close(self) -> None:
         """End the database."""
@@ -153,10 +154,16 @@ class FolderReader:
             for first, last in spans
         )
 
+    def _look(self, *, at_once: bool = False) -> None:
+        """Which files there are."""
+        if at_once or time.monotonic() - self._looked >= self._fresh_seconds:
+            self._listing.refresh()
+            self._looked = time.monotonic()
+
     def _bring(self, spans: Sequence[tuple[date, date]] | None) -> None:
         """Read the months that are missing or have changed; begin again where a rebuild replaces them meanwhile."""
-        for _ in range(_ATTEMPTS):
-            self._listing.refresh()
+        for attempt in range(_ATTEMPTS):
+            self._look(at_once=attempt > 0)
             try:
                 for name, table in _KEPT.items():
                     there, kept = self._listing.files[table], self._kept[name]

@@ -11,6 +11,7 @@ from pipelines.domain.month import following
 from pipelines.querying import keeping, reader
 from pipelines.querying.bigquery_sql import duckdb_query, parse
 from pipelines.querying.cutting import Cut, cut
+from pipelines.querying.each_month import PART, each_month
 from pipelines.querying.parameters import Value
 from pipelines.querying.reader import FolderReader
 from pipelines.tables.questions import QUESTIONS, bound, parameters_of, question_sql
@@ -136,37 +137,28 @@ def test_many_ask_while_the_month_grows(warehouse: FolderWarehouse, of: FolderRe
     assert tables(of) == 2
 
 
-MONTHS = [date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1), date(2026, 12, 1)]
+MONTHS = tuple(date(2026, month, 1) for month in range(9, 13))
 
 
-@pytest.mark.parametrize("question", ["totals", "tens", "discoveries", "days", "clock", "compare", "item_span"])
-def test_what_was_made_for_many_months_answers_as_the_whole_question(question: str, of: FolderReader) -> None:
-    statement = cut_of(question)
-    of.prepare(statement, asked(question), MONTHS)
-    made, found = tables(of), 0
-    for month in MONTHS:
-        values = asked(question, **{"from": month, "to": following(month) - timedelta(days=1)})
-        rows = of.rows(statement, values)
-        assert rows == of.rows(statement.whole, values)
-        found += len(rows)
-    assert found
-    if question not in ("compare", "item_span"):  # they have steps of another span, too
-        assert tables(of) == made == len(statement.steps)
+@pytest.mark.parametrize("question", ["totals", "tens", "discoveries", "days", "clock", "month_totals"])
+def test_of_many_months_in_one_statement_each_is_answered_as_by_itself(question: str, of: FolderReader) -> None:
+    statement, values = cut_of(question), asked(question)
+    of_each = each_month(statement)
+    single = [
+        {PART: month, **row}
+        for month in MONTHS
+        for row in of.rows(statement, values | {"from": month, "to": following(month) - timedelta(days=1)})
+    ]
+    values = {name: value for name, value in values.items() if name not in ("from", "to")} | {"months": MONTHS}
+    assert of.rows(of_each, values) == single != []
+    assert of.rows(of_each, values) == single  # of what is kept now
+    assert of.rows(of_each.whole, values) == single
 
 
-def test_a_change_takes_its_month_and_the_next_out_of_what_was_made_for_many(
-    warehouse: FolderWarehouse, of: FolderReader
-) -> None:
-    statement = cut_of("tens")
-    of.prepare(statement, asked("tens"), MONTHS)
+def test_what_was_made_of_many_months_goes_with_any_of_them(warehouse: FolderWarehouse, of: FolderReader) -> None:
+    statement = each_month(cut_of("totals"))
+    values = {name: value for name, value in asked("totals").items() if name not in ("from", "to")}
+    before = of.rows(statement, values | {"months": MONTHS})
     warehouse.append("play_events", [play("2026-10-27T08:00:00Z", 7, 1).to_row(CALENDAR)])
-    for month in MONTHS:
-        values = asked("tens", **{"from": month, "to": following(month) - timedelta(days=1)})
-        assert of.rows(statement, values) == of.rows(statement.whole, values)
-    assert tables(of) == 3 * len(statement.steps)  # the two months' own, beside what was made for all
-    for month in MONTHS:
-        row = play(f"{month:%Y-%m}-28T08:00:00Z", 8, 1).to_row(CALENDAR)
-        warehouse.append("play_events", [row])
-    of.months()
-    of.rows("SELECT COUNT(*) AS plays FROM plays")
-    assert tables(of) == 0
+    after = of.rows(statement, values | {"months": MONTHS})
+    assert [row["plays"] for row in after] == [row["plays"] + (row[PART] == OCTOBER) for row in before]

@@ -6,7 +6,7 @@
 --   @by       STRING = "plays"    plays or time: what is ranked by
 --   @limit    INT64 = 10          how many of each kind
 --   @hidden   ARRAY<STRING> = []  what is left out, as in tens
--- Months: all
+-- Months: until @to
 -- A song was heard before if one of its track ids was, or another track with its song_id; an artist by id, or by name
 -- where an id is not known; an album by key or id. found: how many of a kind there are. known_since: the first day of the
 -- history, before which nothing is known.
@@ -72,4 +72,4 @@ SELECT
   found,
   (SELECT MIN(first_day) FROM firsts WHERE known_by = 'track') AS known_since
 FROM named
-ORDER BY kind, place
+ORDER BY kind, rank
