@@ -49,7 +49,7 @@ def _of_each(step: Step, has_parts: list[bool]) -> Step:
 
 
 def _over(text: str, months: str) -> str:
-    days = f"SELECT UNNEST(CAST({months} AS DATE[])) AS first_day"  # noqa: S608
+    days = f"SELECT UNNEST(CAST({months} AS DATE[])) AS first_day"
     table = f"(SELECT first_day, LAST_DAY(first_day) AS last_day FROM ({days})) AS {_EACH}"  # noqa: S608
     # The project's own text, and no value in it.
     return f"SELECT {_EACH}.first_day AS {PART}, each_row.* FROM {table}, LATERAL ({text}) AS each_row"  # noqa: S608
