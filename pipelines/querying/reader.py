@@ -37,10 +37,10 @@ _MOST_DEAD_ROWS = 200_000
 _SMALL_BYTES = 100_000_000
 # Months in which a play is there twice, or a track's id has two keys. In all others the view is the rows themselves.
 _MIXED = """
-SELECT month FROM play_events_rows GROUP BY user_id, month, played_at HAVING COUNT(*) > 1
+WITH new AS (SELECT user_id, month, played_at, track_id, song_id FROM plays WHERE list_contains($months::DATE[], month))
+SELECT month FROM new GROUP BY user_id, month, played_at HAVING COUNT(*) > 1
 UNION
-SELECT month FROM play_events_rows GROUP BY user_id, month, track_id
-HAVING COUNT(*) > 1 AND COUNT(DISTINCT COALESCE(song_key, '')) > 1"""
+SELECT month FROM new GROUP BY user_id, month, track_id HAVING MIN(song_id) <> MAX(song_id)"""
 
 
 class FolderReader:
@@ -191,13 +191,16 @@ class FolderReader:
                 gone = database.execute(f"DELETE FROM {name} WHERE list_contains($known, {column})", {"known": known})  # noqa: S608
                 self._dead_rows[name] += (gone.fetchone() or (0,))[0]
             if name == "plays":
-                mixed = [month for (month,) in database.execute(_MIXED).fetchall()]
                 database.execute(
                     "INSERT INTO plays BY NAME SELECT * EXCLUDE (song_key), COALESCE(song_key, track_id) AS song_id "
-                    "FROM play_events_rows WHERE NOT list_contains($mixed::DATE[], month)",
-                    {"mixed": mixed},
+                    "FROM play_events_rows"
                 )
+                mixed = [month for (month,) in database.execute(_MIXED, {"months": list(months)}).fetchall()]
                 if mixed:
+                    gone = database.execute(
+                        "DELETE FROM plays WHERE list_contains($mixed::DATE[], month)", {"mixed": mixed}
+                    )
+                    self._dead_rows[name] += (gone.fetchone() or (0,))[0]
                     database.execute(
                         "INSERT INTO plays BY NAME FROM made_plays WHERE list_contains($mixed::DATE[], month)",
                         {"mixed": mixed},
