@@ -43,7 +43,7 @@ def _of_each(step: Step, has_parts: list[bool]) -> Step:
     text = re.sub(r"\$p(\d+)\b", placed, step.sql)
     for place, read in enumerate(step.reads):
         if has_parts[read]:
-            part = f"(SELECT * EXCLUDE ({PART}) FROM kept_{place} WHERE {PART} = {_EACH}.first_day) "
+            part = f"(SELECT * EXCLUDE ({PART}) FROM kept_{place} WHERE {PART} = {_EACH}.first_day) "  # noqa: S608
             text = text.replace(f"kept_{place} ", part)
     return Step(_over(text, f"$p{len(parameters)}"), (*parameters, MONTHS), step.reads)
 
