@@ -1,4 +1,4 @@
-"""Answers that are made before anybody asks: what months' pages show, in the background, the newest months first.
+"""Answers that are made before anybody asks: what pages of months and years show, in the background, the newest first.
 
 A month's page asks some ten questions, and DuckDB takes longer to set up each than to run it. A year of months in one
 statement costs little more than two, so that all months together are a few seconds of one core, once. Answers stay
@@ -15,7 +15,10 @@ from threading import Event, Thread, get_native_id
 from pipelines.failure import Failure
 from web.errors import SentenceError
 from web.opening import Warehouse
+from web.pages.charts import day_by_day, hours
+from web.pages.first_heard import first_heard
 from web.pages.months import sheet
+from web.pages.years import shown
 from web.settings import Settings
 from web.visit import Visit, visit_of
 
@@ -57,12 +60,23 @@ class Warming:
 
 def warm(visit: Visit) -> Iterator[None]:
     """Make answers, and stop for a moment after each statement."""
-    sheet(visit, visit.last_month, "plays", covers=False)
+    newest, end = visit.last_month, visit.end_of(visit.last_month)
+    month = sheet(visit, newest, "plays", covers=False)
+    day_by_day(visit, newest, month.compared)
+    hours(visit, newest, end)
+    yield
+    first_heard(visit, newest, end)  # reads all months
     yield
     for months in _chunks(visit):
         for question in _OF_A_MONTH:
             visit.asker.prepare(question, months, **visit.complete(question, {}))
             yield
+    plays = {row["month"]: row["plays"] for row in visit.ask("months")}
+    for year in sorted({month.year for month in plays}, reverse=True):
+        if sum(number for month, number in plays.items() if month.year >= year) > _MOST_PLAYS:
+            return
+        shown(visit, date(year, 1, 1), date(year, 12, 31), "plays", covers=False, state=None)
+        yield
 
 
 def _chunks(visit: Visit) -> Iterator[list[date]]:
