@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import NoReturn
 
 # A command, the module that has its ``main``, and what it does.
@@ -53,7 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _refuse(command)
     module = COMMANDS[command][0]
     try:
-        run = __import__(module, fromlist=["main"]).main
+        with _lean(arguments) if command == "rebuild" and argv is None else nullcontext():
+            run = __import__(module, fromlist=["main"]).main
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] in ("pipelines", "producer", "web"):
             raise
@@ -67,6 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # before the command has begun
         return 130
     return code
+
+
+def _lean(arguments: Sequence[str]) -> AbstractContextManager[None]:
+    from pipelines.lean import without_connectors
+
+    return without_connectors(arguments)
 
 
 def _help() -> str:

@@ -38,6 +38,15 @@ _MARKER = ".heavy-rotation-demo"
 _LEFT = {_MARKER, "archive", "warehouse", "state", "my_spotify_data.zip", "stream.log"}
 _SEED = 1
 _WATCHED_TRACKS, _WATCHED_ARTISTS = 20, 3
+_WATCHED_EVERY = "1s"  # a day otherwise
+_ABOUT_WATCHED = (
+    "SELECT came_at, left_at, track_name, artist_name FROM heavy_rotation.playlist_history "
+    "WHERE left_at IS NOT NULL OR NOT is_from_the_start ORDER BY came_at, last_position",
+    "SELECT artist_name, taken_at, source, popularity, followers FROM heavy_rotation.artist_history "
+    "ORDER BY artist_name, taken_at",
+    "SELECT artist_name, track_name, duration_ms, isrc, album_release_date FROM heavy_rotation.track_info "
+    "WHERE isrc IS NOT NULL ORDER BY artist_name, track_name LIMIT 3",
+)
 
 
 class DemonstrationError(Exception):
@@ -73,10 +82,10 @@ class Demonstration:
             self._say(1, "The outside world, on this machine")
             self.console.print(f"  Spotify look-alike {spotify.url}\n  Pub/Sub            {pubsub}")
             self._import_past(spotify.account_id)
+            playlist = self._watch_items(spotify)
             self._rebuild()
-            self._snapshot(spotify)
             topic, subscription = self._topic(stack)
-            self._stream_live(spotify, topic, subscription)
+            self._stream_live(spotify, playlist, topic, subscription)
         self._finish(time.monotonic() - began)
 
     def _prepare_folder(self, account: str) -> None:
@@ -139,13 +148,13 @@ class Demonstration:
             self.listener = Listener(_SEED, catalogue)
 
     def _rebuild(self) -> None:
-        self._say(3, "The tables of every month, made from the archive")
+        self._say(4, "The tables of every month, made from the archive")
         self._command("pipelines.rebuild", "--archive", str(self.archive), "--warehouse", str(self.warehouse))
         if self.export:
             self._command("pipelines.top", "--warehouse", str(self.warehouse))
 
-    def _snapshot(self, spotify: SpotifyServer) -> None:
-        self._say(4, "Watched: a playlist and three artists, as an app with all rights gets them")
+    def _watch_items(self, spotify: SpotifyServer) -> Playlist:
+        self._say(3, "Watched: a playlist and three artists, as an app with all rights gets them")
         library = spotify.library
         library.has_all = True
         added_at = self.live_from.replace(hour=8, minute=0, second=0, microsecond=0)
@@ -154,8 +163,19 @@ class Demonstration:
         artists = list(dict.fromkeys(album.artist.id for album, _ in library.catalogue.albums))[:_WATCHED_ARTISTS]
         links = [f"spotify:playlist:{playlist.id}", *(f"spotify:artist:{id_}" for id_ in artists)]
         self.environment |= self._login(spotify)
-        self._command("producer", "watch", "add", *links, "--state", str(self.state))
-        self._command("producer", "snapshot", "--once", "--archive", str(self.archive), *self._own_state())
+        self._command("producer", "watch", "add", *links, "--every", _WATCHED_EVERY, "--state", str(self.state))
+        self._snapshot("--archive", str(self.archive))
+        return playlist
+
+    def _a_day_later(self, spotify: SpotifyServer, playlist: Playlist) -> None:
+        """At Spotify: one track of the playlist goes, two others come, and the artists are heard by others."""
+        library = spotify.library
+        new = [album[1][1] for album in library.catalogue.albums[:2]]
+        playlist.put([*((datetime.now(UTC), track) for track in new), *playlist.entries[1:]])
+        library.day += 1
+
+    def _snapshot(self, *to: str) -> None:
+        self._command("producer", "snapshot", "--once", *to, *self._own_state())
 
     def _topic(self, stack: ExitStack) -> tuple[str, str]:
         name = f"plays-{uuid4().hex[:8]}"
@@ -171,7 +191,7 @@ class Demonstration:
         stack.callback(subscriber.delete_subscription, subscription=subscription)
         return topic, subscription
 
-    def _stream_live(self, spotify: SpotifyServer, topic: str, subscription: str) -> None:
+    def _stream_live(self, spotify: SpotifyServer, playlist: Playlist, topic: str, subscription: str) -> None:
         self._say(5, f"Live: two days of listening in {self.seconds} seconds, polled, streamed, counted")
         arguments = [
             *("-m", "pipelines.stream", "--subscription", subscription),
@@ -182,6 +202,8 @@ class Demonstration:
         self._show_command(["-m", "producer", "poll", "--once", "--topic", topic, *self._own_state()])
         with Process(arguments, self.environment, self.folder / "stream.log") as stream:
             stream.wait_for("Ctrl-C", _START_SECONDS)
+            self._a_day_later(spotify, playlist)
+            self._snapshot("--topic", topic)
             self._watch(spotify, topic, stream)
             self.console.print("  Stopping the stream; it finishes what it has read ...")
             if stream.stop() != 0:
@@ -252,15 +274,16 @@ class Demonstration:
         return self.listener.listens(max(start, self.live_from), end)
 
     def _finish(self, seconds: float) -> None:
-        self._say(6, "The top ten, asked for in BigQuery's SQL")
+        self._say(6, "The top ten, and what was watched, asked for in BigQuery's SQL")
         sql = (
             "SELECT month, rank, track_name, artist_name, plays FROM heavy_rotation.monthly_top_tracks "
             "QUALIFY month = MAX(month) OVER () ORDER BY month, rank"
         )
-        self._command("pipelines.query", "--warehouse", str(self.warehouse), sql)
+        for query in (sql, *_ABOUT_WATCHED):
+            self._command("pipelines.query", "--warehouse", str(self.warehouse), query)
         self.console.print(
             f"\n[bold]Done in {seconds:.0f} s.[/] What there is now:\n"
-            f"  {self.archive}    every play, raw, in Avro: the truth\n"
+            f"  {self.archive}    every play and snapshot, raw, in Avro: the truth\n"
             f"  {self.warehouse}  the tables, in Parquet, made from it\n"
             "\nWhat to type next:\n"
             f"  .venv/bin/heavy-rotation web --warehouse {self.warehouse}    shows it all as pages, in a browser\n"

@@ -28,6 +28,9 @@ VISITS_A_DAY, PAGES_A_VISIT = 3, 10
 FIGURES, TABLES_A_FIGURE, LEAST_BYTES = 10, 1.5, 10 * 2**20
 PAGE_SECONDS, STARTING_SECONDS = 2, 5  # most of it waiting for BigQuery
 
+# --- What watching takes a day: mostly a few requests; 200 to Spotify at most, one a second to MusicBrainz ---
+SNAPSHOT_SECONDS, ENRICH_SECONDS = 60, 300
+
 # --- What alerts are made of; a test counts them in infra/ ---
 LOG_CONDITIONS = 6
 METRIC_CONDITIONS = {"small": 2, "stream": 6}
@@ -45,6 +48,7 @@ class Shape:
     tasks: int = 1
     workers: int = 1
     web: bool = False
+    watch: bool = False
 
     @property
     def pages(self) -> int:
@@ -80,13 +84,15 @@ class Shape:
     def name(self) -> str:
         """As a column's heading."""
         often = "" if self.poll_minutes == 10 else f", every {self.poll_minutes} minutes"
-        return f"{self.size}, {self.listeners:,}{often}{', with pages' if self.web else ''}"
+        more = f"{', with pages' if self.web else ''}{', watching' if self.watch else ''}"
+        return f"{self.size}, {self.listeners:,}{often}{more}"
 
 
 SHAPES = (
     Shape("small", 1),
     Shape("small", 1, poll_minutes=15),
     Shape("small", 1, web=True),
+    Shape("small", 1, watch=True),
     Shape("small", 1_000, seconds=240, gib=2.0),
     Shape("stream", 1, gib=0.5),
     Shape("stream", 1_000, gib=0.5),
@@ -102,9 +108,11 @@ def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
 
     small = shape.size == "small"
     seconds = shape.runs * shape.tasks * max(60, shape.seconds) + (0 if small else DAYS * 60)
+    seconds += DAYS * (SNAPSHOT_SECONDS + ENRICH_SECONDS) if shape.watch else 0
     yield (
         "Cloud Run jobs",
-        "runs × seconds, 60 at least; a vCPU-second $0.000018 (240,000 free), a GiB-second $0.000002 (450,000 free)",
+        f"runs × seconds, 60 at least; watching {SNAPSHOT_SECONDS} seconds a day and {ENRICH_SECONDS} for enriching, "
+        "which at first takes 1,800; a vCPU-second $0.000018 (240,000 free), a GiB-second $0.000002 (450,000 free)",
         paid(seconds, 240_000, 18e-6) + paid(seconds * shape.gib, 450_000, 2e-6),
     )
     # A visit starts a container, and is one after the other; between two a container sleeps, and costs nothing.
@@ -115,7 +123,12 @@ def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
         "start; a vCPU-second $0.000024 (180,000 free), a GiB-second $0.0000025 (360,000 free)",
         paid(looked, 180_000, 24e-6) + paid(looked, 360_000, 2.5e-6),
     )
-    yield "Cloud Scheduler", "a job, in size stream two, $0.10 each (3 free)", paid(1 if small else 2, 3, 0.10)
+    scheduled = (1 if small else 2) + (2 if shape.watch else 0)
+    yield (
+        "Cloud Scheduler",
+        "a job, in size stream two, with watching two more, $0.10 each (3 free)",
+        paid(scheduled, 3, 0.10),
+    )
     # Dataflow's launcher runs for minutes, and only when something is deployed.
     hours = shape.workers * DAYS * 24 if not small else 0
     # At each update a listener's state of the month is read, half of the month's plays on average. What is written are

@@ -37,6 +37,9 @@ locals {
     rebuild_staging = { folder = "staging", account = "rebuild", role = "roles/storage.objectUser" }
     stream_temp     = { folder = "temp", account = "stream", role = "roles/storage.objectUser" }
     stream_staging  = { folder = "staging", account = "stream", role = "roles/storage.objectUser" }
+    } : {}, local.is_stream && (var.watch || var.contact != null) ? {
+    # What was heard, and what was asked before, is in the archive; in size small the producer reads it anyway.
+    watching_archive = { folder = "archive", account = "producer", role = "roles/storage.objectViewer" }
     } : {}, var.web ? {
     web_state = { folder = "state", account = "web", role = "roles/storage.objectViewer" }
   } : {})

@@ -227,6 +227,24 @@ variable "bigquery_write_method" {
   }
 }
 
+variable "watch" {
+  description = "Whether a daily job asks Spotify about the playlists and artists that `heavy-rotation watch add` named. Update the stream before it: an older one rejects what it publishes."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "contact" {
+  description = "An e-mail address or a page that MusicBrainz, ListenBrainz and the Cover Art Archive are told, who want to know who asks: with it a daily job asks them, and Spotify, about what was heard. Null makes none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.contact == null || can(regex("^([^@\\s:]+@[^@\\s:]+\\.[^@\\s:]+|https://\\S+)$", var.contact))
+    error_message = "Write it as me@example.com or https://example.com/about."
+  }
+}
+
 variable "web" {
   description = "Whether the pages are shown, by a Cloud Run service behind Google's Identity-Aware Proxy; templates/build.sh --web makes its image."
   type        = bool

@@ -19,10 +19,10 @@ from pipelines.failure import Failure
 from pipelines.forgetting.archive import Found, forget_in_archive
 from pipelines.home import home_of
 from pipelines.storage.archive import Archive
-from pipelines.tables import TABLES
 from pipelines.warehouse.bigquery import SCHEME
 from pipelines.warehouse.folder import FolderWarehouse
 from pipelines.warehouse.identity import warehouse_argument
+from pipelines.warehouse.persons import KEYS
 
 _REMAINS = """\
 Not touched, and when it ends (docs/operations.md, "Forget a person"):
@@ -81,7 +81,7 @@ def _told(found: Found, user_id: str, options: argparse.Namespace, archive: Arch
     if found.newer:
         yield f"  {found.newer:9,} plays stay, which were ingested after {rfc3339(found.until)}"
     yield f"{options.warehouse}"
-    for table in TABLES:
+    for table in KEYS:
         yield f"  {found.rows[table]:9,} rows of {table}"
     yield _REMAINS
     if not options.dry_run:

@@ -7,12 +7,14 @@ it is there does it take the place of the old rows. An interrupted rebuild chang
 import sys
 import time
 from collections.abc import Sequence
+from datetime import date
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import DirectOptions, GoogleCloudOptions, PipelineOptions
 
 from pipelines.clock import Clock, utc_now
 from pipelines.command import report, run_command
+from pipelines.domain.snapshots import KINDS
 from pipelines.failure import Failure
 from pipelines.options import parse_rebuild
 from pipelines.rebuilding.bigquery import BigQueryTables
@@ -24,6 +26,7 @@ from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.rebuilding.target import Target
 from pipelines.runners import LOCAL_BATCH_RUNNER, check_workers, is_on_dataflow, runner_of
 from pipelines.storage.archive import Archive, around
+from pipelines.storage.snapshots import SnapshotArchive
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse
 
@@ -39,7 +42,7 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
     """Make the tables of the months asked for again. Raises Failure, StorageError, WarehouseError."""
     archive, began = Archive(options.archive), time.monotonic()
     asked = options.months if isinstance(options.months, tuple) else None
-    if not around(asked, archive.files()):  # A mistyped archive must not make a warehouse.
+    if not _has_files(archive, asked):  # A mistyped archive must not make a warehouse.
         if options.months != "changed":
             raise Failure(nothing_in(archive, is_asked=asked is not None))
         report(f"There are no plays in {options.archive} yet")  # as before the first poll that finds one
@@ -56,6 +59,14 @@ def rebuild(options: RebuildOptions, beam_options: PipelineOptions, clock: Clock
     _tell(result, options, time.monotonic() - began)
     if result.failure:
         raise Failure(result.failure)
+
+
+def _has_files(archive: Archive, months: tuple[date, ...] | None) -> bool:
+    """Whether there may be plays or snapshots of the months."""
+    if around(months, archive.files()):
+        return True
+    snapshots = SnapshotArchive(archive.root)
+    return any(snapshots.files(kind, months) for kind in KINDS)
 
 
 def _run(work: Work, beam_options: PipelineOptions) -> Result | None:
@@ -90,10 +101,14 @@ def _tell(result: Result, options: RebuildOptions, seconds: float) -> None:
             f"once, from {result.plays_read:,} in the archive; {seconds:.1f} s, "
             f"{result.plays_read / seconds:,.0f} plays a second"
         )
+    if result.snapshots:
+        report(f"With them {result.snapshots:,} rows of snapshots of playlists, artists and tracks, each once")
     if result.removed:
-        report(f"Removed {', '.join(result.removed)}: the archive has no plays of them any more")
+        report(f"Removed {', '.join(result.removed)}: the archive has nothing of them any more")
     for reason, count in sorted(result.passed_over.items()):
         report(f"Passed over {count:,} plays of a time that cannot be: {reason}")
+    if result.snapshots_passed_over:
+        report(f"Passed over {result.snapshots_passed_over:,} snapshots of a time that cannot be")
     if result.forgotten:
         report(f"Passed over {result.forgotten:,} plays of people who were forgotten since")
     if result.rejected:

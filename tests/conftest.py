@@ -22,13 +22,19 @@ settings.register_profile("patient", settings.get_profile(settings.get_current_p
 settings.load_profile("patient")
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where translated queries are kept: one for all tests, as a person has one for all commands."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_settings(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No test sees the logins and the state of whoever runs it, nor the app; commands are called by their name."""
     monkeypatch.setattr(sys, "argv", ["heavy-rotation"])
     monkeypatch.setenv("PAGER", "cat")
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "home" / "state"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home" / "data"))
     monkeypatch.delenv("HEAVY_ROTATION_HOME", raising=False)

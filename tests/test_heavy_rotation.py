@@ -158,3 +158,21 @@ def test_what_is_not_installed_is_told_in_a_sentence(argv: list[str], package: s
     )
     assert ended.returncode == 1
     assert ended.stderr == f"error: {package} is not installed here: pip install 'heavy-rotation[all]'\n"
+
+
+@pytest.mark.parametrize(
+    ("places", "loaded"),
+    [(("--archive=a", "--warehouse=w"), False), (("--archive=gs://a", "--warehouse=w"), True)],
+    ids=["folders", "a bucket"],
+)
+def test_a_rebuild_of_folders_loads_beam_without_google_cloud(places: tuple[str, ...], loaded: bool) -> None:
+    code = (
+        "import sys, heavy_rotation\n"
+        "try:\n    heavy_rotation.main()\n"
+        "except SystemExit:\n    pass\n"
+        "print('apache_beam' in sys.modules, 'google.auth' in sys.modules)\n"
+        "import google.auth"  # which is hidden no longer
+    )
+    command = [sys.executable, "-c", code, "rebuild", *places, "--help"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.splitlines()[-1] == f"True {loaded}"

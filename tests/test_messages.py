@@ -11,7 +11,8 @@ import pytest
 
 from demo.publish import main, ten_plays
 from pipelines.domain.play import from_message
-from pipelines.tables import play_schema
+from pipelines.domain.snapshots import KINDS
+from pipelines.tables import play_schema, table_of
 from tests.streaming.running import NOW, outcome
 
 ROOT = Path(__file__).parents[1]
@@ -38,7 +39,7 @@ def test_the_example_is_what_is_written_of_the_play_that_is_read_from_it() -> No
 
 
 def test_the_table_tells_of_every_field_and_which_may_be_null() -> None:
-    rows = re.findall(r"^\| (`.*?`) \| (.*) \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (`.*?`) \| (.*) \|$", PAGE.partition("## Attributes")[0], re.MULTILINE)
     told = {name: "null" in text for names, text in rows for name in re.findall(r"`(\w+)`", names)}
     assert told == {field["name"]: isinstance(field["type"], list) for field in play_schema()["fields"]}
     (sources,) = [text for names, text in rows if names == "`source`"]
@@ -47,6 +48,12 @@ def test_the_table_tells_of_every_field_and_which_may_be_null() -> None:
 
 
 @pytest.mark.long
+def test_the_table_of_kinds_is_as_the_code_has_it() -> None:
+    cells = re.findall(r"^\| `(\w+)` \| `(\w+)\.avsc` \| (.*) \| `(\w+)` \|$", PAGE, re.MULTILINE)
+    told = {kind: (schema, tuple(re.findall(r"`(\w+)`", identity)), table) for kind, schema, identity, table in cells}
+    assert told == {kind: (kind, of.identified_by, table_of(kind)) for kind, of in KINDS.items()}
+
+
 def test_the_commands_publish_ten_plays_and_stream_them(
     pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -17,6 +17,7 @@ from web.pages import (
     comparing,
     data,
     days,
+    features,
     health,
     hidden,
     history,
@@ -28,6 +29,7 @@ from web.pages import (
     months,
     sql,
     tops,
+    watching,
     years,
 )
 from web.rendering import static_names
@@ -48,6 +50,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     items.router,
     days.router,
     history.router,
+    watching.router,
+    features.router,
     data.router,
     meanings.router,
     sql.router,

@@ -23,7 +23,15 @@ from pipelines.querying.parameters import Value
 from pipelines.querying.reader import FolderReader
 from pipelines.querying.steps import Cut
 from pipelines.querying.translations import duckdb_question
-from pipelines.tables.questions import Months, Parameter, bound, months_read, parameters_of, question_sql
+from pipelines.tables.questions import (
+    Months,
+    Parameter,
+    bound,
+    months_read,
+    parameters_of,
+    question_sql,
+    reads_only_plays,
+)
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse, dataset_of
 from pipelines.warehouse.folder import FolderWarehouse
 
@@ -48,7 +56,7 @@ class Source(Protocol):
     def version(self) -> str:
         """Another text once the tables are others."""
 
-    def version_for(self, question: str, values: Mapping[str, Value]) -> Hashable:
+    def version_for(self, question: str, values: Mapping[str, Value], today: date) -> Hashable:
         """Another value once a question may have another answer."""
 
     def rows_of_each(self, question: str, asked: Mapping[date, Mapping[str, Value]]) -> Mapping[date, list[Row]]:
@@ -167,7 +175,8 @@ class Asker:
         return found
 
     def _key(self, form: str, question: str, values: Mapping[str, Value]) -> object:
-        return self._source.version_for(question, values), form, question, tuple(values.values())
+        version = self._source.version_for(question, values, self.today())
+        return version, form, question, tuple(values.values())
 
     def _keep(self, key: object, found: Any, values: Mapping[str, Value]) -> None:
         # A month without discoveries stays one; a song that is not found may be a typing mistake, and the next another.
@@ -195,9 +204,9 @@ class _Folder:
     def version(self) -> str:
         return str(self._reader.version())
 
-    def version_for(self, question: str, values: Mapping[str, Value]) -> Hashable:
-        months = months_read(question, values)  # spans are of questions that read plays and nothing else
-        return self._reader.version(None if isinstance(months, str) else months or None)
+    def version_for(self, question: str, values: Mapping[str, Value], today: date) -> Hashable:  # noqa: ARG002
+        months = months_read(question, values)
+        return self._reader.version(None if isinstance(months, str) or not reads_only_plays(question) else months)
 
     def rows_of_each(self, question: str, asked: Mapping[date, Mapping[str, Value]]) -> Mapping[date, list[Row]]:
         spans = {span for values in asked.values() for span in self._months(question, values) or ()}
@@ -253,7 +262,8 @@ class _BigQuery:
         self._version, self._looked = "", -_BIGQUERY_SECONDS
 
     def version(self) -> str:
-        """When the newest snapshot was computed: with every play there is a new one."""
+        """When the newest top tens were computed: with every play there are new ones. What sources say of artists and
+        tracks is seen with the next play, or the next day: to ask four tables each time would be billed as four."""
         with self._lock:
             if time.monotonic() - self._looked >= _BIGQUERY_SECONDS:
                 sql = f"SELECT MAX(computed_at) AS newest FROM {self._dataset}.top_ten_snapshots"  # noqa: S608
@@ -261,8 +271,8 @@ class _BigQuery:
                 self._looked = time.monotonic()
             return self._version
 
-    def version_for(self, question: str, values: Mapping[str, Value]) -> Hashable:  # noqa: ARG002  it costs a query
-        return self.version()
+    def version_for(self, question: str, values: Mapping[str, Value], today: date) -> Hashable:  # noqa: ARG002
+        return self.version(), today
 
     def rows_of_each(self, question: str, asked: Mapping[date, Mapping[str, Value]]) -> Mapping[date, list[Row]]:  # noqa: ARG002
         """For none: what BigQuery reads is paid for."""

@@ -96,3 +96,25 @@ WHERE
   earlier.month = DATE_SUB((SELECT MAX(month) FROM heavy_rotation.monthly_top_tracks), INTERVAL 1 MONTH)
   AND later.song_id IS NULL
 ORDER BY earlier.rank;
+
+-- Tracks, albums, artists
+SELECT * FROM heavy_rotation.track_info ORDER BY artist_name, track_name, track_id;
+
+-- What came into a playlist
+SELECT playlist_name, track_name, artist_name, came_at, left_at, first_position, best_position
+FROM heavy_rotation.playlist_history
+WHERE NOT is_from_the_start
+ORDER BY came_at DESC, first_position
+LIMIT 20;
+
+-- An artist's figures over time
+SELECT artist_name, source, DATE(taken_at) AS day, popularity, followers, listeners, listens
+FROM heavy_rotation.artist_history
+WHERE COALESCE(popularity, followers, listeners, listens) IS NOT NULL
+ORDER BY artist_name, source, taken_at;
+
+-- Genres of a month
+SELECT month, source, rank, genre, plays, known_plays, all_plays
+FROM heavy_rotation.monthly_top_genres
+WHERE month = (SELECT MAX(month) FROM heavy_rotation.monthly_top_tracks)
+ORDER BY source, rank;

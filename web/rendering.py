@@ -17,11 +17,12 @@ from web.visit import Visit, links
 # What the head of each page offers: text, path, and the paths below which it is the current one.
 _NAV = (
     ("Now", "/", ()),
-    ("Month", "/month", ("/month",)),
+    ("Month", "/month", ("/month", "/features")),
     ("Year", "/year", ("/year", "/recap")),
     ("Top", "/top/tracks", ("/top", "/compare", "/song", "/artist", "/album")),
     ("Calendar", "/calendar", ("/calendar", "/day")),
     ("History", "/history", ("/history",)),
+    ("Watch", "/watch", ("/watch",)),
     ("SQL", "/sql", ("/sql",)),
 )
 _FOOT = (("Health", "/health"), ("Import", "/import"), ("API", "/api"), ("What the figures mean", "/help"))

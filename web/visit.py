@@ -200,7 +200,9 @@ def visit_of(
     if user is not None and user not in names:
         raise NotFoundError(f"There are no plays of {user} here.")
     who = user or names[0]
-    [bounds] = asker.rows("bounds", user_id=who)
+    if not (rows := asker.rows("bounds", user_id=who)):  # forgotten a moment ago
+        raise NotFoundError(f"There are no plays of {who} here.")
+    [bounds] = rows
     polling = polling_of(settings.state, who) if settings.state else Polling()
     there = Hidden(settings.state).links(who) if settings.state else {}
     return Visit(

@@ -49,6 +49,13 @@ def lasting(milliseconds: int) -> str:
     return f"{minutes // 60} h {minutes % 60:02}" if minutes >= 60 else f"{minutes} min"
 
 
+def length_of(milliseconds: int) -> str:
+    """How long a recording is: ``3:05``, ``1:02:03``."""
+    minutes, seconds = divmod(round(milliseconds / 1000), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
 def day(when: date) -> str:
     """``28 Nov 2026``."""
     return f"{when.day} {MONTHS[when.month - 1][:3]} {when.year}"

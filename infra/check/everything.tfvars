@@ -12,3 +12,5 @@ kms_key_name    = "projects/my-project/locations/europe-west1/keyRings/heavy-rot
 web             = true
 web_users       = ["user:me@example.com", "group:us@example.com"]
 recap_bucket    = "my-project-recaps"
+watch           = true
+contact         = "me@example.com"

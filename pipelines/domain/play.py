@@ -211,11 +211,16 @@ def millis_in_its_years(name: str, millis: int) -> int:
 def check_times(played_at: datetime, ingested_at: datetime, now: datetime) -> None:
     """Raises UnreadableError where a play cannot be of these instants: one is out of its years, or later than a day
     after ``now``, when it is read; or ``played_at`` is later than a day after ``ingested_at``."""
-    for name, instant in (("played_at", played_at), ("ingested_at", ingested_at)):
-        if in_its_years(name, instant) > now + AHEAD:
-            raise UnreadableError(f"{name} is more than a day after it was read")
+    check_instant("played_at", played_at, now)
+    check_instant("ingested_at", ingested_at, now)
     if played_at > ingested_at + AHEAD:
         raise UnreadableError("played_at is more than a day after ingested_at")
+
+
+def check_instant(name: str, instant: datetime, now: datetime) -> None:
+    """Raises UnreadableError for an instant that is out of its years, or later than a day after it is read, ``now``."""
+    if in_its_years(name, instant) > now + AHEAD:
+        raise UnreadableError(f"{name} is more than a day after it was read")
 
 
 def _check(name: str, value: Any, kind: type) -> Any:

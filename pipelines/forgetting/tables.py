@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 
 from pipelines.forgetting.archive import Found
 from pipelines.storage.files import MissingError, storage_explained
-from pipelines.tables import TABLES
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.bigquery import bigquery_explained, parse_address
 from pipelines.warehouse.folder import FolderWarehouse
@@ -47,7 +46,7 @@ def forget_in_folder(found: Found, user_id: str, warehouse: FolderWarehouse, *, 
 
 
 def _forget_rows(found: Found, user_id: str, warehouse: FolderWarehouse, *, dry_run: bool) -> None:
-    for table in TABLES:
+    for table in KEYS:
         for month in warehouse.months(table):
             for path in warehouse.files(table, month):
                 try:

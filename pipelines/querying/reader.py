@@ -25,12 +25,14 @@ from pipelines.querying.listing import Listing
 from pipelines.querying.parameters import Parameters, for_duckdb
 from pipelines.querying.steps import Cut
 from pipelines.querying.translations import duckdb_view
-from pipelines.tables import DATASET, VIEWS
+from pipelines.tables import DATASET, SNAPSHOTS, VIEWS
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 
 _ATTEMPTS = 10
 # Which table's files each is made from.
-_KEPT = {"plays": "play_events", "fullest_snapshots": "top_ten_snapshots", "rejected": "rejected"}
+_KEPT = {"plays": "play_events", "fullest_snapshots": "top_ten_snapshots", "rejected": "rejected"} | {
+    table: table for table in SNAPSHOTS
+}
 # Rows that were replaced take room until the table is written anew.
 _MOST_DEAD_ROWS = 200_000
 # Tables of less than this are asked by one thread a query: a second one takes longer to be told than it saves.

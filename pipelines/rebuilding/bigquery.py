@@ -13,18 +13,21 @@ from pipelines.clock import Clock
 from pipelines.domain.month import Calendar, month_text
 from pipelines.domain.ranking import KINDS
 from pipelines.rebuilding import columns
-from pipelines.rebuilding.decoding import FILE, no_plays, read_all
+from pipelines.rebuilding.decoding import FILE, none_of, read_all
 from pipelines.rebuilding.reading import fetch
 from pipelines.rebuilding.rejected import ORIGIN
+from pipelines.rebuilding.snapshots import rows_in
 from pipelines.rebuilding.target import KEPT, Row, Staged, Staging, Stamp, Target, There
 from pipelines.storage.archive import Archive, around
 from pipelines.storage.files import storage_of
+from pipelines.storage.snapshots import kind_of
 from pipelines.tables import REBUILT
 from pipelines.warehouse.bigquery import REJECTED_LINE, BigQueryWarehouse
 from pipelines.warehouse.folder import WarehouseError
 from pipelines.warehouse.json_rows import to_json, to_lines
 
 _log = logging.getLogger("heavy_rotation")
+_TOP_TENS = "top_ten_snapshots"
 # How many files of the archive are in memory when a rebuild catches up.
 _FILES_AT_ONCE = 32
 # Killed, a rebuild of a laptop leaves its files in the folder for temporary ones under this name.
@@ -59,9 +62,9 @@ class LineStaging(Staging):
 class BigQueryTables(Target):
     """The tables of a dataset.
 
-    The stamp of a month is how many plays it has, then how many its top tens count and how many of those are final. A
-    month that has fewer was restored, emptied, or replaced by another rebuild that had read less. Rows that a stream
-    adds take none of it away.
+    The stamp of a month is how many rows a table has, and of top tens how many plays they count and how many of them
+    are final. A month that has fewer was restored, emptied, or replaced by another rebuild that had read less. Rows
+    that a stream adds take none of it away.
     """
 
     at_once = 4
@@ -84,13 +87,16 @@ class BigQueryTables(Target):
             yield LineStaging(f"{root}/rebuild-{uuid4().hex}")
 
     def there(self) -> There:
-        """What every month has, by a query a table."""
-        plays = self.warehouse.by_month("play_events", "COUNT(*)")
-        counted = self.warehouse.by_month("top_ten_snapshots", "SUM(plays_in_month), SUM(IF(is_final, 1, 0))")
-        return {
-            month: {"play_events": plays.get(month, []), "top_ten_snapshots": counted.get(month, [])}
-            for month in plays.keys() | counted.keys()
-        }
+        """What every month has, by two queries."""
+        found: dict[date, dict[str, list[str]]] = {}
+        for table, months in self.warehouse.rows_by_month([table for table in REBUILT if table != _TOP_TENS]).items():
+            for month, rows in months.items():
+                found.setdefault(month, {})[table] = [str(rows)]
+        for month, numbers in self.warehouse.by_month(
+            _TOP_TENS, "SUM(plays_in_month), SUM(IF(is_final, 1, 0))"
+        ).items():
+            found.setdefault(month, {})[_TOP_TENS] = numbers
+        return found
 
     def holds(self, stamp: Stamp, found: Stamp) -> bool:
         """Whether there is as much as was left there, or more."""
@@ -100,27 +106,32 @@ class BigQueryTables(Target):
             for table, numbers in stamp.items()
         )
 
-    def replace(self, month: date, staged: Sequence[Staged], old: Stamp, computed_at: datetime) -> Stamp:  # noqa: ARG002
+    def replace(
+        self, month: date, tables: Sequence[str], staged: Sequence[Staged], old: Stamp, computed_at: datetime
+    ) -> Stamp:
         """Load a month's files into its partition of each table, or remove the partition."""
-        rows = dict.fromkeys(REBUILT, 0)
-        for table in REBUILT:
+        rows: dict[str, int] = {}
+        for table in tables:
             if files := [one for one in staged if one.table == table]:
                 rows[table] = sum(one.rows for one in files)
                 self.warehouse.load(table, [one.path for one in files], month)
-            else:
+            elif old.get(table):
                 self.warehouse.remove_month(table, month)
-        if not staged:
-            return {}
-        plays, snapshots = rows["play_events"], rows["top_ten_snapshots"]
-        final = snapshots if self.calendar.is_over(month, computed_at) else 0
-        return {"play_events": [str(plays)], "top_ten_snapshots": [str(plays * len(KINDS)), str(final)]}
+        stamp = {table: [str(count)] for table, count in rows.items()}
+        if snapshots := rows.get(_TOP_TENS):
+            final = snapshots if self.calendar.is_over(month, computed_at) else 0
+            stamp[_TOP_TENS] = [str(rows["play_events"] * len(KINDS)), str(final)]
+        return stamp
 
     def catch_up(self, months: Collection[date], read: Sequence[str], added: Sequence[str], staging: Staging) -> None:
-        """Add the plays of files that came, and top tens that count them.
+        """Add the snapshots and plays of files that came, and top tens that count these.
 
         What a stream wrote of their plays may have gone with the months, and it believes that it is there.
         """
         now = self.clock()  # before the marks are read: who is forgotten later takes these rows away
+        for table, month, rows in rows_in(self.archive, added, months, now):
+            self.warehouse.load(table, [str(staging.write(table, month, rows))])
+        read, added = [path for path in read if not kind_of(path)], [path for path in added if not kind_of(path)]
         plays = pl.concat(self._plays(added, months))
         if plays.is_empty():
             return
@@ -149,9 +160,9 @@ class BigQueryTables(Target):
 
     def _plays(self, paths: Sequence[str], months: Collection[date]) -> Iterator[pl.DataFrame]:
         """The months' plays in these files, of some at a time. One that is unreadable the next rebuild names."""
-        yield columns.with_month(no_plays(), self.calendar)
+        yield columns.with_month(none_of(), self.calendar)
         for n in range(0, len(paths), _FILES_AT_ONCE):
             some = paths[n : n + _FILES_AT_ONCE]
-            found = read_all(list(zip(some, fetch(self.archive.read_bytes, some), strict=True))).plays.drop(FILE)
+            found = read_all(list(zip(some, fetch(self.archive.read_bytes, some), strict=True))).records.drop(FILE)
             plays = columns.with_month(columns.remembered(found, self.archive.marks.lately()), self.calendar)
             yield plays.filter(pl.col("month").is_in(list(months)))

@@ -24,10 +24,7 @@ _SONGS, _ALBUMS = Keys(song_of_names), Keys(album_key)
 def possible(plays: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, dict[str, int]]:
     """The plays that ``play.check_times`` lets pass, and how many it does not, by its reasons."""
     times = pl.col("played_at"), pl.col("ingested_at")
-    first, after = datetime(play.FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(play.LAST_YEAR + 1, 1, 1, tzinfo=UTC)
-    fine = (times[0] - times[1] <= AHEAD) & (times[1] <= now + AHEAD) & (times[0] <= now + AHEAD)
-    for time in times:
-        fine &= (time >= first) & (time < after)
+    fine = (times[0] - times[1] <= AHEAD) & possible_instant(times[0], now) & possible_instant(times[1], now)
     is_fine = plays.select(fine).to_series()
     if is_fine.all():  # nearly always
         return plays, {}
@@ -35,6 +32,12 @@ def possible(plays: pl.DataFrame, now: datetime) -> tuple[pl.DataFrame, dict[str
     return plays.filter(is_fine), Counter(
         _reason(played_at, ingested_at, now) for played_at, ingested_at in refused.rows()
     )
+
+
+def possible_instant(time: pl.Expr, now: datetime) -> pl.Expr:
+    """Whether ``play.check_instant`` lets it pass."""
+    first, after = datetime(play.FIRST_YEAR, 1, 1, tzinfo=UTC), datetime(play.LAST_YEAR + 1, 1, 1, tzinfo=UTC)
+    return (time >= first) & (time < after) & (time <= now + AHEAD)
 
 
 def remembered(plays: pl.DataFrame, forgotten: Forgotten) -> pl.DataFrame:

@@ -1,20 +1,24 @@
 """What a rebuild will do, decided once, when it runs and before it reads: months, files, and what is replaced.
 
-A month has changed when a file that holds plays of it came or went since its tables were made, when it has ended since,
-or when its tables are gone or others than those that were made. Files that come after the listing are the next run's.
+A month has changed when a file that holds plays or snapshots of it came or went since its tables were made, when it has
+ended since, or when its tables are gone or others than those that were made. Files that come after the listing are the
+next run's.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 
 from pipelines.clock import Clock
 from pipelines.domain.month import with_neighbours
+from pipelines.domain.snapshots import KINDS
 from pipelines.rebuilding.manifests import Contents, Made, Manifest, Manifests, fingerprints
-from pipelines.rebuilding.reading import read_months
+from pipelines.rebuilding.reading import fetch, read_months
 from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.rebuilding.target import Target, There
 from pipelines.storage.archive import Archive, month_of
+from pipelines.storage.snapshots import SnapshotArchive, kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,18 @@ class Work:
     def archive(self) -> Archive:
         """Where plays are read."""
         return Archive(self.options.archive)
+
+    def sizes(self) -> dict[str, int]:
+        """The paths of all files of the archive, of plays and of snapshots, with the bytes of each."""
+        snapshots, root = SnapshotArchive(self.archive.root), self.archive.root
+        listings: dict[str, Callable[[], dict[str, int]]] = {f"{root}/plays": self.archive.sizes}
+        listings |= {f"{root}/{kind}": partial(snapshots.sizes, kind) for kind in KINDS}
+        found = fetch(lambda place: listings[place](), list(listings))
+        return {path: size for sizes in found for path, size in sizes.items()}
+
+    def files(self) -> list[str]:
+        """The paths alone."""
+        return list(self.sizes())
 
     @property
     def manifests(self) -> Manifests:
@@ -57,10 +73,13 @@ def make_plan(work: Work) -> Plan:
     # First what is to be replaced, then what replaces it: the stream archives a play before it writes rows of
     # it, so every row that is there comes from a play in a file listed below.
     old = work.target.there()
-    sizes = work.archive.sizes()
+    sizes = work.sizes()
     listed = list(sizes)
     now, manifest = work.clock(), work.manifests.read()
-    contents: Contents = {path: manifest.contents[path] for path in listed if path in manifest.contents}
+    contents: Contents = {
+        **{path: manifest.contents[path] for path in listed if path in manifest.contents},
+        **{path: (month,) for path in listed if kind_of(path) and (month := month_of(path))},
+    }
     months: tuple[date, ...] | None
     if isinstance(work.options.months, tuple):
         months = work.options.months
@@ -76,11 +95,14 @@ def make_plan(work: Work) -> Plan:
 def may_hold(path: str, contents: Contents) -> tuple[date, ...]:
     """The months that a file of the archive may hold plays of: of a file that was not read, those around its folder's.
 
-    A writer in another time zone may have filed a month's first and last hours next door.
+    A writer in another time zone may have filed a month's first and last hours next door. Snapshots are in the folder
+    of their month alone.
     """
     known = contents.get(path)
     folder = month_of(path)
-    return known if known is not None else with_neighbours(folder) if folder else ()
+    if known is not None or folder is None:
+        return known or ()
+    return (folder,) if kind_of(path) else with_neighbours(folder)
 
 
 def _holding(months: Iterable[date], paths: Iterable[str], contents: Contents) -> list[str]:

@@ -34,9 +34,11 @@ class GoneError(StorageError):
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What came of files that were read: the months that each holds plays of, and how many plays of those asked for.
+    """What came of files that were read: the months that each holds plays or snapshots of, and how many plays of those
+    asked for.
 
-    ``passed_over`` counts plays of a time that cannot be, by reason, ``forgotten`` those of people who were.
+    ``passed_over`` counts plays of a time that cannot be, by reason, ``snapshots_passed_over`` such snapshots,
+    ``forgotten`` plays of people who were.
     ``troubles`` says of a file why it cannot be read; ``gone`` are files that went after they were listed.
     """
 
@@ -46,6 +48,7 @@ class Read:
     forgotten: int = 0
     troubles: Mapping[str, str] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
+    snapshots_passed_over: int = 0
 
 
 def read_lot(

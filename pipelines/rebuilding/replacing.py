@@ -12,21 +12,25 @@ from datetime import date, datetime
 from typing import Any
 
 from pipelines.domain.month import month_text
+from pipelines.domain.snapshots import KINDS
 from pipelines.rebuilding.manifests import Contents, Made, Manifest, fingerprints
 from pipelines.rebuilding.planning import Plan, Work, may_hold
 from pipelines.rebuilding.reading import Read
 from pipelines.rebuilding.rejected import bring_rejected
 from pipelines.rebuilding.target import Staged, Staging, Stamp, Target
-from pipelines.storage.archive import Archive, months_of
+from pipelines.storage.archive import Archive, month_of, months_of
 from pipelines.storage.files import StorageError, storage_of, update
+from pipelines.storage.snapshots import SnapshotArchive, kind_of
+from pipelines.tables import REBUILT, SNAPSHOTS, table_of
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """What came of a rebuild, as the command tells it. Months are texts, as 2026-11.
 
-    ``made`` have plays now, ``removed`` have none any more, ``left`` stay as they were because of ``troubles`` with
-    files. ``passed_over`` counts plays of a time that cannot be, by reason, ``forgotten`` those of people who were
+    ``made`` have plays or snapshots now, ``removed`` have none any more, ``left`` stay as they were because of
+    ``troubles`` with files: whole months, or ``artist_snapshots of 2026-11``. ``passed_over`` counts plays of a time
+    that cannot be, by reason, ``snapshots_passed_over`` such snapshots, ``forgotten`` plays of people who were
     forgotten. ``refused`` says why nothing was done. ``gone`` files went meanwhile, so that all of it has to begin
     again.
     """
@@ -39,7 +43,9 @@ class Result:
     gone: int = 0
     plays_read: int = 0
     plays: int = 0
+    snapshots: int = 0
     passed_over: Mapping[str, int] = field(default_factory=dict)
+    snapshots_passed_over: int = 0
     forgotten: int = 0
     rejected: int = 0
 
@@ -69,12 +75,21 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month whose rows are to be replaced: by files that wait, none where it has no plays any more."""
+    """A month whose rows are to be replaced: by files that wait, none where there is nothing of it any more.
+
+    The tables that are ``left`` keep what they have of it, since not all of their files could be read.
+    """
 
     month: date
     staged: tuple[Staged, ...]
     old: Stamp
     computed_at: datetime
+    left: frozenset[str] = frozenset()
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Those that are replaced."""
+        return tuple(table for table in REBUILT if table not in self.left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,28 +121,34 @@ def prepare(all_of_it: Iterable[Plan | Read | Staged], work: Work) -> Ready:
     staged = _by_month(one for one in all_of_it if isinstance(one, Staged))
     troubles = {path: why for read in reads for path, why in read.troubles.items()}
     contents = {**plan.contents, **{path: months for read in reads for path, months in read.contents.items()}}
-    gone = {path for read in reads for path in read.gone}.union(set(plan.listed).difference(work.archive.files()))
+    gone = {path for read in reads for path in read.gone}.union(set(plan.listed).difference(work.files()))
     gone |= _not_read_once(plan, reads)
     if gone:
         return Ready(plan, (), {}, Result(gone=len(gone)))
-    unsure = {month for path in troubles for month in may_hold(path, plan.contents)}
-    if refused := _refusal(plan, work, staged.keys() | unsure):
+    unsure = {month for path in troubles if not kind_of(path) for month in may_hold(path, plan.contents)}
+    left = _left(troubles)
+    if refused := _refusal(plan, work, staged.keys() | unsure | left.keys()):
         return Ready(plan, (), {}, Result(refused=refused))
     wanted = set(plan.months) if plan.months is not None else staged.keys() | plan.old.keys()
     months = sorted(wanted - unsure)
     if work.options.months not in ("changed", "late"):  # those are not noted as made from what is there anyway
         work.manifests.forget_months(months)
+    of_snapshots = (f"{table} of {month_text(month)}" for month in months for table in sorted(left.get(month, ())))
     result = Result(
         made=_texts(month for month in months if month in staged),
-        removed=_texts(month for month in months if month not in staged and month in plan.old),
-        left=_texts(wanted & unsure & (staged.keys() | plan.old.keys() | months_of(plan.listed))),
+        removed=_texts(month for month in months if month not in staged and month in plan.old and month not in left),
+        left=(*_texts(wanted & unsure & (staged.keys() | plan.old.keys() | months_of(plan.listed))), *of_snapshots),
         troubles=tuple(sorted(troubles.values())),
         passed_over=dict(sum((Counter(read.passed_over) for read in reads), Counter())),
         forgotten=sum(read.forgotten for read in reads),
         plays_read=sum(read.plays for read in reads),
         plays=sum(one.rows for month in months for one in staged.get(month, ()) if one.table == "play_events"),
+        snapshots=sum(one.rows for month in months for one in staged.get(month, ()) if one.table in SNAPSHOTS),
+        snapshots_passed_over=sum(read.snapshots_passed_over for read in reads),
     )
-    ready = (Month(m, tuple(staged.get(m, ())), plan.old.get(m, {}), plan.now) for m in months)
+    ready = (
+        Month(m, tuple(staged.get(m, ())), plan.old.get(m, {}), plan.now, left.get(m, frozenset())) for m in months
+    )
     return Ready(plan, tuple(ready), contents, result)
 
 
@@ -142,11 +163,11 @@ def _not_read_once(plan: Plan, reads: Sequence[Read]) -> set[str]:
     return {path for path, often in times.items() if often > 1} | set(plan.paths).difference(known)
 
 
-def replace_months(months: list[Month], target: Target) -> list[Replaced]:
+def replace_months(months: Sequence[Month], target: Target) -> list[Replaced]:
     """Replace some months side by side; what is there of each now. The first error is raised once all have ended."""
 
     def replace_month(one: Month) -> Replaced:
-        return Replaced(one.month, target.replace(one.month, one.staged, one.old, one.computed_at))
+        return Replaced(one.month, target.replace(one.month, one.tables, one.staged, one.old, one.computed_at))
 
     with ThreadPoolExecutor(len(months)) as threads:
         return list(threads.map(replace_month, months))
@@ -160,10 +181,10 @@ def finish(all_of_it: Iterable[Ready | Replaced], work: Work, staging: Staging) 
     plan, result = ready.plan, ready.result
     if result.refused or result.gone:
         return result
-    added, gone = _since(work.archive, plan.listed)
+    added, gone = _since(work, plan.listed)
     if not gone:
         work.target.catch_up(stamps.keys(), sorted(ready.contents), added, staging)
-        gone = _since(work.archive, [*plan.listed, *added])[1]
+        gone = _since(work, [*plan.listed, *added])[1]
     if gone:
         return replace(result, gone=gone)
     _note(plan, ready, stamps, work)
@@ -181,7 +202,8 @@ def remove_staged(result: Result, staging: Staging, fails: bool) -> None:
 
 def nothing_in(archive: Archive, *, is_asked: bool) -> str:
     """What to say of an archive without plays, or, where somebody named months, without plays of those."""
-    known = archive.months()
+    snapshots = SnapshotArchive(archive.root)
+    known = sorted(months_of([*archive.files(), *(path for kind in KINDS for path in snapshots.files(kind))]))
     if not is_asked or not known:
         return f"there are no plays in {archive.root}; check the path, or import plays into it"
     return f"there are no plays of the months asked for in {archive.root}. Its files are of {', '.join(_runs(known))}"
@@ -191,19 +213,29 @@ def _note(plan: Plan, ready: Ready, stamps: Mapping[date, Stamp], work: Work) ->
     manifest, calendar = work.manifests.read(), work.options.calendar
     listed = set(plan.listed)
     contents = {path: months for path, months in {**manifest.contents, **ready.contents}.items() if path in listed}
-    files = fingerprints(stamps, contents, work.archive.root)
-    made = {month: Made(files[month], calendar.is_over(month, plan.now), stamp) for month, stamp in stamps.items()}
+    whole = {one.month: stamps[one.month] for one in ready.months if not one.left}
+    files = fingerprints(whole, contents, work.archive.root)
+    made = {month: Made(files[month], calendar.is_over(month, plan.now), stamp) for month, stamp in whole.items()}
     noted = Manifest(contents, {**manifest.months, **made})
     if noted != manifest:
         work.manifests.write(noted)
 
 
-def _since(archive: Archive, listed: Collection[str]) -> tuple[list[str], int]:
+def _left(troubles: Iterable[str]) -> dict[date, frozenset[str]]:
+    """The tables that stay as they are of each month, by the files of snapshots that could not be read."""
+    left: dict[date, frozenset[str]] = {}
+    for path in troubles:
+        if (kind := kind_of(path)) and (month := month_of(path)):
+            left[month] = left.get(month, frozenset()) | {table_of(kind)}
+    return left
+
+
+def _since(work: Work, listed: Collection[str]) -> tuple[list[str], int]:
     """The files that came to the archive since it was listed, and how many went.
 
     Whoever removed them meant their plays to go from the tables too.
     """
-    there = archive.files()
+    there = work.files()
     return sorted(set(there).difference(listed)), len(set(listed).difference(there))
 
 

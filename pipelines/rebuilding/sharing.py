@@ -3,14 +3,17 @@
 A play is nearly always in the folder of its month, and copies meet in no other month. So a month whose files are not
 too large is read and finished in one place, several small ones together, and none of its plays goes anywhere else. A
 larger month is read in slices, whose plays are parted by listener into *pieces* that are finished each by itself.
+Snapshots are few, and always in the folder of their month: a kind's month is one lot.
 """
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 from pipelines.rebuilding.planning import Plan
 from pipelines.storage.archive import month_of
+from pipelines.storage.snapshots import kind_of
 
 # In bytes of files: some 45 a play, which takes ten to fifteen times as many while it is finished.
 _SMALL = 5 << 20
@@ -31,6 +34,19 @@ class Lot:
 
 
 @dataclass(frozen=True, slots=True)
+class KindLot:
+    """All files of one kind of snapshots and one month, which are finished where they are read."""
+
+    kind: str
+    month: date
+    paths: tuple[str, ...]
+    size: int
+
+
+AnyLot = TypeVar("AnyLot", Lot, KindLot)
+
+
+@dataclass(frozen=True, slots=True)
 class Share:
     """What one worker does, with what it needs of the plan: the months asked for, None for all, its instant, and into
     how many pieces the large months are parted."""
@@ -39,13 +55,18 @@ class Share:
     asked: tuple[date, ...] | None
     now: datetime
     pieces: Mapping[date, int]
+    of_kinds: tuple[KindLot, ...] = ()
 
 
 def shares_of(plan: Plan, *, spread: bool) -> Iterator[Share]:
     """The files of a plan in shares for several workers, or in one for a worker that is alone."""
     folders: dict[date, dict[str, int]] = {}
+    kinds: dict[tuple[str, date], dict[str, int]] = {}
     for path, size in plan.paths.items():
-        if month := month_of(path):
+        month, kind = month_of(path), kind_of(path)
+        if month and kind:
+            kinds.setdefault((kind, month), {})[path] = size
+        elif month:
             folders.setdefault(month, {})[path] = size
     sizes = {month: sum(files.values()) for month, files in folders.items()}
     pieces = {month: -(-size // _PIECE) for month, size in sizes.items() if size > _LARGE}
@@ -55,8 +76,14 @@ def shares_of(plan: Plan, *, spread: bool) -> Iterator[Share]:
     lots = [*_whole_months(small, together), *(lot for month in pieces for lot in _slices(folders[month]))]
     # The largest first: what is left at the end is small, and nobody waits long for another.
     lots.sort(key=lambda lot: lot.size, reverse=True)
-    for some in _up_to(_SHARE, lots) if spread else [lots]:
+    of_kinds = [KindLot(*of, tuple(files), sum(files.values())) for of, files in kinds.items()]
+    if not spread:
+        yield Share(tuple(lots), plan.months, plan.now, pieces, tuple(of_kinds))
+        return
+    for some in _up_to(_SHARE, lots):
         yield Share(tuple(some), plan.months, plan.now, pieces)
+    for some_of_kinds in _up_to(_SHARE, of_kinds):
+        yield Share((), plan.months, plan.now, pieces, tuple(some_of_kinds))
 
 
 def _whole_months(folders: Mapping[date, Mapping[str, int]], together: int) -> Iterator[Lot]:
@@ -71,9 +98,9 @@ def _slices(files: Mapping[str, int]) -> Iterator[Lot]:
         yield Lot(tuple(path for lot in some for path in lot.paths), frozenset(), sum(lot.size for lot in some))
 
 
-def _up_to(size: int, lots: list[Lot]) -> Iterator[list[Lot]]:
+def _up_to(size: int, lots: list[AnyLot]) -> Iterator[list[AnyLot]]:
     """In their order, as many together as have that size, but one at least."""
-    some: list[Lot] = []
+    some: list[AnyLot] = []
     for lot in lots:
         if some and sum(each.size for each in some) + lot.size > size:
             yield some

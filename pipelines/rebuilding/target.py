@@ -84,12 +84,14 @@ class Target(ABC):
         """Whether what a rebuild left is still part of what was found."""
 
     @abstractmethod
-    def replace(self, month: date, staged: Sequence[Staged], old: Stamp, computed_at: datetime) -> Stamp:
-        """Put files in the place of what was there of a month; what is there now. Again it changes nothing."""
+    def replace(
+        self, month: date, tables: Sequence[str], staged: Sequence[Staged], old: Stamp, computed_at: datetime
+    ) -> Stamp:
+        """Put files in the place of what these tables had of a month; what they have now. Again it changes nothing."""
 
     @abstractmethod
     def catch_up(self, months: Collection[date], read: Sequence[str], added: Sequence[str], staging: Staging) -> None:
-        """See to it that plays in ``added`` are in the tables as far as somebody wrote them there already.
+        """See to it that what is in ``added`` is in the tables as far as somebody wrote it there already.
 
         Those are files that came to the archive while ``read`` were read and ``months`` replaced.
         """

@@ -81,7 +81,7 @@ class Archive:
     def sizes(self) -> dict[str, int]:
         """The paths of all files with the bytes of each. Raises StorageError."""
         there = self._storage.sizes(f"{self.root}/plays", ".avro")
-        return {path: size for path, size in there.items() if _is_seen(path) and month_of(path)}
+        return {path: size for path, size in there.items() if is_seen(path) and month_of(path)}
 
     def read(self, path: str) -> Iterator[Play]:
         """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
@@ -135,7 +135,7 @@ class Archive:
             _log.error("%s has plays of who was forgotten, which no table shows; forget again (%s)", path, error)
 
     def _files(self, folder: str) -> list[str]:
-        return [path for path in self._storage.files(folder, ".avro") if _is_seen(path)]
+        return [path for path in self._storage.files(folder, ".avro") if is_seen(path)]
 
     def _write_new(self, folder: str, data: bytes) -> str:
         path = f"{folder}/plays-{uuid.uuid4().hex}.avro"
@@ -243,7 +243,7 @@ def _unreadable(path: str, why: str) -> StorageError:
     return StorageError(f"{path} cannot be read ({why}); restore it from a copy, or move it out of the archive")
 
 
-def _is_seen(path: str) -> bool:
+def is_seen(path: str) -> bool:
     """Systems and file managers keep what they know of a file in a hidden one with the same ending."""
     return not path.rpartition("/")[2].startswith(".")
 

@@ -49,7 +49,7 @@ class FolderStorage:
                         if os.path.lexists(target):
                             raise changed(path) from None
                         part.rename(target)
-                sync_folder(target.parent)
+                sync(target.parent)
         return _version(data)
 
     def replace(self, path: str, data: bytes | memoryview, version: Version) -> Version:
@@ -96,7 +96,7 @@ class FolderStorage:
                 for file in traces(target):
                     if file != _lock_of(target):  # which is held
                         file.unlink(missing_ok=True)
-                sync_folder(target.parent)
+                sync(target.parent)
 
     def check_writable(self, root: str, *, replacing: bool = False) -> None:  # noqa: ARG002 - a bucket's
         """Put a file without a name into the folder, or into the nearest one above it that is there."""
@@ -120,7 +120,13 @@ def write_whole(target: Path, data: bytes | memoryview) -> None:
     make_folder(target.parent)
     with _part(target, data) as part:
         part.replace(target)
-        sync_folder(target.parent)
+        sync(target.parent)
+
+
+def write_unsynced(path: Path, data: bytes | memoryview) -> None:
+    """Put a new file there, which may be lost or cut in a power cut until ``sync``. Raises OSError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
 
 
 def make_folder(folder: Path) -> None:
@@ -132,12 +138,12 @@ def make_folder(folder: Path) -> None:
     for folder in reversed(missing):
         # Not with parents=True, which gives those above the mode that the umask leaves.
         folder.mkdir(mode=0o700, exist_ok=True)
-        sync_folder(folder.parent)
+        sync(folder.parent)
 
 
-def sync_folder(folder: Path) -> None:
-    """Wait until the disk has the folder's names. Raises OSError."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Wait until the disk has a file's bytes, or a folder's names. Raises OSError."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -13,15 +13,15 @@ from itertools import groupby
 from typing import Any
 
 from pipelines.domain.month import month_text
-from pipelines.domain.snapshots import Snapshot, from_record
-from pipelines.storage.archive import check_records, month_of, readable
+from pipelines.domain.snapshots import KINDS, Snapshot, from_record
+from pipelines.storage.archive import check_records, is_seen, month_of, readable
 from pipelines.storage.encoding import encode_snapshots
 from pipelines.storage.files import storage_of
 from pipelines.tables import snapshot_schema
 
 
 class SnapshotArchive:
-    """The snapshots of an archive in a folder or at ``gs://bucket/folder``. Methods raise StorageError."""
+    """The snapshots of an archive in a folder or at ``gs://bucket/folder``. Pickles. Methods raise StorageError."""
 
     def __init__(self, root: str) -> None:
         self.root = root.rstrip("/") or "/"
@@ -45,11 +45,28 @@ class SnapshotArchive:
         root = f"{self.root}/{kind}"
         folders = [root] if months is None else [f"{root}/month={month_text(month)}" for month in months]
         paths = [path for folder in folders for path in self._storage.files(folder, ".avro")]
-        return [path for path in paths if month_of(path) and not path.rpartition("/")[2].startswith(".")]
+        return [path for path in paths if month_of(path) and is_seen(path)]
+
+    def sizes(self, kind: str) -> dict[str, int]:
+        """The paths of a kind's files with the bytes of each."""
+        there = self._storage.sizes(f"{self.root}/{kind}", ".avro")
+        return {path: size for path, size in there.items() if month_of(path) and is_seen(path)}
+
+    def read_bytes(self, path: str) -> bytes:
+        """A file as it is."""
+        return self._storage.read(path).data
 
     def read(self, kind: str, path: str) -> Iterator[Snapshot]:
         """The snapshots of a file. Raises StorageError also for one that is cut short or is not Avro."""
-        return decode_snapshots(kind, path, self._storage.read(path).data)
+        return decode_snapshots(kind, path, self.read_bytes(path))
+
+    def __reduce__(self) -> tuple[type["SnapshotArchive"], tuple[str]]:
+        return type(self), (self.root,)
+
+
+def kind_of(path: str) -> str | None:
+    """The kind of the snapshots in a file of an archive; None for a file of plays."""
+    return next((folder for folder in path.split("/")[-3:-2] if folder in KINDS), None)
 
 
 def decode_snapshots(kind: str, path: str, data: bytes) -> Iterator[Snapshot]:

@@ -1,8 +1,8 @@
 """The stream's way into the archive."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
+from functools import partial
 from typing import Any
 
 import apache_beam as beam
@@ -17,8 +17,29 @@ from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
 from pipelines.streaming.batches import Plays, UserPlays, by_user_and_month
 
-# How many plays travel together to where a file is written: an element of each costs more than all else there.
+# How many travel together to where a file is written: an element of each costs more than all else there.
 _TOGETHER = 100
+
+
+def in_batches(
+    items: PCollection[Any],
+    folder_of: Callable[[Any], str],
+    pack: Callable[[list[Any]], Any],
+    packed: Any,
+    most: int,
+    seconds: int,
+) -> PCollection[tuple[Any, Iterable[Any]]]:
+    """Items, in the global window, where nothing is late, by the folder of the archive that they belong to.
+
+    Pairs of a key, whose ``key`` is the folder, and packs: what one file is made of, ``most`` items, or what came
+    within ``seconds`` of the first. ``pack`` makes of some items the element that they travel in, of type ``packed``.
+    """
+    together = min(_TOGETHER, most)
+    collecting = beam.ParDo(_Collect(folder_of, pack, together)).with_output_types(tuple[str, packed])
+    batches: PCollection[tuple[Any, Iterable[Any]]] = (
+        items | "Collect by month" >> collecting | "Batch" >> GroupIntoBatches.WithShardedKey(most // together, seconds)
+    )
+    return batches
 
 
 @dataclass
@@ -38,38 +59,39 @@ class ArchivePlays(beam.PTransform):
 
     def expand(self, plays: PCollection[Play]) -> PCollection[UserPlays]:
         """Plays in the global window, with any timestamps."""
-        together = min(_TOGETHER, self.batch_plays)
-        return (
-            plays
-            | "Collect by month" >> beam.ParDo(_Collect(self.calendar, together)).with_output_types(tuple[str, Plays])
-            | "Batch" >> GroupIntoBatches.WithShardedKey(self.batch_plays // together, self.batch_seconds)
-            | "Write file" >> beam.FlatMap(_write, self.archive, self.calendar).with_output_types(UserPlays)
-        )
+        folder_of = partial(_folder_of, calendar=self.calendar)
+        batches = in_batches(plays, folder_of, Plays, Plays, self.batch_plays, self.batch_seconds)
+        return batches | "Write file" >> beam.FlatMap(_write, self.archive, self.calendar).with_output_types(UserPlays)
 
 
 class _Collect(beam.DoFn):
-    """The plays of a bundle by month, some at a time."""
+    """The items of a bundle by folder, some at a time."""
 
-    def __init__(self, calendar: Calendar, together: int) -> None:
-        self.calendar = calendar
+    def __init__(self, folder_of: Callable[[Any], str], pack: Callable[[list[Any]], Any], together: int) -> None:
+        self.folder_of = folder_of
+        self.pack = pack
         self.together = together
-        self.months: dict[date, list[Play]] = {}
+        self.folders: dict[str, list[Any]] = {}
         self.latest = Timestamp(0)
 
     def start_bundle(self) -> None:
-        self.months = {}
+        self.folders = {}
 
-    def process(self, play: Play, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[tuple[str, Plays]]:
-        month, self.latest = self.calendar.month_of(play.played_at), timestamp
-        some = self.months.setdefault(month, [])
-        some.append(play)
+    def process(self, item: Any, timestamp: Any = beam.DoFn.TimestampParam) -> Iterator[tuple[str, Any]]:
+        folder, self.latest = self.folder_of(item), timestamp
+        some = self.folders.setdefault(folder, [])
+        some.append(item)
         if len(some) == self.together:
-            del self.months[month]
-            yield month_text(month), Plays(some)
+            del self.folders[folder]
+            yield folder, self.pack(some)
 
     def finish_bundle(self) -> Iterator[WindowedValue]:
-        for month, some in self.months.items():
-            yield GlobalWindows.windowed_value((month_text(month), Plays(some)), self.latest)
+        for folder, some in self.folders.items():
+            yield GlobalWindows.windowed_value((folder, self.pack(some)), self.latest)
+
+
+def _folder_of(play: Play, calendar: Calendar) -> str:
+    return month_text(calendar.month_of(play.played_at))
 
 
 def _write(batch: tuple[Any, Iterable[Plays]], archive: Archive, calendar: Calendar) -> Iterator[TimestampedValue]:

@@ -13,6 +13,7 @@ from apache_beam.coders.typecoders import registry
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
+from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Play, from_values
 
@@ -78,4 +79,5 @@ def by_user_and_month(
     for (user_id, _), group in groups.items():
         for start in range(0, len(group), _MOST_PLAYS):
             some = group[start : start + _MOST_PLAYS]
-            yield TimestampedValue((user_id, Plays(some, are_there)), Timestamp.from_utc_datetime(some[0].played_at))
+            at = Timestamp(micros=to_millis(some[0].played_at) * 1000)
+            yield TimestampedValue((user_id, Plays(some, are_there)), at)

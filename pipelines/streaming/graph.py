@@ -9,8 +9,10 @@ from apache_beam.pvalue import PCollection
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.month import Calendar
+from pipelines.domain.snapshots import Snapshot
 from pipelines.storage.archive import Archive
 from pipelines.storage.forgotten import Marks
+from pipelines.storage.snapshots import SnapshotArchive
 from pipelines.streaming.archiving import ArchivePlays
 from pipelines.streaming.batches import UserPlays
 from pipelines.streaming.counting import CountPlays, SplitTooLate
@@ -18,13 +20,14 @@ from pipelines.streaming.parsing import ParseMessages
 from pipelines.streaming.replaying import ReadOpenPlays, ReplayOpenMonths
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import Sink
+from pipelines.streaming.snapshots import ArchiveSnapshots, ReplaySnapshots, WriteSnapshots
 from pipelines.streaming.windows import WindowIntoMonths
 
 
 def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock: Clock = utc_now) -> None:
     """From Pub/Sub messages with attributes, which the runner acknowledges once it has committed what came of them."""
     archive, calendar = Archive(options.archive), options.calendar
-    received, rejected = messages | "Parse messages" >> ParseMessages(clock, archive.marks)
+    received, snapshots, rejected = messages | "Parse messages" >> ParseMessages(clock, archive.marks)
     rejected | "Write rejected" >> sink("rejected")
 
     archived = received | "Archive plays" >> ArchivePlays(
@@ -38,6 +41,7 @@ def build(messages: PCollection[Any], options: StreamOptions, sink: Sink, clock:
     )
     _count(in_time, options, sink, clock)
     too_late | "Plays too late" >> _WritePlayEvents(calendar, sink, archive.marks)
+    _keep(snapshots, options, sink, clock)
 
 
 def build_from_archive(
@@ -52,6 +56,15 @@ def build_from_archive(
     archive, calendar = Archive(options.archive), options.calendar
     in_time = paths | "Read open plays" >> ReadOpenPlays(archive, calendar, options.lateness, clock, note_read)
     _count(in_time, options, sink, clock)
+
+
+def _keep(snapshots: PCollection[Snapshot], options: StreamOptions, sink: Sink, clock: Clock) -> None:
+    archive = SnapshotArchive(options.archive)
+    archived = snapshots | "Archive snapshots" >> ArchiveSnapshots(
+        archive, options.archive_batch_plays, options.archive_batch_seconds
+    )
+    replayed = snapshots.pipeline | "Replay snapshots" >> ReplaySnapshots(archive, clock)
+    (archived, replayed) | "Write snapshots" >> WriteSnapshots(sink)
 
 
 def _count(in_time: PCollection[UserPlays], options: StreamOptions, sink: Sink, clock: Clock) -> None:

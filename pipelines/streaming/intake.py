@@ -1,8 +1,9 @@
 """From Pub/Sub into the archive, on this machine: what is acknowledged is safe.
 
-A message is acknowledged when it is in one of three places: its play is in a file of the archive, of a month that a
-launch replays; its play came too late for that, and is in the archive and in ``play_events``; or it is no play, and is
-in ``rejected``. So whatever ends the process, nothing is lost, and the next launch counts what the tables lack.
+A message is acknowledged when it is in one of four places: its play is in a file of the archive, of a month that a
+launch replays; its play came too late for that, and is in the archive and in ``play_events``; it is a snapshot, and is
+in the archive and in the table of its kind; or it cannot be read, and is in ``rejected``. So whatever ends the process,
+nothing is lost, and the next launch counts what the tables lack.
 """
 
 import logging
@@ -17,13 +18,16 @@ from google.pubsub_v1.types import ReceivedMessage
 from pipelines.clock import Clock
 from pipelines.domain.month import month_text
 from pipelines.domain.play import Play, UnreadableError
+from pipelines.domain.snapshots import Snapshot
 from pipelines.storage.archive import Archive
+from pipelines.storage.snapshots import SnapshotArchive
 from pipelines.streaming.counting import TOO_LATE_LINE
-from pipelines.streaming.parsing import is_forgotten, play_of, reject
+from pipelines.streaming.parsing import is_forgotten, read, reject
 from pipelines.streaming.progress import Progress
 from pipelines.streaming.replaying import plays_of_months_closed_between
 from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import Sink
+from pipelines.streaming.snapshots import rows_by_table
 from pipelines.streaming.subscription import Subscription
 from pipelines.warehouse.json_rows import Row
 
@@ -36,11 +40,12 @@ class _Batch:
 
     ack_ids: list[str] = field(default_factory=list)
     plays: dict[date, list[Play]] = field(default_factory=dict)
+    snapshots: list[tuple[str, Snapshot]] = field(default_factory=list)
     rejected: list[tuple[str, Row]] = field(default_factory=list)
     began: float = 0.0
 
     def __len__(self) -> int:
-        return len(self.ack_ids) + len(self.rejected)
+        return len(self.ack_ids) + len(self.snapshots) + len(self.rejected)
 
 
 class Intake:
@@ -52,6 +57,7 @@ class Intake:
         self.subscription = subscription
         self.options = options
         self.archive = Archive(options.archive)
+        self.snapshots = SnapshotArchive(options.archive)
         self.sink = sink
         self.clock = clock
         self.progress = progress
@@ -97,18 +103,23 @@ class Intake:
     def _add(self, batch: _Batch, received: ReceivedMessage) -> None:
         if not batch:
             batch.began = time.monotonic()
-        message, now = received.message, self.clock()
+        # As protobuf has it: what Google puts around that takes as long for two fields as a play takes to be read.
+        plain = ReceivedMessage.pb(received)
+        message, ack_id, now = plain.message, plain.ack_id, self.clock()
         try:
-            play = play_of(message.data, now)
+            found = read(message.data, message.attributes, now)
         except UnreadableError as error:
             row = reject(message.message_id, message.data, message.attributes, str(error), now)
-            if is_forgotten(row, message.publish_time, self.archive.marks):
-                batch.ack_ids.append(received.ack_id)
+            if is_forgotten(row, received.message.publish_time, self.archive.marks):
+                batch.ack_ids.append(ack_id)
             else:
-                batch.rejected.append((received.ack_id, row))
+                batch.rejected.append((ack_id, row))
+            return
+        if isinstance(found, Play):
+            batch.plays.setdefault(self.options.calendar.month_of(found.played_at), []).append(found)
+            batch.ack_ids.append(ack_id)
         else:
-            batch.plays.setdefault(self.options.calendar.month_of(play.played_at), []).append(play)
-            batch.ack_ids.append(received.ack_id)
+            batch.snapshots.append((ack_id, found))
 
     def _settle(self, batch: _Batch, counted: Callable[[str], object]) -> None:
         acknowledged = list(self._in_rejected(batch))
@@ -121,6 +132,19 @@ class Intake:
             self.progress.settled(len(batch), left, reasons)
         for path in files:
             counted(path)
+        self._keep(batch.snapshots)
+
+    def _keep(self, snapshots: Sequence[tuple[str, Snapshot]]) -> None:
+        """Behind the plays, which wait for no snapshot."""
+        if not snapshots:
+            return
+        some = [snapshot for _, snapshot in snapshots]
+        self.snapshots.write(some)
+        by_table = rows_by_table(some)
+        for table, rows in by_table.items():
+            self.sink.append(table, rows)
+        self.subscription.acknowledge([ack_id for ack_id, _ in snapshots])
+        self.progress.kept({table: len(rows) for table, rows in by_table.items()})
 
     def _in_rejected(self, batch: _Batch) -> Iterator[str]:
         """The ack ids of what is in ``rejected`` now. What that refuses is left to Pub/Sub, and not held."""

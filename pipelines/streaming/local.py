@@ -6,6 +6,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 from types import FrameType
 
@@ -50,11 +52,13 @@ def run_here(
         Lease(options.archive, clock, give_up) as lease,
         Subscription(options.subscription, stopping) as subscription,
         FileFeed(options.refresh_seconds) as feed,
+        TemporaryDirectory(prefix="heavy-rotation-") as copies,
     ):
         progress = Progress(say)
         say(f"Reading {options.subscription}; Ctrl-C finishes what was read and ends")
         # First what the tables have, so that of the archive only what they lack is added; new messages go before both.
-        feed.put_behind(*files_of_plays(sink, open_months(options.calendar, options.lateness, clock())))
+        months = open_months(options.calendar, options.lateness, clock())
+        feed.put_behind(*files_of_plays(sink, months, Path(copies)))
         feed.put_behind(*open_files(Archive(options.archive), options.calendar, options.lateness, clock()))
         pipeline = beam.Pipeline(options=beam_options)
         build_from_archive(

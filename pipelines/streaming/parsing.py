@@ -1,4 +1,4 @@
-"""From Pub/Sub messages to plays and rejects."""
+"""From Pub/Sub messages to plays, snapshots and rejects."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -12,23 +12,32 @@ from apache_beam.metrics.metric import Metrics
 from apache_beam.pvalue import PCollection, TaggedOutput
 
 from pipelines.clock import Clock
-from pipelines.domain.play import Play, UnreadableError, check_times, from_message
+from pipelines.domain import snapshots
+from pipelines.domain.play import Play, UnreadableError, check_instant, check_times, from_message
+from pipelines.domain.snapshots import KIND, Snapshot
 from pipelines.storage.forgotten import Marks
 from pipelines.warehouse.json_rows import Row
 from pipelines.warehouse.persons import users_of
 
-_REJECTED = "rejected"
+_SNAPSHOTS, _REJECTED = "snapshots", "rejected"
 
 
-def play_of(data: bytes, now: datetime) -> Play:
-    """The play in a message's data that is read ``now``. Raises UnreadableError."""
-    play = from_message(data)
-    check_times(play.played_at, play.ingested_at, now)
-    return play
+def read(data: bytes, attributes: Mapping[str, str], now: datetime) -> Play | Snapshot:
+    """What a message is, read ``now``: a snapshot of the kind that it names, or a play where it names none.
+
+    Raises UnreadableError.
+    """
+    if (kind := attributes.get(KIND)) is None:
+        play = from_message(data)
+        check_times(play.played_at, play.ingested_at, now)
+        return play
+    snapshot = snapshots.from_message(kind, data)
+    check_instant("taken_at", snapshot.taken_at, now)
+    return snapshot
 
 
 def reject(message_id: str, data: bytes, attributes: Mapping[str, str], reason: str, now: datetime) -> Row:
-    """The row of ``rejected`` for a message that is no play: its data as received, and the reason."""
+    """The row of ``rejected`` for a message that cannot be read: its data as received, and the reason."""
     return {
         "rejected_at": now,
         "origin": "pubsub",
@@ -41,7 +50,7 @@ def reject(message_id: str, data: bytes, attributes: Mapping[str, str], reason: 
 
 
 def is_forgotten(rejected: Row, published_at: datetime | None, marks: Marks) -> bool:
-    """Whether a message that is no play names somebody who was forgotten since it was published."""
+    """Whether a message that cannot be read names somebody who was forgotten since it was published."""
     forgotten = marks.lately()
     return published_at is not None and any(
         forgotten.has(user, published_at) for user in users_of("rejected", rejected)
@@ -50,9 +59,9 @@ def is_forgotten(rejected: Row, published_at: datetime | None, marks: Marks) -> 
 
 @dataclass
 class ParseMessages(beam.PTransform):
-    """Messages to a pair: plays, and rows of ``rejected`` with the payload as received and the reason.
+    """Messages to three: plays, snapshots, and rows of ``rejected`` with the payload as received and the reason.
 
-    Every message goes exactly one of the two ways, and none stops the stream; but what is no play of somebody who was
+    Every message goes exactly one of these ways, and none stops the stream; but what cannot be read of somebody who was
     forgotten since goes nowhere.
     """
 
@@ -61,26 +70,32 @@ class ParseMessages(beam.PTransform):
 
     def expand(self, messages: PCollection[PubsubMessage]) -> Any:
         """Messages with attributes, in the global window."""
-        ways = messages | "Parse" >> beam.ParDo(_Parse(self.clock, self.marks)).with_outputs(_REJECTED, main="plays")
-        return ways.plays, ways[_REJECTED]
+        parsing = beam.ParDo(_Parse(self.clock, self.marks))
+        ways = messages | "Parse" >> parsing.with_outputs(_SNAPSHOTS, _REJECTED, main="plays")
+        return ways.plays, ways[_SNAPSHOTS], ways[_REJECTED]
 
 
 class _Parse(beam.DoFn):
     def __init__(self, clock: Clock, marks: Marks) -> None:
         self.clock = clock
         self.marks = marks
-        self.parsed = Metrics.counter("heavy_rotation", "plays_received")
+        self.plays = Metrics.counter("heavy_rotation", "plays_received")
+        self.snapshots = Metrics.counter("heavy_rotation", "snapshots_received")
         self.unreadable = Metrics.counter("heavy_rotation", "messages_rejected")
 
     def process(self, message: PubsubMessage) -> Iterator[Any]:
-        now = self.clock()
+        now, attributes = self.clock(), message.attributes or {}
         try:
-            play = play_of(message.data, now)
+            received = read(message.data, attributes, now)
         except UnreadableError as error:
             self.unreadable.inc()
-            row = reject(message.message_id or "", message.data, message.attributes or {}, str(error), now)
+            row = reject(message.message_id or "", message.data, attributes, str(error), now)
             if not is_forgotten(row, message.publish_time, self.marks):
                 yield TaggedOutput(_REJECTED, row)
+            return
+        if isinstance(received, Play):
+            self.plays.inc()
+            yield received
         else:
-            self.parsed.inc()
-            yield play
+            self.snapshots.inc()
+            yield TaggedOutput(_SNAPSHOTS, received)

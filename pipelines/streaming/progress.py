@@ -25,7 +25,7 @@ class Progress:
 
     def __init__(self, say: Callable[[str], object]) -> None:
         self._say = say
-        self._messages = self._plays = self._rejected = 0
+        self._messages = self._plays = self._snapshots = self._rejected = 0
         self._first_reason = ""
         self._months: set[date] = set()
         self._last = 0.0
@@ -45,6 +45,12 @@ class Progress:
         if rejected:
             self._first_reason = self._first_reason or rejected[0]
             self._say(f"Rejected {_number(len(rejected), 'message')}; the first: {rejected[0]}")
+
+    def kept(self, rows: dict[str, int]) -> None:
+        """So many snapshots, by their table, are in the archive and there."""
+        self._snapshots += sum(rows.values())
+        tables = ", ".join(f"{number:,} in {table}" for table, number in sorted(rows.items()))
+        self._say(f"Kept {_number(sum(rows.values()), 'snapshot')}: {tables}")
 
     def tell_counted(self, *, at_once: bool = False) -> None:
         """Tell which months were counted since the last time, if that is a second ago or has to be now."""
@@ -67,9 +73,10 @@ class Progress:
         """Tell what was done in all."""
         self.tell_counted(at_once=True)
         reason = f" ({self._first_reason})" if self._rejected else ""
+        kept = f"{_number(self._snapshots, 'snapshot')} kept, " if self._snapshots else ""
         self._say(
             f"In all: {_number(self._messages, 'message')} read, {_number(self._plays, 'play')} archived, "
-            f"{self._rejected:,} rejected{reason}, {_number(len(self._months), 'month')} counted"
+            f"{kept}{self._rejected:,} rejected{reason}, {_number(len(self._months), 'month')} counted"
         )
 
 

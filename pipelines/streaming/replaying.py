@@ -25,7 +25,7 @@ _log = logging.getLogger("heavy_rotation")
 # An alert waits for this line.
 PASSED_OVER_LINE = "A file of the archive was passed over, and the tables may lack its plays: %s"
 
-_KEPT_BY_PUBSUB = timedelta(days=7)
+KEPT_BY_PUBSUB = timedelta(days=7)
 
 
 @dataclass
@@ -45,7 +45,7 @@ class ReplayOpenMonths(beam.PTransform):
     def expand(self, begin: PBegin) -> PCollection[UserPlays]:
         """At a pipeline's beginning; in the global window."""
         listing = _List(self.archive, self.calendar, self.lateness, self.clock)
-        reading = _Read(self.archive, self.calendar, self.lateness, self.clock, rows_of=_KEPT_BY_PUBSUB)
+        reading = _Read(self.archive, self.calendar, self.lateness, self.clock, rows_of=KEPT_BY_PUBSUB)
         return (
             begin
             | beam.Impulse()

@@ -1,11 +1,15 @@
 """How the stream writes rows: the sink that a ``--warehouse`` stands for."""
 
+import logging
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
+from pathlib import Path
 from typing import Any, Protocol
+from uuid import uuid4
 
 import apache_beam as beam
 from apache_beam.pvalue import PCollection
@@ -13,10 +17,15 @@ from apache_beam.pvalue import PCollection
 from pipelines.clock import Clock, utc_now
 from pipelines.storage.forgotten import Marks
 from pipelines.streaming.bigquery_sink import WriteRejected, WriteToTable, insert_or_reject, insert_rejected
+from pipelines.tables import play_schema
+from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 from pipelines.warehouse.json_rows import Row
 from pipelines.warehouse.persons import append_remembered
+
+_log = logging.getLogger("heavy_rotation")
+_ROWS_OF_A_COPY = 50_000
 
 
 class Sink(Protocol):
@@ -73,14 +82,34 @@ class BigQuerySink:
         return set()
 
 
-def files_of_plays(sink: Sink, months: Iterable[date]) -> list[str]:
-    """The paths of the files that have the rows of ``play_events``; none of BigQuery, which has no files to read.
+def files_of_plays(sink: Sink, months: Iterable[date], folder: Path) -> list[str]:
+    """The paths of files that have the rows of ``play_events``: a folder's own, or copies of BigQuery's in ``folder``.
 
-    Raises StorageError.
+    None where BigQuery cannot be asked, by somebody who may only write: then rows are written again, which the views
+    allow for. Raises StorageError.
     """
-    if not isinstance(sink, FolderSink):
-        return []
-    return [str(path) for month in months for path in sink.warehouse.files("play_events", month)]
+    match sink:
+        case FolderSink():
+            return [str(path) for month in months for path in sink.warehouse.files("play_events", month)]
+        case BigQuerySink():
+            try:
+                return list(_copies(sink.warehouse, list(months), folder))
+            except WarehouseError as error:
+                _log.warning("what the tables have is not known, and is written again: %s", error)
+    return []
+
+
+def _copies(warehouse: BigQueryWarehouse, months: Sequence[date], folder: Path) -> Iterator[str]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    names = [field["name"] for field in play_schema()["fields"]]
+    schema = pa.schema([arrow_schema("play_events").field(name) for name in names])
+    rows = warehouse.rows_of("play_events", months, names)
+    while some := list(islice(rows, _ROWS_OF_A_COPY)):
+        path = folder / f"{uuid4().hex}.parquet"
+        pq.write_table(pa.Table.from_pylist(some, schema), path)
+        yield str(path)
 
 
 def sink_of(

@@ -9,6 +9,7 @@ its state as it left it. State of a newer version raises StateError.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -76,6 +77,10 @@ class Tally:
                     if self._is_preferred(song, low | high << 32, self._small.get(at)):
                         self._small[at] = song, low | high << 32
 
+    def __bool__(self) -> bool:
+        """Whether there is a play."""
+        return bool(self._small) or len(self._large.at) > 0
+
     def add(self, entries: Sequence[tuple[int, Entry]]) -> tuple[list[bool], bytes | None]:
         """Take plays in. Of each, whether it is new here, or a copy that is preferred to the one that was; and the
         piece to be kept besides the others, if any is."""
@@ -93,7 +98,8 @@ class Tally:
         if not small:
             return answers, None
         rows = b"".join([_ROW.pack(at, song, known & 0xFFFFFFFF, known >> 32) for at, (song, known) in small.items()])
-        return answers, _HEAD.pack(VERSION, False, len(small), first) + rows + b"\n".join([*self._songs][first:])
+        new = [*islice(reversed(self._songs), len(self._songs) - first)][::-1]
+        return answers, _HEAD.pack(VERSION, False, len(small), first) + rows + b"\n".join(new)
 
     def forget(self, until: int) -> None:
         """Leave out what was ingested up to an instant, in milliseconds since 1970."""

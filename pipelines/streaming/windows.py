@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Any
 
 import apache_beam as beam
@@ -28,8 +29,7 @@ class CalendarMonths(NonMergingWindowFn):
     def assign(self, context: Any) -> list[IntervalWindow]:
         """One window: from the month's first instant to the next month's."""
         instant = from_millis(context.timestamp.micros // 1000)
-        start, end = self.calendar.bounds(self.calendar.month_of(instant))
-        return [IntervalWindow(Timestamp.from_utc_datetime(start), Timestamp.from_utc_datetime(end))]
+        return [_window(self.calendar, self.calendar.month_of(instant))]
 
     def get_window_coder(self) -> IntervalWindowCoder:
         """Beam's coder for windows that are known by their start and end."""
@@ -40,6 +40,11 @@ class CalendarMonths(NonMergingWindowFn):
 
     def __hash__(self) -> int:
         return hash(self.calendar)
+
+
+@lru_cache(100)
+def _window(calendar: Calendar, month: date) -> IntervalWindow:
+    return IntervalWindow(*map(Timestamp.from_utc_datetime, calendar.bounds(month)))
 
 
 def month_of_window(calendar: Calendar, window: IntervalWindow) -> date:

@@ -10,6 +10,7 @@ _TYPES: dict[str, pa.DataType] = {
     "STRING": pa.string(),
     "INTEGER": pa.int64(),
     "BOOLEAN": pa.bool_(),
+    "FLOAT": pa.float64(),
     "BYTES": pa.binary(),
     "DATE": pa.date32(),
     "TIMESTAMP": pa.timestamp("us", "UTC"),

@@ -96,6 +96,31 @@ class BigQueryWarehouse:
             )
             return {row[0]: [str(value) for value in row.values()[1:]] for row in found}
 
+    def rows_by_month(self, tables: Sequence[str]) -> dict[str, dict[date, int]]:
+        """How many rows each of these tables has of each month, by one query."""
+        counts = " UNION ALL ".join(
+            f"SELECT '{table}' AS name, month, COUNT(*) AS row_count FROM `{self.name(table)}` GROUP BY month"  # noqa: S608
+            for table in tables
+        )
+        found: dict[str, dict[date, int]] = {table: {} for table in tables}
+        with bigquery_explained(f"{self.project}.{self.dataset}"):
+            for row in self._client.query_and_wait(counts):
+                found[row["name"]][row["month"]] = row["row_count"]
+        return found
+
+    def rows_of(self, table: str, months: Sequence[date], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        """These columns of the rows that a table has of months, its partitions."""
+        from google.cloud import bigquery
+
+        config = bigquery.QueryJobConfig(query_parameters=[bigquery.ArrayQueryParameter("months", "DATE", months)])
+        with bigquery_explained(self.name(table)):
+            found = self._client.query_and_wait(
+                f"SELECT {', '.join(columns)} FROM `{self.name(table)}` WHERE month IN UNNEST(@months)",  # noqa: S608
+                job_config=config,
+            )
+            for row in found:
+                yield dict(row.items())
+
     def message_ids(self, origin: str) -> set[str]:
         """The ``message_id`` of each row of ``rejected`` from there."""
         from google.cloud import bigquery

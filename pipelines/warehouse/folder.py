@@ -18,7 +18,7 @@ from uuid import uuid4
 
 from pipelines.domain.month import Calendar, month_text, parse_month
 from pipelines.storage.files import ChangedError, StorageError, storage_explained, storage_of
-from pipelines.storage.folder import make_folder, sync_folder
+from pipelines.storage.folder import make_folder, sync
 from pipelines.tables import TABLES
 
 if TYPE_CHECKING:
@@ -120,13 +120,14 @@ class FolderWarehouse:
                 yield from found.to_pylist()
 
     def take(self, table: str, month: date, path: Path) -> str:
-        """Move a file of another warehouse in; its name. One that is in already stays. Raises StorageError."""
+        """Move a file of the same file system in; its name. One that is in already stays. Raises StorageError."""
         target = self.month_folder(table, month) / path.name
         with storage_explained(self.folder):
             make_folder(target.parent)
             with suppress(FileNotFoundError) if target.exists() else nullcontext():
+                sync(path)
                 path.replace(target)
-            sync_folder(target.parent)
+            sync(target.parent)
         return path.name
 
     def remove_files(self, table: str, month: date, names: Iterable[str]) -> None:
@@ -158,7 +159,7 @@ class FolderWarehouse:
             for path in gone:
                 path.unlink(missing_ok=True)
             for folder in sorted({path.parent for path in gone if path.parent.exists()}):
-                sync_folder(folder)
+                sync(folder)
 
     def month_folder(self, table: str, month: date) -> Path:
         """Where a month's files are; it may not be there. Raises ValueError for what is no table."""

@@ -15,7 +15,7 @@ from pipelines.warehouse.json_rows import Row
 
 # The column of each table that says when a row's plays were ingested, or were so at the latest.
 INSTANTS = {"play_events": "ingested_at", "top_ten_snapshots": "computed_at", "rejected": "rejected_at"}
-# The columns that ``users_of`` needs besides.
+# The columns that ``users_of`` needs besides. What is in no table of these is nobody's.
 KEYS = {"play_events": ["user_id"], "top_ten_snapshots": ["user_id"], "rejected": ["attributes", "payload"]}
 
 
@@ -28,7 +28,7 @@ def users_of(table: str, row: Row) -> set[str]:
 
 def remembered(table: str, rows: Sequence[Row], forgotten: Forgotten) -> list[Row]:
     """The rows that do not stay out."""
-    if not forgotten.marks:
+    if not forgotten.marks or table not in KEYS:
         return list(rows)
     instant = INSTANTS[table]
     return [row for row in rows if not any(forgotten.has(user, row[instant]) for user in users_of(table, row))]

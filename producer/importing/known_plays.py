@@ -2,17 +2,21 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date
 
 from pipelines.domain.instants import from_millis, to_millis
 from pipelines.domain.month import Calendar
 from pipelines.storage.archive import Archive
+from pipelines.storage.files import MissingError
 from pipelines.storage.scanning import ScannedTrack, Scanner
 from producer.identity.rows import POLLED, Copies, Tracks
 
 _DAY = 86_400_000
 # A bucket answers slowly, and the stream writes many small files; so many are on their way at once.
 _AT_ONCE = 8
+# How often it begins again because files went meanwhile.
+_ATTEMPTS = 3
 
 
 def touched_months(instants: Iterable[int], calendar: Calendar) -> list[date]:
@@ -31,6 +35,16 @@ def read_copies(archive: Archive, months: list[date], user_id: str, tracks: Trac
     Those that were forgotten, and are about to go, are not among them.
     ``tell`` is called for every file. Raises StorageError.
     """
+    for _ in range(_ATTEMPTS - 1):
+        # What is left of a file after somebody was forgotten is in one of another name.
+        with suppress(MissingError):
+            return _read_copies(archive, months, user_id, tracks, tell)
+    return _read_copies(archive, months, user_id, tracks, tell)
+
+
+def _read_copies(
+    archive: Archive, months: list[date], user_id: str, tracks: Tracks, tell: Callable[[], None]
+) -> Copies:
     copies, scanner = Copies(tracks), Scanner()
     spans: dict[tuple[int, int], list[int]] = {}
     numbers: dict[ScannedTrack, int] = {}

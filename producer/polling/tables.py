@@ -28,7 +28,7 @@ class Tables:
         """A process of its own: whoever only polls does not need Beam."""
         places = [f"--archive={self.archive}", f"--warehouse={self.warehouse}"]
         zone = f"--time-zone={self.calendar.time_zone}"
-        return [sys.executable, "-m", "pipelines.rebuild", *places, zone, "--months=changed"]
+        return [sys.executable, "-m", "heavy_rotation", "rebuild", *places, zone, "--months=changed"]
 
     def update(self) -> None:
         """Make them follow now. Raises Failure with the last line that the rebuild said."""

@@ -59,7 +59,10 @@ def test_it_ends_with_a_top_ten_and_can_be_run_again_with_an_export(tmp_path: Pa
     assert "What to type next" in said, said
     assert "10 rows" in said
     assert "playlist Line 13: 20 tracks, new" in said
-    assert said.count(": popularity ") == 3
+    assert said.count(": popularity ") == 6
+    history = said[said.index("playlist_history") :]
+    # One went from the list and two came to it; three artists twice; and tracks by artist.
+    assert [line for line in history.splitlines() if line.endswith((" rows", " row"))] == ["3 rows", "6 rows", "3 rows"]
     listens = Listener(3).listens(parse("2025-03-01T00:00:00Z"), parse("2025-05-01T00:00:00Z"))
     export = write_export(tmp_path / "my_spotify_data.zip", listens)
     said, _ = start(folder, "--export", str(export)).communicate(timeout=120)

@@ -22,6 +22,8 @@ EVERYTHING = {
     "billing_account": "012345-6789AB-CDEF01",
     "budget_email": "channel@example.slack.com",
     "renamed_steps": '{"Old name" = "New name"}',
+    "watch": "true",
+    "contact": "me@example.com",
     "web": "true",
     "web_users": '["user:me@example.com", "group:us@example.com"]',
     "recap_bucket": "my-project-recaps",

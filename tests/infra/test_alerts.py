@@ -10,7 +10,7 @@ from pipelines.streaming.replaying import PASSED_OVER_LINE
 from pipelines.warehouse.bigquery import REJECTED_LINE
 from tests.infra.conftest import EVERYTHING, ROOT, Plan
 
-pytestmark = pytest.mark.xdist_group("infra")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("infra")]  # Terraform plans
 
 INFRA = ROOT / "infra"
 RUNBOOK = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.conftest import ROOT, run_check
 
-pytestmark = pytest.mark.xdist_group("infra")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("infra")]  # Terraform plans
 
 
 @pytest.fixture
@@ -23,7 +23,6 @@ def test_infra_as_it_is(copy: Path) -> None:
     assert not list(copy.glob(".terraform*"))
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("file", "right", "wrong", "told"),
     [

@@ -26,6 +26,7 @@ def test_the_runbook_has_the_tables_of_today(cost: ModuleType) -> None:
     assert cost.report() in (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", ["small", "stream"])
 def test_it_counts_the_conditions_that_there_are(cost: ModuleType, plan: Plan, size: str) -> None:
     alerts = plan(size=size, **EVERYTHING).all("google_monitoring_alert_policy")

@@ -19,7 +19,7 @@ from tests.gcloud import refused_by_gcloud
 from tests.infra.conftest import EVERYTHING, MINIMUM, ROOT, Plan, run_check
 from tests.templates.launcher import BUCKET, JOB
 
-pytestmark = pytest.mark.xdist_group("infra")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("infra")]  # Terraform plans
 
 INFRA = ROOT / "infra"
 LITTLE = {"image_tag": "v1", "bucket": BUCKET}
@@ -106,7 +106,6 @@ def test_dataflow_reads_a_subscription_as_it_supports_them(plan: Plan) -> None:
     assert not plan(size="small", image_tag="v1").all("google_pubsub_topic")
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("size", SIZES)
 def test_a_second_plan_says_no_changes(size: str) -> None:
     """Each resource as the provider would read it back: a running job is not launched again by every apply."""
@@ -196,7 +195,8 @@ def test_the_schedules(plan: Plan, size: str) -> None:
     made = plan(size=size, **EVERYTHING)
     found = {values["name"]: values for values in made.all("google_cloud_scheduler_job").values()}
     poll = {"poll": ("*/10 * * * *", "Etc/UTC")}
-    nightly = {"rebuild": ("30 3 * * *", "Europe/Paris")} if size == "stream" else {}
+    nightly = {"snapshot": ("10 4 * * *", "Europe/Paris"), "enrich": ("40 4 * * *", "Europe/Paris")}
+    nightly |= {"rebuild": ("30 3 * * *", "Europe/Paris")} if size == "stream" else {}
     assert {name: (values["schedule"], values["time_zone"]) for name, values in found.items()} == poll | nightly
     for name, values in found.items():
         (target,) = values["http_target"]
@@ -404,7 +404,6 @@ def test_a_wrong_value_is_refused(name: str, value: str, told: str) -> None:
     assert told in done.stderr
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("zone", ["Europe/Paris", "America/Port-au-Prince", "America/Argentina/Buenos_Aires", "UTC"])
 def test_the_dataset_says_its_time_zone_as_the_pipelines_look_for_it(plan: Plan, zone: str) -> None:
     dataset = plan(time_zone=zone).resources["google_bigquery_dataset.this"]

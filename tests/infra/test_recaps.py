@@ -5,7 +5,7 @@ import pytest
 from tests.infra.conftest import EVERYTHING, MINIMUM, ROOT, Plan, run_check
 from web.recap import command
 
-pytestmark = pytest.mark.xdist_group("infra")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("infra")]  # Terraform plans
 BUCKET, RIGHT = "google_storage_bucket.recaps[0]", "google_storage_bucket_iam_member.everybody_reads_recaps[0]"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tests.infra.conftest import EVERYTHING, ROOT, Plan
 
-pytestmark = pytest.mark.xdist_group("infra")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("infra")]  # Terraform plans
 
 INFRA = ROOT / "infra"
 SIZES = ("small", "stream")
@@ -49,6 +49,7 @@ FOLDER_ROLES: dict[str, set[tuple[str, ...]]] = {
     "stream": {
         ("archive", "rebuild", "objectViewer"),
         ("staging", "rebuild", "objectUser"),
+        ("archive", "producer", "objectViewer"),  # what was heard; the stream writes it
         ("staging", "stream", "objectUser"),
         ("temp", "stream", "objectUser"),
     },
@@ -62,6 +63,7 @@ RESOURCE_ROLES: dict[str, set[tuple[str, ...]]] = {
         ("bigquery_dataset", "writers", "bigquery.dataEditor", "REBUILDER"),
         ("bigquery_dataset", "web_reads", "bigquery.dataViewer", "web"),
         ("cloud_run_v2_job", "scheduler_starts_poll", "run.invoker", "scheduler"),
+        ("cloud_run_v2_job", "scheduler_starts_watching", "run.invoker", "scheduler"),
         ("secret_manager_secret", "producer_knows_the_app", "secretmanager.secretAccessor", "producer"),
         ("secret_manager_secret", "slack_knows_the_webhook", "secretmanager.secretAccessor", "slack"),
     },

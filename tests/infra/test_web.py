@@ -12,7 +12,7 @@ from web import command
 from web.access.iap import Iap
 from web.access.settings import access_of
 
-pytestmark = pytest.mark.xdist_group("infra")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("infra")]  # Terraform plans
 SIZES = ("small", "stream")
 SERVICE = "google_cloud_run_v2_service.web[0]"
 

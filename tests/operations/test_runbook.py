@@ -49,6 +49,7 @@ def test_our_commands_are_understood() -> None:
     assert not [line for line in commands() if "pipelines.stream " in line], "then parse them too"
 
 
+@pytest.mark.long
 def test_google_s_commands_are_understood_by_gcloud(tmp_path: Path) -> None:
     if shutil.which("gcloud") is None:
         pytest.skip("the runbook's gcloud commands are not checked: gcloud is not installed")

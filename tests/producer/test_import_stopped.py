@@ -49,6 +49,7 @@ sys.exit(main(sys.argv[2:]))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_stopped_and_run_again(export: Path, tmp_path: Path, how: signal.Signals) -> None:
     arguments = ["import", str(export), "--user", "me", "--archive", str(tmp_path / "archive")]

@@ -4,8 +4,9 @@ import json
 import random
 import tempfile
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,19 @@ from hypothesis import strategies as st
 
 from demo.catalogue import Track
 from demo.export import write_export
+from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Source
 from pipelines.storage.archive import Archive
 from producer.__main__ import main
 from producer.accounts.grant import Grant
 from producer.accounts.stores import FileStore, default_store
+from producer.identity.rows import Tracks
 from producer.importing import writing
+from producer.importing.known_plays import read_copies
 from producer.importing.writing import Writer
 from producer.state.cursor import Cursors
+from tests.builders import play
 from tests.commands import Run
 from tests.producer.exports import (
     account,
@@ -357,3 +362,20 @@ def test_real_exports(run: Run, tmp_path: Path, folder: str, read: int, plays: i
     if folder == "extended":
         assert {(play.track_id, int(play.played_at.timestamp()), play.ms_played) for play in found} == heard(rows)
     assert {Calendar().month_of(play.played_at) for play in found} == set(Archive(str(tmp_path)).months())
+
+
+def test_copies_are_read_again_where_a_forgetting_wrote_their_file_anew_meanwhile(tmp_path: Path) -> None:
+    class Rewritten(Archive):
+        """Once it was listed somebody else is forgotten: a file goes, and what is left of it is in another one."""
+
+        def files(self, months: Iterable[date] | None = None) -> list[str]:
+            listed = super().files(months)
+            if not moved:
+                moved.append(Path(listed[0]).rename(Path(listed[0]).with_name(f"plays-{'0' * 32}.avro")))
+            return listed
+
+    moved: list[Path] = []
+    archive, known = Rewritten(str(tmp_path)), play("2026-11-20T12:00:00Z")
+    archive.write(date(2026, 11, 1), [known])
+    copies = read_copies(archive, [date(2026, 11, 1)], known.user_id, Tracks(), lambda: None)
+    assert (len(moved), list(copies.instants)) == (1, [to_millis(known.played_at)])

@@ -1,6 +1,7 @@
 """The cases of docs/import.md: exports against what was polled, and against each other. One test for each."""
 
 import re
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +324,20 @@ def test_hours_apart_and_heard_again(history: History) -> None:
     for half in (minutes, rows, minutes):
         history.load(*half)
     assert len(history.clock()) == 4
+
+
+@pytest.mark.parametrize("order", [*permutations(("rows", "minutes", "both"))])
+def test_hours_apart_beside_a_double_and_imported_again(history: History, order: tuple[str, ...]) -> None:
+    """One track: a row that goes as a double tells of a minute all the same, and a row is near two minutes."""
+    rows = [*AROUND, row("08:01:09"), row("18:00:08"), row("18:43:51"), row("18:44:12")]
+    minutes = [*AROUND_TOO, minute("08:00"), minute("08:01"), minute("18:43"), minute("18:44")]
+    for name in order:
+        half = {"rows": rows, "minutes": minutes, "both": rows + minutes}[name]
+        history.load(*half)
+        files = history.archive.files()
+        history.load(*half)
+        assert history.archive.files() == files
+    assert len(history.clock()) == 6
 
 
 def test_in_both_kinds_at_once_is_reported_once(history: History) -> None:

@@ -83,6 +83,7 @@ def refresh_at_once(logins: str, state: Path) -> list[tuple[int, str]]:
         return [(process.wait(120), process.stderr.read() if process.stderr else "") for process in started]
 
 
+@pytest.mark.long
 def test_processes_at_once_lose_no_token(
     rotating: Spotify, logins: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

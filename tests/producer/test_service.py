@@ -131,6 +131,7 @@ def test_a_run_that_cannot_write_moves_no_cursor(spotify: ManySpotify, run: Run,
     assert (ran.code, ran.out.count("0 new"), ran.err[:11]) == (1, 2, "error: cleo")
 
 
+@pytest.mark.long
 def test_tables_follow_the_archive_while_a_service_polls(
     spotify: ManySpotify, folders: Folders, tmp_path: Path
 ) -> None:

@@ -114,9 +114,10 @@ KNOWN = [
     # Its build lacks the tables for these two.
     ("SELECT NORMALIZE('ﬁ①', NFKC), NORMALIZE('ﬁ', NFKD)", [("fi1", "fi")]),
     ("SELECT NORMALIZE_AND_CASEFOLD('ÉSS') = NORMALIZE_AND_CASEFOLD('e\u0301ß'), NORMALIZE_AND_CASEFOLD('Ⓐ', NFKC)", [(True, "a")]),
-    ("SELECT table_name, table_type FROM heavy_rotation.INFORMATION_SCHEMA.TABLES ORDER BY table_type, table_name LIMIT 4", [
-        ("play_events", "BASE TABLE"), ("rejected", "BASE TABLE"), ("top_ten_snapshots", "BASE TABLE"),
-        ("fullest_snapshots", "VIEW")]),
+    ("SELECT table_name, table_type FROM heavy_rotation.INFORMATION_SCHEMA.TABLES ORDER BY table_type, table_name LIMIT 7", [
+        ("artist_snapshots", "BASE TABLE"), ("play_events", "BASE TABLE"), ("playlist_snapshots", "BASE TABLE"),
+        ("rejected", "BASE TABLE"), ("top_ten_snapshots", "BASE TABLE"), ("track_snapshots", "BASE TABLE"),
+        ("album_info", "VIEW")]),
     ("SELECT column_name, data_type, is_nullable FROM `p`.heavy_rotation.INFORMATION_SCHEMA.COLUMNS "
      "WHERE table_name = 'rejected' AND ordinal_position < 6 ORDER BY ordinal_position", [
         ("rejected_at", "TIMESTAMP", "NO"), ("origin", "STRING", "NO"), ("message_id", "STRING", "YES"),
@@ -124,7 +125,8 @@ KNOWN = [
     ("SELECT c.table_name, c.column_name, c.clustering_ordinal_position FROM INFORMATION_SCHEMA.COLUMNS AS c "
      "JOIN `heavy_rotation.INFORMATION_SCHEMA.TABLES` AS t USING (table_name) "
      "WHERE t.table_type = 'BASE TABLE' AND c.is_partitioning_column = 'YES' ORDER BY 1", [
-        ("play_events", "month", None), ("rejected", "rejected_at", None), ("top_ten_snapshots", "month", None)]),
+        ("artist_snapshots", "month", None), ("play_events", "month", None), ("playlist_snapshots", "month", None),
+        ("rejected", "rejected_at", None), ("top_ten_snapshots", "month", None), ("track_snapshots", "month", None)]),
     ("SELECT data_type FROM heavy_rotation.information_schema.columns WHERE table_name = 'plays' AND column_name = 'artists'",
      [("ARRAY<STRUCT<id STRING, name STRING>>",)]),
     ("SELECT COUNT(*) FROM `heavy_rotation`.`plays`", [(8,)]),

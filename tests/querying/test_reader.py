@@ -13,9 +13,10 @@ import pytest
 
 from pipelines.querying import duck, listing, reader
 from pipelines.querying.reader import FolderReader
-from pipelines.tables import VIEWS
+from pipelines.tables import SNAPSHOTS, VIEWS
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 from tests.warehouse.listening import CALENDAR, READ_AT, blank, listening_in, play
+from tests.warehouse.watching import snapshots
 
 OCTOBER, NOVEMBER = date(2026, 10, 1), date(2026, 11, 1)
 ALL = "SELECT * FROM heavy_rotation.{} ORDER BY ALL"
@@ -23,7 +24,10 @@ ALL = "SELECT * FROM heavy_rotation.{} ORDER BY ALL"
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> FolderWarehouse:
-    return listening_in(tmp_path / "warehouse")
+    warehouse = listening_in(tmp_path / "warehouse")
+    for table, some in snapshots().items():
+        warehouse.append(table, some)
+    return warehouse
 
 
 def rows(of: FolderReader, table: str, months: list[tuple[date, date]] | None = None) -> list[dict[str, Any]]:
@@ -35,7 +39,7 @@ def anew(warehouse: FolderWarehouse, table: str) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("table", [*VIEWS, "rejected"])
+@pytest.mark.parametrize("table", [*VIEWS, *SNAPSHOTS, "rejected"])
 def test_it_holds_what_the_views_say(table: str, warehouse: FolderWarehouse) -> None:
     of = FolderReader(warehouse)
     assert rows(of, table) == anew(warehouse, table) != []

@@ -66,7 +66,7 @@ def test_a_month_whose_files_came_or_went(folder: Path, changed: Changed) -> Non
     assert {name: data for name, data in contents(folder).items() if "2026-10" in name}.items() <= before.items()
     there = Archive(str(folder / "archive"))
     there.remove(there.files([OCTOBER])[0])
-    assert changed() == "Removed 2026-10: the archive has no plays of them any more\n"
+    assert changed() == "Removed 2026-10: the archive has nothing of them any more\n"
     assert (changed(), tracks(folder)) == (NOTHING, [*"abc", "new"])
 
 

@@ -16,7 +16,7 @@ from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play, Source, UnreadableError, check_times
 from pipelines.rebuilding import columns
-from pipelines.rebuilding.decoding import read_plays
+from pipelines.rebuilding.decoding import read_file
 from pipelines.rebuilding.top_tens import NUMBERS
 from pipelines.storage.encoding import encode
 from tests.builders import play
@@ -45,7 +45,7 @@ _many = st.lists(_plays, max_size=30, unique_by=lambda p: p.preference)
 
 
 def frame_of(plays: Sequence[Play], calendar: Calendar) -> pl.DataFrame:
-    return columns.with_month(read_plays("a file", encode(plays)), calendar)
+    return columns.with_month(read_file("a file", encode(plays)), calendar)
 
 
 def preferred(plays: Sequence[Play]) -> list[Play]:
@@ -98,7 +98,7 @@ def test_plays_of_a_time_that_cannot_be_are_passed_over_as_the_domain_says(
             kept.append(p.track_id)
         except UnreadableError as error:
             passed_over[str(error)] += 1
-    left, counted = columns.possible(read_plays("a file", encode(some)), NOW)
+    left, counted = columns.possible(read_file("a file", encode(some)), NOW)
     assert left["track_id"].to_list() == kept
     assert counted == passed_over
 

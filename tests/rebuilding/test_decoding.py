@@ -5,7 +5,7 @@ import io
 import fastavro
 import pytest
 
-from pipelines.rebuilding.decoding import FILE, read_all, read_plays
+from pipelines.rebuilding.decoding import FILE, read_all, read_file
 from pipelines.storage.archive import decode
 from pipelines.storage.encoding import encode
 from pipelines.tables import play_schema
@@ -22,7 +22,7 @@ def test_many_files_are_what_each_is_alone() -> None:
     assert found["track_id"].to_list() == [*"abcde"]
     assert found[FILE].to_list() == [0, 0, 0, 2, 2]
     for number, (path, data) in enumerate(whole()):
-        assert found.filter(found[FILE] == number).drop(FILE).equals(read_plays(path, data))
+        assert found.filter(found[FILE] == number).drop(FILE).equals(read_file(path, data))
 
 
 @pytest.mark.parametrize("where", [0, 1, 2, 3])

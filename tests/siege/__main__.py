@@ -9,8 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.siege import product
-from tests.siege.lives import besiege, live, table
+from tests.siege.lives import besiege, live, prepare, table
 from tests.siege.mutations import MUTATIONS, hunt_all
 from tests.siege.paths import PATHS
 
@@ -20,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m tests.siege", description=__doc__)
     parser.add_argument("--seconds", type=float, default=240, help="begin no new seed after that (default: 240)")
     parser.add_argument("--path", choices=PATHS, action="append", help="only these paths (default: all)")
-    parser.add_argument("--seed", type=int, help="live through this one alone, and keep its folder if it fails")
+    parser.add_argument("--seed", type=int, help="live through this one alone")
     parser.add_argument("--first-seed", type=int, default=1, help="begin with this one (default: 1)")
     parser.add_argument("--processes", type=int, default=2, help="so many seeds at once (default: 2)")
     parser.add_argument("--until-wrong", action="store_true", help="end with the first seed that is wrong")
@@ -29,9 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
     if options.seed is not None:
-        product.preload()
+        prepare()
         for path in options.path or PATHS:
-            one = live(path, options.seed, keep=True)
+            one = live(path, options.seed)
             print(f"{path} {options.seed}: {one.wrong or 'right'}\n{dict(one.figures)}")
         return 0 if not one.wrong else 1
     if options.mutations or options.mutation:

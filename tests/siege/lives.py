@@ -12,6 +12,7 @@ from multiprocessing.pool import AsyncResult
 from pathlib import Path
 
 from tests.siege import product
+from tests.siege.apart import own_mounts
 from tests.siege.paths import PATHS
 
 
@@ -30,8 +31,8 @@ class Lived:
         return f"python -m tests.siege --path {self.path} --seed {self.seed}"
 
 
-def live(path: str, seed: int, *, keep: bool = False) -> Lived:
-    """One seed on one path, in a folder that goes, but for ``keep`` where it failed."""
+def live(path: str, seed: int) -> Lived:
+    """One seed on one path, in a folder that goes, but where it failed."""
     folder = Path(tempfile.mkdtemp(prefix=f"siege-{path}-{seed}-"))
     siege = PATHS[path](seed, folder)
     wrong = None
@@ -40,9 +41,15 @@ def live(path: str, seed: int, *, keep: bool = False) -> Lived:
     except Exception:  # whatever it is, it is told, and the next seed lives
         wrong = traceback.format_exc()
     finally:
-        if wrong is None or not keep:
+        if wrong is None:
             product.remove(folder)
-    return Lived(path, seed, siege.figures, wrong)
+    return Lived(path, seed, siege.figures, wrong and f"{wrong.strip()} (see {folder})")
+
+
+def prepare() -> None:
+    """What a process needs that lives through seeds."""
+    own_mounts()
+    product.preload()
 
 
 def _lived(task: tuple[str, int]) -> Lived:
@@ -55,7 +62,7 @@ def besiege(
     """Seeds from ``first_seed`` on, each path in turn, until the time is up, or one of them is wrong."""
     ends, lived = time.monotonic() + seconds, []
     # Each process loads everything once, and forks for each step of each seed.
-    with multiprocessing.get_context("spawn").Pool(processes, product.preload) as pool:
+    with multiprocessing.get_context("spawn").Pool(processes, prepare) as pool:
         tasks = ((path, seed) for seed in range(first_seed, sys.maxsize) for path in paths)
         running: list[AsyncResult[Lived]] = []
         while running or time.monotonic() < ends:

@@ -4,6 +4,7 @@ A mutation is an edit of the project's text, made in a copy of it, where the sie
 has to be there exactly once: when the code changes, so must its mutation.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _REPOSITORY = Path(__file__).parents[2]
-_COPIED = ("pipelines", "producer", "demo", "tests", "heavy_rotation.py")
+_COPIED = ("pipelines", "producer", "demo", "web", "tests", "heavy_rotation.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ MUTATIONS: dict[str, Mutation] = {
         "            self.subscription.acknowledge([one.ack_id for one in came])\n",
     ),
     "newest snapshot instead of fullest": Mutation(
-        "stream",
+        "graph",
         "pipelines/tables/views/fullest_snapshots.sql",
         "ORDER BY plays_in_month DESC, computed_at DESC",
         "ORDER BY computed_at DESC",
@@ -87,7 +88,7 @@ MUTATIONS: dict[str, Mutation] = {
         "small", "pipelines/domain/exports.py", "if type(began) is not int:", "if began or not began:"
     ),
     "changed months computed before the files are listed": Mutation(
-        "small",
+        "beside",
         "pipelines/rebuilding/replacing.py",
         ".items() if path in listed}",
         ".items()} | {path: may_hold(path, ready.contents) for path in work.archive.files()}",
@@ -106,7 +107,12 @@ def hunt(mutation: Mutation, seconds: float) -> str | None:
     with _without(mutation) as copy:
         command = [sys.executable, "-m", "tests.siege", "--path", mutation.path, "--until-wrong"]
         done = subprocess.run(
-            [*command, "--seconds", str(seconds)], cwd=copy, capture_output=True, text=True, timeout=seconds + 200
+            [*command, "--seconds", str(seconds)],
+            cwd=copy,
+            env={**os.environ, "TMPDIR": str(copy)},
+            capture_output=True,
+            text=True,
+            timeout=seconds + 200,
         )
     wrong = [line for line in done.stderr.splitlines() if line.startswith("WRONG")]
     return wrong[0] if wrong else None

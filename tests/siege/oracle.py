@@ -36,6 +36,23 @@ class Ledger:
     def __init__(self) -> None:
         self._known: dict[Heard, int] = {}
         self.sources: dict[Heard, set[str]] = defaultdict(set)
+        self._at_once: dict[Heard, set[int]] = {}
+
+    def at_once(self) -> None:
+        """What is told from now on is told by several at once: nobody knows who is the first, until it came out."""
+        self._at_once = {}
+
+    def came_out(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Of instants that were told at once the one that is there was the first. ``rows`` as ``compare_plays``."""
+        there = defaultdict(set)
+        for row in rows:
+            there[row["user_id"], fold(row["track_name"])].add(round(row["played_at"].timestamp() * 1000))
+        for play, told in self._at_once.items():
+            of_song = there[play.user, fold(play.track.title)]
+            self._known[play] = next(
+                (at for at in sorted(told) if any(abs(at - one) <= _MOVED_MS for one in of_song)), self._known[play]
+            )
+        self._at_once = {}
 
     def polled(self, plays: Iterable[Heard]) -> None:
         """Spotify listed them."""
@@ -59,12 +76,17 @@ class Ledger:
         """What was told of somebody so far is gone."""
         for play in [play for play in self._known if play.user == user]:
             del self._known[play], self.sources[play]
+            self._at_once.pop(play, None)
 
     def plays(self) -> list[Known]:
         """Each play once."""
         return [Known(play, at) for play, at in self._known.items()]
 
     def _tell(self, play: Heard, at: int, source: str) -> None:
+        if play not in self._known:
+            self._at_once[play] = set()
+        if play in self._at_once:
+            self._at_once[play].add(at)
         self._known.setdefault(play, at)
         self.sources[play].add(source)
 

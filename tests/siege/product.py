@@ -1,6 +1,7 @@
 """What a person does with the project, as functions that run in a process of their own (``apart``)."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
@@ -56,6 +57,20 @@ def forget(folder: Path, user: str) -> None:
     assert code == 0, f"forget ended with {code}"
 
 
+def stream(folder: Path, pubsub: str, subscription: str) -> int:
+    """``heavy-rotation stream``, until it is stopped: its exit code. ``pubsub`` is host:port."""
+    os.environ["PUBSUB_EMULATOR_HOST"] = pubsub
+    from pipelines.stream import main
+
+    return main(
+        [
+            *(f"--subscription={subscription}", f"--archive={folder / 'archive'}"),
+            *(f"--warehouse={folder / 'warehouse'}", f"--time-zone={ZONE}"),
+            *("--refresh-seconds=1", "--archive-batch-seconds=1"),
+        ]
+    )
+
+
 def ask(folder: Path, sql: str) -> list[dict[str, Any]]:
     """``heavy-rotation query``."""
     from pipelines.querying import duck
@@ -87,33 +102,6 @@ def tens(folder: Path) -> list[dict[str, Any]]:
     )
 
 
-def seen(folder: Path) -> dict[tuple[str, str, str], int]:
-    """What a reader sees of each user, month and kind: its plays. Raises AssertionError for a ten that cannot be."""
-    found: dict[tuple[str, str, str], int] = {}
-    for row in ask(folder, "SELECT user_id, month, kind, plays_in_month, items FROM heavy_rotation.fullest_snapshots"):
-        key = row["user_id"], f"{row['month']:%Y-%m}", row["kind"]
-        assert key not in found, f"two tens of {key}"
-        ranks = [item["rank"] for item in row["items"]]
-        assert ranks == list(range(1, len(ranks) + 1)), f"ranks {ranks} of {key}"
-        found[key] = row["plays_in_month"]
-    return found
-
-
-def watch(folder: Path, until: Path) -> int:
-    """Look again and again, until a file is there: how often. Raises AssertionError where a ten shrinks or is half."""
-    before: dict[tuple[str, str, str], int] = {}
-    looks = 0
-    while True:
-        is_last = until.exists()
-        now = seen(folder)
-        for key, plays_before in before.items():
-            assert now.get(key, 0) >= plays_before, f"{key} had {plays_before} plays, and has {now.get(key, 0)}"
-        before = now
-        looks += 1
-        if is_last:
-            return looks
-
-
 def archived(folder: Path) -> Iterable[dict[str, Any]]:
     """Every record of the archive, read by fastavro alone."""
     for path in sorted((folder / "archive" / "plays").glob("month=*/*.avro")):
@@ -138,9 +126,11 @@ def preload() -> None:
         "pipelines.forgetting.tables",
         "pipelines.querying.duck",
         "pipelines.rebuild",
+        "pipelines.stream",
         "producer.importing.finding",
         "producer.importing.importer",
         "producer.polling.poll",
+        "web.app",
     ):
         import_module(module)
 

@@ -4,6 +4,7 @@ It comes as WebAssembly. Compiling that takes half a minute of CPU, so the outco
 judge is there in a second. ``the_judge`` keeps one.
 """
 
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
@@ -39,6 +40,7 @@ _KINDS = {
     "INTEGER": TypeKind.TYPE_INT64,
     "INT64": TypeKind.TYPE_INT64,
     "BOOLEAN": TypeKind.TYPE_BOOL,
+    "FLOAT": TypeKind.TYPE_DOUBLE,
     "BYTES": TypeKind.TYPE_BYTES,
     "DATE": TypeKind.TYPE_DATE,
     "TIMESTAMP": TypeKind.TYPE_TIMESTAMP,
@@ -82,7 +84,7 @@ class Judge:
     def fill(self, **rows: Iterable[Row]) -> None:
         """Replace all rows. Tables that are given none, and views over them, are not there at all.
 
-        (ZetaSQL takes a table without rows for one whose rows are missing.)
+        (ZetaSQL takes a table without rows for one whose rows are missing.) A view is made once a query names it.
         """
         self._types, self._contents = {}, {}
         for table in rows:
@@ -90,10 +92,6 @@ class Judge:
             self._contents[table] = [
                 [_to_value(row[name], kind) for name, kind in self._types[table]] for row in rows[table]
             ]
-        for view in VIEWS:
-            with suppress(Refused):  # over a table that is not there
-                columns, cells = self._run(view_sql(view))
-                self._types[view], self._contents[view] = columns, cells
 
     def query(self, sql: str, **parameters: Value) -> list[tuple[Any, ...]]:
         """The rows of a query as Python's values, structs as dicts. Raises Refused."""
@@ -104,7 +102,15 @@ class Judge:
         """The names of a query's columns. Raises Refused."""
         return [name for name, _ in self._run(sql, **parameters)[0]]
 
+    def _make_views(self, sql: str) -> None:
+        for view in VIEWS:
+            if view not in self._types and re.search(rf"\b{view}\b", sql):
+                with suppress(Refused):  # over a table that is not there
+                    columns, cells = self._run(view_sql(view))
+                    self._types[view], self._contents[view] = columns, cells
+
     def _run(self, sql: str, **parameters: Value) -> tuple[list[tuple[str, Any]], list[list[ValueProto]]]:
+        self._make_views(sql)
         builder = CatalogBuilder("project").with_builtin_functions(self._functions)
         for name, columns in self._types.items():
             table = TableBuilder(name)
@@ -169,6 +175,8 @@ def _to_value(value: Any, kind: Type) -> ValueProto:
             cell.int64_value = value
         case TypeKind.TYPE_BOOL:
             cell.bool_value = value
+        case TypeKind.TYPE_DOUBLE:
+            cell.double_value = value
         case TypeKind.TYPE_BYTES:
             cell.bytes_value = value
         case TypeKind.TYPE_DATE:

@@ -21,7 +21,7 @@ import pytest
 from pipelines.domain.instants import parse
 from pipelines.domain.month import Calendar
 from pipelines.domain.play import Artist, Play, Source, from_record
-from pipelines.rebuilding.decoding import read_plays
+from pipelines.rebuilding.decoding import read_file
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
 from pipelines.tables import play_schema
@@ -110,7 +110,7 @@ def test_files_are_listed_by_month_and_only_ours(archive: Archive) -> None:
 
 READERS: list[Callable[[Archive, str], object]] = [
     lambda archive, path: list(archive.read(path)),
-    lambda archive, path: read_plays(path, archive.read_bytes(path)),
+    lambda archive, path: read_file(path, archive.read_bytes(path)),
 ]
 by_both_readers = pytest.mark.parametrize("read", READERS, ids=["by plays", "by columns"])
 
@@ -188,7 +188,7 @@ def test_a_file_of_a_writer_that_knew_fewer_fields_can_be_read(archive: Archive)
         fastavro.writer(file, schema, [FULL.to_record()])
     known = replace(FULL, isrc=None, skipped=None)
     assert list(archive.read(path)) == [known]
-    (row,) = read_plays(path, archive.read_bytes(path)).to_dicts()
+    (row,) = read_file(path, archive.read_bytes(path)).to_dicts()
     assert from_record(row) == known
 
 
@@ -216,6 +216,7 @@ while True:
 """
 
 
+@pytest.mark.long
 def test_a_writer_that_is_killed_leaves_only_whole_files(archive: Archive) -> None:
     writer = subprocess.Popen([sys.executable, "-c", _WRITE_FOR_EVER, archive.root])
     try:

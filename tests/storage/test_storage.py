@@ -204,6 +204,7 @@ for number in range(25):
 """
 
 
+@pytest.mark.long
 def test_of_processes_that_write_at_once_one_wins(root: str) -> None:
     """Three count in one file and lose no count; of each new name one is told that it wrote it, and did."""
     processes = {

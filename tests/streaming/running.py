@@ -88,6 +88,7 @@ def run_stream(
     archived: Sequence[Play] = (),
     time_zone: str = "Europe/Paris",
     lateness: timedelta = timedelta(days=35),
+    archive_batch: int = 1,
 ) -> Outcome:
     """Run the graph to the end of the script. ``archived`` is there before, as from an earlier job."""
     calendar, archive = Calendar(time_zone), Archive(str(folder / "archive"))
@@ -100,7 +101,7 @@ def run_stream(
         calendar=calendar,
         refresh_seconds=REFRESH,
         lateness=lateness,
-        archive_batch_plays=1,
+        archive_batch_plays=archive_batch,
         archive_batch_seconds=1,
     )
     pipeline = beam.Pipeline(options=PipelineOptions([], runner=LOCAL_STREAM_RUNNER, streaming=True))

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from pipelines.domain.play import Play
 from pipelines.storage.archive import Archive
 from pipelines.storage.files import StorageError
 from pipelines.storage.forgotten import Marks
+from pipelines.storage.snapshots import SnapshotArchive
 from pipelines.streaming import subscription as subscription_module
 from pipelines.streaming.intake import Intake
 from pipelines.streaming.progress import Progress
@@ -27,6 +28,8 @@ from pipelines.streaming.settings import StreamOptions
 from pipelines.streaming.sinks import FolderSink, sink_of
 from pipelines.streaming.subscription import PubSubError, Subscription
 from pipelines.warehouse.folder import FolderWarehouse
+from pipelines.warehouse.json_rows import Row
+from tests import snapshots
 from tests.builders import play, plays
 from tests.operations.runs import wait_for, waiting
 from tests.standins.pubsub import Topic, a_topic
@@ -155,6 +158,51 @@ def test_what_its_table_did_not_get_is_not_acknowledged(
     # Given back, and there for the next launch at once.
     with taking(topic, tmp_path):
         wait_for(lambda: bool(outcome(tmp_path).play_events or outcome(tmp_path).rejected))
+    assert waiting(topic) == 0
+
+
+def test_a_snapshot_is_in_the_archive_and_in_its_table_before_it_is_acknowledged(topic: Topic, tmp_path: Path) -> None:
+    topic.publish_raw(*(snapshot.to_message() for snapshot in snapshots.some()))
+    topic.publish(*plays("ab", start=YESTERDAY))
+    with taking(topic, tmp_path, batch={"archive_batch_plays": 12, "archive_batch_seconds": 600}) as at_work:
+        wait_for(lambda: any(line.startswith("Kept") for line in at_work.told))
+    assert at_work.error is None
+    for kind in snapshots.KINDS:
+        assert snapshots.in_table(tmp_path, kind) == snapshots.expected(snapshots.some(), kind)
+    kept = SnapshotArchive(str(tmp_path / "archive"))
+    assert {kind: len(kept.files(kind)) for kind in snapshots.KINDS} == dict(
+        zip(snapshots.KINDS, (2, 2, 1), strict=True)
+    )
+    assert at_work.told[-1] == "Kept 10 snapshots: 2 in artist_snapshots, 6 in playlist_snapshots, 2 in track_snapshots"
+    assert len(archived(tmp_path)) == 2
+    assert waiting(topic) == 0
+
+
+class WithoutSnapshots(FolderSink):
+    """Tables of which one is on a disk that is full."""
+
+    def append(self, table: str, rows: Sequence[Row]) -> set[int]:
+        if table == "artist_snapshots":
+            raise StorageError(f"the disk is full: {table} was not written")
+        return super().append(table, rows)
+
+
+def test_no_play_waits_for_a_snapshot_and_the_next_launch_heals(topic: Topic, tmp_path: Path) -> None:
+    topic.publish_raw(snapshots.artist().to_message())
+    topic.publish(*plays("ab", start=YESTERDAY))
+    full = WithoutSnapshots(FolderWarehouse(tmp_path / "warehouse", "Europe/Paris"), Marks(str(tmp_path / "archive")))
+    with taking(topic, tmp_path, full, batch={"archive_batch_plays": 3, "archive_batch_seconds": 600}) as at_work:
+        at_work.thread.join()
+    assert isinstance(at_work.error, StorageError)
+    assert len(at_work.counted) == 1
+    assert waiting(topic) == 1
+    assert snapshots.in_table(tmp_path, "artist_snapshot") == []
+    with taking(topic, tmp_path):
+        wait_for(lambda: snapshots.in_table(tmp_path, "artist_snapshot"))
+    assert len(snapshots.in_table(tmp_path, "artist_snapshot")) == 1
+    assert len(archived(tmp_path)) == 2
+    # Archived by both, as it was between archive and table that the first one ended.
+    assert len(SnapshotArchive(str(tmp_path / "archive")).files("artist_snapshot")) == 2
     assert waiting(topic) == 0
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event, current_thread, main_thread
 from typing import Any
 
 import pytest
@@ -89,8 +89,16 @@ def test_a_damaged_lease_keeps_nobody_out(tmp_path: Path) -> None:
 
 def test_it_is_renewed_and_the_one_it_was_taken_from_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease_module, "_RENEW_SECONDS", 0.05)
-    lost, times = Event(), iter(range(10**6))
-    with Lease(str(tmp_path), lambda: NOW + timedelta(seconds=next(times)), lost.set) as held:
+    lost, is_taken, times = Event(), Event(), iter(range(10**6))
+
+    def clock() -> datetime:
+        """The second renewal waits until the lease is taken: it would come between another's reading and writing."""
+        time = next(times)
+        if current_thread() is not main_thread() and time >= 2:
+            is_taken.wait(10)
+        return NOW + timedelta(seconds=time)
+
+    with Lease(str(tmp_path), clock, lost.set) as held:
         first = written(tmp_path)["renewed_at"]
         for _ in range(200):
             if written(tmp_path)["renewed_at"] != first:
@@ -98,6 +106,7 @@ def test_it_is_renewed_and_the_one_it_was_taken_from_is_told(tmp_path: Path, mon
             Event().wait(0.05)
         assert parse(written(tmp_path)["renewed_at"]) > parse(first)
         with lease(tmp_path, NOW + timedelta(days=1)):
+            is_taken.set()
             assert lost.wait(10)
             assert isinstance(held.error, LeaseError)
             theirs = written(tmp_path)

@@ -27,7 +27,7 @@ def test_the_steps_are_those_that_dataflow_is_given() -> None:
 
 def test_an_arrow_is_where_plays_go() -> None:
     arrows = {step.name: step.next for step in STEPS}
-    assert arrows["Parse messages"] == ("Write rejected", "Archive plays")
+    assert arrows["Parse messages"] == ("Write rejected", "Archive plays", "Archive snapshots")
     assert arrows["Replay open months"] == ("Archived and replayed",)
     assert arrows["Split too late"] == ("Window into months", "Plays too late")
     assert arrows["Write top tens"] == ()

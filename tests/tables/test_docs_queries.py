@@ -10,6 +10,7 @@ from pipelines.querying import duck
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.standins.zetasql_judge import Judge, the_judge
 from tests.warehouse.listening import rows
+from tests.warehouse.watching import at, snapshots
 
 pytestmark = pytest.mark.xdist_group("zetasql")
 
@@ -38,6 +39,22 @@ ANSWERS = {
     "Year in review": [(2026, 8, 5, 3, 6, 1.0)],
     "Longest streak": [(date(2026, 10, 5), date(2026, 10, 7), 3)],
     "New artists": [(OCTOBER, 2, ["Artist 1", "Artist 2"]), (NOVEMBER, 1, ["Artist 3"])],
+    "What came into a playlist": [
+        ("Chart", "Track 4", "Artist 3", at("11-20T06:00"), None, 3, 3),
+        ("Chart", "Track 6", "Artist 4", at("11-20T06:00"), None, 4, 4),
+        ("Chart", "Track 5", "Artist 1", at("11-09T06:00"), at("11-20T06:00"), 3, 3),
+    ],
+    "An artist's figures over time": [
+        ("Artist 1", "LISTENBRAINZ", date(2026, 11, 3), None, None, 50, 900),
+        ("Artist 1", "LISTENBRAINZ", date(2026, 11, 10), None, None, 60, 1100),
+        ("Artist 1", "SPOTIFY", date(2026, 11, 2), 41, 1000, None, None),
+        ("Artist 1", "SPOTIFY", date(2026, 11, 9), 43, 1200, None, None),
+    ],
+    "Genres of a month": [
+        (NOVEMBER, "MUSICBRAINZ", 1, "indie pop", 3, 3, 4),
+        (NOVEMBER, "MUSICBRAINZ", 2, "folk", 1, 3, 4),
+        (NOVEMBER, "SPOTIFY", 1, "dub", 1, 1, 4),
+    ],
     "Dropped out": [(1, "Track 1", "Artist 1", 2), (2, "Track 3", "Artist 2", 1)],
 }
 
@@ -56,14 +73,14 @@ def _queries() -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def judge() -> Judge:
     judge = the_judge()
-    judge.fill(**rows())
+    judge.fill(**rows(), **snapshots())
     return judge
 
 
 @pytest.fixture(scope="module")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> FolderWarehouse:
     warehouse = FolderWarehouse(tmp_path_factory.mktemp("warehouse"), "Europe/Paris")
-    for table, some in rows().items():
+    for table, some in (rows() | snapshots()).items():
         warehouse.append(table, some)
     return warehouse
 

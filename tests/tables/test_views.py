@@ -16,15 +16,17 @@ import pytest
 import pipelines.tables
 from pipelines.domain import ranking
 from pipelines.domain.play import Artist, Play, Source
+from pipelines.domain.snapshots import KINDS
 from pipelines.domain.song import UNKNOWN_NAME, song_key
 from pipelines.querying import duck
 from pipelines.storage.archive import decode
 from pipelines.storage.encoding import encode
-from pipelines.tables import TABLES, VIEWS, play_events_schema, table_schema
+from pipelines.tables import SNAPSHOTS, TABLES, VIEWS, play_events_schema, snapshots_schema, table_of, table_schema
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.standins.zetasql_judge import Judge, the_judge
 from tests.warehouse.listening import CALENDAR, READ_AT, blank, listening_in, play, rows
+from tests.warehouse.watching import snapshots
 
 NOVEMBER = date(2026, 11, 1)
 zetasql = pytest.mark.xdist_group("zetasql")
@@ -47,6 +49,15 @@ def test_play_events_schema_is_the_derived_one() -> None:
     assert table_schema("play_events") == play_events_schema()
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_schemas_of_snapshots_are_the_derived_ones(kind: str) -> None:
+    assert table_schema(table_of(kind)) == snapshots_schema(kind)
+
+
+def test_every_kind_of_snapshots_has_its_table() -> None:
+    assert tuple(map(table_of, KINDS)) == SNAPSHOTS
+
+
 def test_the_reference_file_is_one_of_the_archive_without_plays() -> None:
     # Made anew by: Path("pipelines/tables/play.avro").write_bytes(encode([]))
     file = Path(pipelines.tables.__file__).with_name("play.avro").read_bytes()
@@ -65,6 +76,22 @@ def test_the_columns_of_tables_that_exist_stay_where_they_are() -> None:
     assert " ".join(field["name"] for field in table_schema("top_ten_snapshots")[-1]["fields"]) == (
         "rank id name artist_name album_name image_url plays last_played_at song_id"
     )
+    assert {table: " ".join(field["name"] for field in table_schema(table)) for table in SNAPSHOTS} == {
+        "playlist_snapshots": (
+            "playlist_id snapshot_id position taken_at source playlist_name playlist_image_url tracks added_at "
+            "track_id track_name artists album_id album_name album_artist_name album_release_date album_image_url "
+            "duration_ms isrc explicit month"
+        ),
+        "artist_snapshots": (
+            "artist_id source taken_at found source_id matched_by name genres image_url popularity followers listeners "
+            "listens top_tracks month"
+        ),
+        "track_snapshots": (
+            "track_id source taken_at found source_id matched_by name artists album_id album_name album_artist_name "
+            "album_release_date album_image_url duration_ms isrc explicit popularity listeners listens acousticness "
+            "danceability energy instrumentalness liveness loudness speechiness tempo valence month"
+        ),
+    }
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -72,13 +99,26 @@ def test_arrow_has_every_column(table: str) -> None:
     assert arrow_schema(table).names == [field["name"] for field in table_schema(table)]
 
 
+ORDERED = {
+    "plays": "played_at",
+    "fullest_snapshots": "month, kind",
+    "track_info": "artist_name, track_id",
+    "album_info": "album_id",
+    "artist_info": "artist_id",
+    "artist_genres": "artist_id, source, genre",
+    "artist_history": "artist_id, source, taken_at",
+    "playlist_history": "playlist_id, came_at, first_position",
+    "monthly_top_genres": "month, source, rank",
+}
+
+
 @zetasql
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_gives_the_same_rows_in_both(view: str, judge: Judge, tmp_path: Path) -> None:
-    judge.fill(**rows())
-    order = {"plays": "played_at", "fullest_snapshots": "month, kind"}.get(view, "month, rank")
-    sql = f"SELECT * FROM heavy_rotation.{view} ORDER BY {order}"  # noqa: S608
-    assert _local(tmp_path, sql, **rows()) == judge.query(sql) != []
+    some = rows() | snapshots()
+    judge.fill(**some)
+    sql = f"SELECT * FROM heavy_rotation.{view} ORDER BY {ORDERED.get(view, 'month, rank')}"  # noqa: S608
+    assert _local(tmp_path, sql, **some) == judge.query(sql) != []
 
 
 PREFERRED = [

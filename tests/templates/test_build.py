@@ -144,6 +144,7 @@ def gcloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("gcloud")
 def test_gcloud_knows_every_flag() -> None:
     account = "--service-account=build@my-project.iam.gserviceaccount.com"

@@ -121,6 +121,7 @@ def test_every_package_is_held_to_its_hash() -> None:
 # What it has
 
 
+@pytest.mark.long
 def test_everything_that_it_needs_and_fits_together(image: Image) -> None:
     checked = subprocess.run(
         ["uv", "pip", "check", "--python", image.python], capture_output=True, text=True, check=False

@@ -59,6 +59,7 @@ def test_every_package_is_held_to_its_hash() -> None:
     assert all("--hash=sha256:" in entry for entry in entries)
 
 
+@pytest.mark.long
 def test_nothing_is_missing(image: Image) -> None:
     checked = subprocess.run(
         ["uv", "pip", "check", "--python", image.python], capture_output=True, text=True, check=False

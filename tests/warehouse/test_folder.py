@@ -17,6 +17,7 @@ import pytest
 from pipelines.domain.month import UnknownTimeZoneError
 from pipelines.querying import duck
 from pipelines.storage.files import StorageError
+from pipelines.tables import TABLES
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 from tests.warehouse.listening import HEARD, rows
@@ -58,7 +59,7 @@ def _as_arrow_says(table: str, some: list[dict[str, Any]]) -> list[dict[str, Any
 
 
 def test_empty_tables_are_tables(warehouse: FolderWarehouse) -> None:
-    assert [_count(warehouse, table) for table in ("plays", "monthly_top_tracks", "rejected")] == [0, 0, 0]
+    assert [_count(warehouse, table) for table in ("plays", "monthly_top_tracks", *TABLES)] == [0] * 8
     warehouse.append("play_events", [])
     assert warehouse.months("play_events") == []
 
@@ -136,7 +137,7 @@ def test_what_is_removed_is_gone_from_the_disk(warehouse: FolderWarehouse, monke
     warehouse.append("rejected", rows()["rejected"])
     (path,) = warehouse.files("rejected", NOVEMBER)
     synced = []
-    monkeypatch.setattr("pipelines.warehouse.folder.sync_folder", synced.append)
+    monkeypatch.setattr("pipelines.warehouse.folder.sync", synced.append)
     warehouse.remove([path, path.with_name("gone")])
     assert (path.exists(), synced) == (False, [path.parent])
 

@@ -4,14 +4,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipelines.failure import Failure
-from pipelines.tables.questions import QUESTIONS, bound, months_read, parameters_of
+from pipelines.tables.questions import QUESTIONS, bound, months_read, parameters_of, reads_only_plays
 from tests.warehouse.listening import CALENDAR, listening_in, play
 from web import asking
 from web.asking import Asker
+from web.errors import NotFoundError
+from web.settings import Settings
+from web.visit import visit_of
 
 NOVEMBER = (date(2026, 11, 1), date(2026, 11, 30))
 
@@ -109,3 +113,31 @@ def test_every_file_says_what_it_takes_and_reads(question: str) -> None:
     months = months_read(question, values)
     assert months in ("all", "ends") or all(first.day == last.day == 1 for first, last in months)
     assert all(name in Asker.parameters(question) for name in values)
+
+
+def test_only_what_reads_nothing_but_plays_is_kept_by_months() -> None:
+    assert all(map(reads_only_plays, ("totals", "tens", "discoveries", "days", "clock", "history", "streaks")))
+    assert not any(map(reads_only_plays, ("genres", "known", "features", "bounds", "months", "behind", "rejects")))
+
+
+def test_who_is_forgotten_between_two_questions_of_a_page_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Forgetting(Asker):
+        """Whose rows go when the first question was answered."""
+
+        def rows(self, question: str, *more: Any, **given: Any) -> list[dict[str, Any]]:
+            found = super().rows(question, *more, **given)
+            if question == "listeners":
+                for file in Path(self.warehouse).glob("*/month=*/*.parquet"):
+                    file.unlink()
+            return found
+
+    monkeypatch.setattr(asking, "FRESH_SECONDS", 0.0)
+    listening_in(tmp_path)
+    asker = Forgetting(str(tmp_path))
+    try:
+        with pytest.raises(NotFoundError, match="no plays of listener here"):
+            visit_of(Settings(str(tmp_path)), asker, None)
+    finally:
+        asker.close()

@@ -18,10 +18,20 @@ ABOUT = {
     "monthly_top_tracks": "A rank of a listener's month: songs.",
     "monthly_top_artists": "A rank of a listener's month: artists.",
     "monthly_top_albums": "A rank of a listener's month: albums.",
+    "monthly_top_genres": "A rank of a listener's month at one source: genres.",
+    "track_info": "A track with its names, album, length, ISRC and cover, as plays and sources tell.",
+    "album_info": "An album with its release date and cover.",
+    "artist_info": "An artist with genres, pictures and the newest figures of each source.",
+    "artist_history": "What one source said of an artist at one time, once.",
+    "artist_genres": "A genre of an artist at one source, with its votes.",
+    "playlist_history": "A stay of a track in a watched playlist: when it came, when it left.",
     "fullest_snapshots": "A month's ten as they were when most of its plays were known.",
     "play_events": "A play as it was written, perhaps more than once; plays reads it.",
     "top_ten_snapshots": "A month's ten as they were at one time; the fullest is the truth.",
     "rejected": "A message that could not be read, with the reason.",
+    "playlist_snapshots": "A position of a watched playlist's state, perhaps more than once.",
+    "artist_snapshots": "What one source said of an artist at one time, perhaps more than once.",
+    "track_snapshots": "What one source said of a track at one time, perhaps more than once.",
 }
 
 

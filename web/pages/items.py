@@ -13,16 +13,17 @@ from web.errors import NotFoundError
 from web.pages.charts import months_figure
 from web.pages.facts import Fact, heard_fact, hidden_link
 from web.pages.hidden import hiding
+from web.pages.known import has_snapshots, known_of
 from web.pages.lists import LISTS, PAGES, By, Ten, cover_url, item_url, lines, spotify_url
 from web.pages.years import require_span
 from web.rendering import page
 from web.routing import Day, StrictRoute
 from web.visit import Row, Visit, visit
-from web.words import count, day, month, span
+from web.words import count, day, length_of, month, span
 
 router = APIRouter(route_class=StrictRoute)
 _KINDS = {name: kind for kind, name in PAGES.items()}
-_SONGS = 100
+_SONGS, _IDS = 100, 50
 _From = Annotated[Day | None, Query(alias="from")]
 _To = Annotated[Day | None, Query(alias="to")]
 
@@ -80,6 +81,8 @@ def _show(
             f"There is no such {what} in these plays.", (f"all {LISTS[kind]}", visit.url(f"/top/{LISTS[kind]}"))
         )
     item, covers = found[0], request.app.state.settings.covers
+    ids = visit.ask("item_ids", kind=kind, id=item["key"])
+    known = _known(visit, kind, [item["key"], item["spotify_id"], *(row["id"] for row in ids[:_IDS])])
     if f"{kind}:{item['key']}" in visit.hides:  # of what is hidden its own page tells all
         visit = replace(visit, hidden=())
     own = visit.ask("tens", span=chosen, kind=kind, keys=(item["key"],), by=by) if is_span else []
@@ -120,15 +123,16 @@ def _show(
         tabs=is_span or songs is not None,
         here=item_url(visit.url, kind, item["key"], chosen if is_span else None),
         heading=item["name"],
-        facts=[*(_in_span(visit, own, chosen) if is_span else []), *_in_all(visit, item, kind)],
-        cover=cover_url(item["image_url"]) if covers else None,
+        facts=[*(_in_span(visit, own, chosen) if is_span else []), *_in_all(visit, item, kind), *_told(known, kind)],
+        cover=cover_url(item["image_url"] or known.get("image_url")) if covers else None,
         spotify=spotify_url(kind, item["spotify_id"]),
         artist=_link(visit, "artist", item["artist_key"], item["artist_name"]) if kind != "artist" else None,
         album=_link(visit, "album", item["album_key"], item["album_name"]) if kind == "track" else None,
         months=_months(visit, item, kind),
         ranks=_ranks(visit, item, kind),
         songs=songs,
-        ids=visit.ask("item_ids", kind=kind, id=item["key"]),
+        ids=ids,
+        watched=_watched(visit, item) if kind == "artist" else None,
         ids_source=Source("item_ids", {"kind": kind, "id": item["key"]}),
         span_words=span(*chosen) if own else "",
         hiding=hiding(request, visit, kind, item["key"]),
@@ -162,6 +166,34 @@ def _in_all(visit: Visit, item: Row, kind: str) -> list[Fact]:
         Fact("first heard", day(first.date()), [f"{first:%H:%M}"]),
         Fact("last heard", day(last.date()), [f"{last:%H:%M}"]),
     ]
+
+
+def _known(visit: Visit, kind: str, ids: Sequence[str | None]) -> Row:
+    """What plays and snapshots say of any of its ids: of each column the first of them that says something."""
+    real = [one for one in dict.fromkeys(ids) if one]
+    found = known_of(visit, kind, real)
+    rows = [found[one] for one in real if one in found]
+    return {
+        name: next((row[name] for row in rows if row[name] is not None), None)
+        for name in ("image_url", "duration_ms", "release_date")
+    }
+
+
+def _told(known: Row, kind: str) -> list[Fact]:
+    """How long a song is, and when a song or an album came out, where it is known."""
+    length, released = known["duration_ms"], known["release_date"]
+    return [
+        *([Fact("length", length_of(length))] if length and kind == "track" else []),
+        *([Fact("came out", released)] if released and kind != "artist" else []),
+    ]
+
+
+def _watched(visit: Visit, item: Row) -> str | None:
+    """Where its figures over time are, if it is watched; by its name where plays know no id."""
+    rows = visit.ask("watched") if has_snapshots(visit, "artist", "SPOTIFY") else []
+    sought = ("id", item["spotify_id"]) if item["spotify_id"] else ("name", item["name"])
+    own = [row["id"] for row in rows if row["kind"] == "artist" and row[sought[0]] == sought[1]]
+    return visit.url(f"/watch/{own[0]}") if len(own) == 1 else None
 
 
 def _months(visit: Visit, item: Row, kind: str) -> Figure:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from web.drawing.figure import Source
 from web.figures.changes import with_changes
+from web.pages.known import with_pictures
 from web.visit import Links, Row, Visit
 from web.words import count, heard, month_name
 
@@ -16,8 +17,11 @@ PAGES: Mapping[str, str] = {"track": "song", "artist": "artist", "album": "album
 LISTS: Mapping[str, str] = {"track": "tracks", "artist": "artists", "album": "albums"}
 HEADINGS: Mapping[str, str] = {"track": "Songs", "artist": "Artists", "album": "Albums"}
 _SIGNS = {"up": "▲", "down": "▼"}
-# Spotify's own addresses of one cover in three sizes; the tables have the largest.
-_LARGE, _SMALL = "https://i.scdn.co/image/ab67616d0000b273", "https://i.scdn.co/image/ab67616d00004851"
+# Spotify's own addresses of one picture in its largest size, which the tables have, and in its smallest.
+_SMALL = {
+    "https://i.scdn.co/image/ab67616d0000b273": "https://i.scdn.co/image/ab67616d00004851",
+    "https://i.scdn.co/image/ab6761610000e5eb": "https://i.scdn.co/image/ab6761610000f178",  # of an artist
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,10 @@ def cover_url(image_url: str | None) -> str | None:
     """The cover's smallest size, whole, as Spotify gives it; None for what is on no server of Spotify's."""
     if not image_url or not image_url.startswith("https://i.scdn.co/"):
         return None
-    return _SMALL + image_url.removeprefix(_LARGE) if image_url.startswith(_LARGE) else image_url
+    for large, small in _SMALL.items():
+        if image_url.startswith(large):
+            return small + image_url.removeprefix(large)
+    return image_url
 
 
 def value_of(row: Row, by: By) -> tuple[str, str]:
@@ -112,6 +119,8 @@ def lines(
     """
     measure = "plays" if by == "plays" else "heard_ms"
     longest = most or max((row[measure] or 0 for row in rows), default=0) or 1
+    if covers:
+        rows = with_pictures(visit, rows, span)
     made = []
     for row in rows:
         value, unit = value_of(row, by)

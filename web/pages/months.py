@@ -13,6 +13,8 @@ from web.errors import NotFoundError
 from web.pages.charts import day_by_day, hours
 from web.pages.facts import Fact, Note, gap_notes, heard_fact, plays_fact
 from web.pages.first_heard import first_heard
+from web.pages.genres import genres_of
+from web.pages.known import has_snapshots
 from web.pages.lists import By, Ten, tens
 from web.rendering import page
 from web.routing import Month, StrictRoute
@@ -123,6 +125,8 @@ def show(request: Request, visit: Annotated[Visit, Depends(visit)], month: Month
         after=after,
         figures=figures,
         first_heard=new,
+        genres=genres_of(visit, month, made.last),
+        features=visit.url("/features", month=month_text(month)) if has_snapshots(visit, "track", "SPOTIFY") else None,
         here=f"/month/{month_text(month)}",
         beside=made.compared and visit.url("/compare", a=month_text(month), b=month_text(made.compared)),
         moves=made.is_going_on,

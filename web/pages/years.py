@@ -14,6 +14,7 @@ from web.errors import BadRequestError, NotFoundError
 from web.pages.charts import calendar_of, hours, months_figure
 from web.pages.facts import Fact, gap_notes, heard_fact, plays_fact
 from web.pages.first_heard import first_heard
+from web.pages.genres import genres_of
 from web.pages.lists import By, item_url, tens
 from web.pages.months import Step
 from web.pages.skips import skips_of
@@ -143,6 +144,7 @@ def shown(visit: Visit, first: date, last: date, by: By, *, covers: bool, state:
         "figures": [months_of(visit, first, last), hours(visit, first, last), *releases_of(visit, first, last)],
         "bests": bests_of(visit, first, last),
         "first_heard": new,
+        "genres": genres_of(visit, first, last),
         "skips": skips_of(visit, totals, first, last, state),
         "notes": gap_notes(visit, first, last),
         "has_cards": totals["plays"] > 0,

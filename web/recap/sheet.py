@@ -15,6 +15,7 @@ from web.drawing.figure import Figure
 from web.pages.charts import calendar_of, hours
 from web.pages.facts import Fact, heard_fact, plays_fact
 from web.pages.first_heard import first_heard
+from web.pages.genres import genres_of
 from web.pages.lists import By, Line, Ten, tens
 from web.pages.skips import skips_of
 from web.pages.years import bests_of, days_known, months_of, releases_of
@@ -71,6 +72,7 @@ def recap_html(
             figures=figures,
             bests=bests,
             streak=_streak(visit, first, last),
+            genres=genres_of(visit, first, last),
             skips=skips_of(visit, totals, first, last, state),
             known=known_span(visit, first, last),
             style=style,

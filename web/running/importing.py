@@ -49,7 +49,7 @@ class Places:
         """The rebuild's."""
         zone = [f"--time-zone={self.time_zone}"] if self.time_zone else []
         places = [f"--archive={self.archive}", f"--warehouse={self.warehouse}"]
-        return ["pipelines.rebuild", *places, *zone, "--months=changed"]
+        return ["heavy_rotation", "rebuild", *places, *zone, "--months=changed"]
 
 
 @dataclass(frozen=True)

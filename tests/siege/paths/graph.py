@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.siege import product
+from tests.siege import looking, product
 from tests.siege.oracle import Ledger, WrongError, compare_plays, compare_tens, month_of
 from tests.siege.paths.published import CORRUPT, Instants, closes, late_by_places
 from tests.siege.paths.running import Siege
@@ -33,6 +33,7 @@ class Graph(Siege):
         self.figures["messages"] += len(sent)
         self.figures["corrupt messages"] += len(corrupt)
         self.calm("streams under TestStream", run_graph, self.folder, self._steps(sent, world), NOW)
+        self._cut_launch_short()
         archived = list(self.see(archived_instants, self.folder))
         if len(archived) != len(sent) - len(corrupt):
             raise WrongError(
@@ -46,6 +47,20 @@ class Graph(Siege):
         compare_plays(ledger, self.see(product.plays, self.folder))
         self.figures["ranks compared"] += compare_tens(ledger, self.see(product.tens, self.folder), ZONE)
         self.figures["plays compared"] += len(listed)
+
+    def _cut_launch_short(self) -> None:
+        """A launch that ended before it had replayed all: it has seen some files of the archive, and not the others."""
+        files = sorted((self.folder / "archive" / "plays").glob("month=*/*.avro"))
+        unseen = self.rng.sample(files, len(files) // 2)
+        for file in unseen:
+            file.rename(file.with_suffix(".unseen"))
+        before = self.see(looking.seen, self.folder)
+        self.calm("launches cut short", run_graph, self.folder, [None], NOW + timedelta(minutes=1))
+        for file in unseen:
+            file.with_suffix(".unseen").rename(file)
+        now = self.see(looking.seen, self.folder)
+        if less := {key: (plays, now.get(key, 0)) for key, plays in before.items() if now.get(key, 0) < plays}:
+            raise WrongError(f"after a launch that was cut short readers see less: {less}")
 
     def _steps(self, sent: Sequence[bytes], world: World) -> list[Step]:
         steps: list[Step] = []

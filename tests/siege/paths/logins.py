@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.siege.apart import KILLED, begin
+from tests.siege.apart import KILLED, Moment, begin
 from tests.siege.oracle import WrongError
 from tests.siege.paths.running import Siege
 
@@ -34,8 +34,8 @@ class Logins(Siege):
     def _refresh_at_once(self, *, kill: bool) -> None:
         works = [
             begin(
-                refresh, self.folder, self.environment, self.rng.randint(1, 4), folder=self.folder, log=self.log,
-                kill_at=self.rng.randrange(40) if kill and number == 0 else None,
+                refresh, self.folder, self.environment, self.rng.randint(1, 4), log=self.log,
+                moment=Moment(self.rng.randrange(40), self.folder) if kill and number == 0 else None,
             )
             for number in range(3)
         ]  # fmt: skip

@@ -1,12 +1,14 @@
 """What all paths share: a seed, a folder, a log, and work that is done in processes of its own."""
 
 import random
+import signal
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.siege.apart import KILLED, begin
+from tests.siege.apart import KILLED, Moment, Work, begin
 
 
 class Siege:
@@ -26,12 +28,25 @@ class Siege:
 
     def attempt(self, name: str, work: Callable[..., Any], *arguments: Any, kill: bool) -> Any:
         """Once; KILLED where that is how it ended, before a touch of a file that is drawn."""
-        kill_at = self.rng.randrange(self._touches.get(name, 30)) if kill else None
-        one = begin(work, *arguments, kill_at=kill_at, folder=self.folder, log=self.log)
+        one = self.begin(name, work, *arguments, sends=signal.SIGKILL if kill else None)
         ended = one.wait()
-        self._touches[name] = max(self._touches.get(name, 1), one.touches)
+        self.note(name, one)
         self.figures[f"{name}, killed" if ended is KILLED else name] += 1
         return ended
+
+    def begin(
+        self, name: str, work: Callable[..., Any], *arguments: Any, sends: signal.Signals | None, late: bool = False
+    ) -> Work:
+        """Begin it; with a signal it sends itself that before a touch of a file that is drawn from those it makes, with
+        ``late`` from the later half of them."""
+        touches = self._touches.get(name, 30)
+        touch = self.rng.randrange(touches // 2 if late else 0, touches) if sends else sys.maxsize
+        moment = Moment(touch, self.folder, sends=sends or signal.SIGKILL)
+        return begin(work, *arguments, moment=moment, log=self.log)
+
+    def note(self, name: str, ended: Work) -> None:
+        """So many touches it makes."""
+        self._touches[name] = max(self._touches.get(name, 1), ended.touches)
 
     def calm(self, name: str, work: Callable[..., Any], *arguments: Any) -> Any:
         """Once, and nothing goes wrong."""

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.siege import product
+from tests.siege import looking, product
 from tests.siege.apart import KILLED, FailedError, begin
 from tests.siege.oracle import Ledger, WrongError, compare_plays, compare_tens, month_of
 from tests.siege.paths.running import Siege
@@ -44,7 +44,7 @@ class Small(Siege):
             self._work("rebuild", product.rebuild, self.folder)
             return
         enough = self.folder / "enough"
-        reader = begin(product.watch, self.folder, enough, log=self.log)
+        reader = begin(looking.watch, self.folder, enough, log=self.log)
         try:
             self._work("rebuild", product.rebuild, self.folder)
         finally:
@@ -162,7 +162,7 @@ class Small(Siege):
         while True:
             if name != "forget" and self.rng.random() < 0.1:
                 self.figures["two at once"] += 1
-                both = [begin(work, *arguments, folder=self.folder, log=self.log) for _ in range(2)]
+                both = [begin(work, *arguments, log=self.log) for _ in range(2)]
                 for one in both:
                     one.wait()
                 return

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Route
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.web.histories import CALENDAR, NOW, a_history, a_play, written
 from tests.web.serving import serving
+from tests.web.watching import PLAYLIST
 from web.recap import command as recap
 from web.settings import Settings
 
@@ -33,6 +34,10 @@ PATHS = {
     f"/song/track{5:017}?from=2026-03-01&to=2026-03-31": 200,
     f"/artist/artist{2:016}": 200,
     f"/album/album{3:017}": 200,
+    "/watch": 200,
+    f"/watch/{PLAYLIST}": 200,
+    f"/watch/artist{1:016}": 200,
+    "/features": 200,
     "/sql": 200,
     "/health": 200,
     "/import": 200,
