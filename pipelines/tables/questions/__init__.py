@@ -4,6 +4,7 @@ The head of a file is its meaning. A parameter is a line of it, ``--   @limit  I
 it is where it is not given, and a few words. ``-- Months:`` says which partitions of ``plays`` the query reads:
 ``all``, ``none``, ``ends`` (a listener's first and last), ``until @to``, or spans between two parameters, ``@from to
 @to``, with ``before`` and ``after`` where the month before and the next are read too.
+
 What several questions share is in ``parts``, and put in where a query has its name, ``${heard}``; ``${before_heard}``
 is the same over an earlier span, @before_from to @before_to, and ``${item_heard}`` the same under another name.
 """
