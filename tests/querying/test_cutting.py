@@ -27,6 +27,7 @@ ASKED: dict[str, Value] = {
     **EARLIER,
     "kind": "track",
     "id": "track-1",
+    "ids": ("track-1",),
     "q": "t",
     "month": NOVEMBER,
     "today": date(2026, 11, 28),
