@@ -53,7 +53,7 @@ MUTATIONS: dict[str, Mutation] = {
         "pipelines/streaming/archiving.py",
         "        some = self.folders.setdefault(folder, [])\n",
         "        seen = self.__dict__.setdefault('seen', set())\n"
-        "        if item.played_at in seen:\n            return\n        seen.add(item.played_at)\n"
+        "        if item in seen:\n            return\n        seen.add(item)\n"
         "        some = self.folders.setdefault(folder, [])\n",
     ),
     "acknowledgement before the archive": Mutation(
