@@ -1,5 +1,6 @@
 """Pages of what is watched, and what snapshots add to the others: a picture, a length, genres."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from tests.web.client import Client
 from tests.web.histories import COVER, NOW, a_history, a_play, opened, written
 from tests.web.pages.reading import Page
 from tests.web.watching import EMPTY, NOBODY, PLAYLIST, watched
+from web.asking import Asker
+from web.recap.sheet import recap_html
+from web.settings import Settings
+from web.visit import visit_of
 from web.words import length_of
 
 PATHS = [
@@ -105,6 +110,16 @@ def test_a_month_s_genres_are_those_of_the_view(followed: Client, folder: str) -
     assert [{name: row[name] for name in by_view[0]} for row in rows] == by_view
     text = Page(followed.get("/month/2026-11").text).text
     assert f"of the artists of {rows[0]['known_plays']:,} of {rows[0]['all_plays']:,} plays" in text
+
+
+def test_a_recap_to_send_has_the_genres_and_no_address_of_ours(folder: str) -> None:
+    settings = Settings(folder, clock=lambda: NOW)
+    asker = Asker(folder, clock=settings.clock)
+    text = recap_html(visit_of(settings, asker, None), date(2026, 1, 1), date(2026, 12, 31))
+    asker.close()
+    assert '<section class="ten" id="genres">' in text
+    assert "post-rock" in text
+    assert "/data/" not in text
 
 
 def test_covers_and_lengths_come_from_snapshots_where_plays_have_none(followed: Client, tmp_path: Path) -> None:
