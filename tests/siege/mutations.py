@@ -40,8 +40,8 @@ MUTATIONS: dict[str, Mutation] = {
     "UTC months": Mutation(
         "small",
         "pipelines/domain/month.py",
-        "bisect_right(self.starts, to_millis(instant))",
-        "bisect_right(Calendar('UTC').starts, to_millis(instant))",
+        "self.starts = _month_starts(time_zone)",
+        "self.starts = _month_starts('UTC')",
     ),
     "no total order": Mutation(
         "small", "pipelines/rebuilding/top_tens.py", 'lines.sort("order", "id")', 'lines.sort("order")'
