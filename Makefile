@@ -76,12 +76,13 @@ test-long: tools bqemulator ## the rest: the runbook rehearsed, processes killed
 
 siege: tools ## five minutes under fire: random worlds, kills at every step, an oracle, the protocol's model
 	@$(BIN)/python -m tests.siege --seconds 150
-	@$(BIN)/python -m tests.siege.hostile --cases 3000
+	@$(BIN)/python -m tests.siege.hostile --seconds 90
 	@$(BIN)/python -m tests.siege.model
 
-siege-long: tools ## the same for HOURS=4, and every protection taken away once
+siege-long: tools ## the same for HOURS=4, every protection taken away once, and a load for MINUTES=10
+	@$(BIN)/python -m tests.siege.load --minutes $(or $(MINUTES),10)
 	@$(BIN)/python -m tests.siege --mutations
-	@$(BIN)/python -m tests.siege.hostile --cases 50000
+	@$(BIN)/python -m tests.siege.hostile --seconds 3600
 	@$(BIN)/python -m tests.siege --seconds $$(( 3600 * $(or $(HOURS),4) ))
 	@$(BIN)/python -m tests.siege.model
 

@@ -14,6 +14,7 @@ from demo.processes import Process
 
 ROOT = Path(__file__).parents[1]
 _PATIENCE_SECONDS = 120
+_HERE = ("--host", "127.0.0.1", "--no-dashboard")
 # Workers would each use all cores otherwise, as if they had a machine of their own.
 _ONE_THREAD = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
@@ -43,13 +44,12 @@ class DaskCluster:
         self._folder.mkdir(parents=True, exist_ok=True)
         file = self._folder / "scheduler.json"
         with self._stack:
-            here = ["--host", "127.0.0.1", "--no-dashboard"]
             self.scheduler = self._start(
-                "scheduler", "--port", "0", "--no-jupyter", "--scheduler-file", str(file), *here
+                "scheduler", "--port", "0", "--no-jupyter", "--scheduler-file", str(file), *_HERE
             )
             self._wait(file.exists, "scheduler")
-            for number in range(self._count):
-                self.workers.append(self._start("worker", *self._worker(file), *here, log=f"worker{number}"))
+            for _ in range(self._count):
+                self.add_worker()
             for number in range(self._count):
                 log = self._folder / f"worker{number}.log"
                 if not self.workers[number].wait_for("Registered to", _PATIENCE_SECONDS):
@@ -60,7 +60,13 @@ class DaskCluster:
     def __exit__(self, _type: type[BaseException] | None, _e: BaseException | None, _t: TracebackType | None) -> None:
         self._stack.close()
 
-    def _worker(self, file: Path) -> list[str]:
+    def add_worker(self) -> None:
+        """One more, which is there some seconds later."""
+        options = [*self._worker(), *_HERE]
+        self.workers.append(self._start("worker", *options, log=f"worker{len(self.workers)}"))
+
+    def _worker(self) -> list[str]:
+        file = self._folder / "scheduler.json"
         return [
             *("--scheduler-file", str(file), "--nthreads", "1", "--no-nanny"),
             *("--death-timeout", str(_PATIENCE_SECONDS), "--local-directory", str(self._folder)),

@@ -26,7 +26,8 @@ from pipelines.warehouse.persons import KEYS
 
 _REMAINS = """\
 Not touched, and when it ends (docs/operations.md, "Forget a person"):
-  the login and the producer's state: heavy-rotation logout first, or the next poll brings plays again
+  the login and the state, with what imports left out and what is hidden: heavy-rotation logout first, or the next
+  poll brings plays again; it does the same for who never logged in
   Pub/Sub keeps messages for up to 31 days; what is in them stays out
   a stream on Dataflow keeps what it had counted, and shows it to nobody, until it is drained or the month has closed
   Cloud Storage and BigQuery keep what was deleted for some days, for their owner's own rescue"""

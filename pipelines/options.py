@@ -45,7 +45,7 @@ def stream_parser() -> Parser:
     parser = Parser(
         "heavy-rotation stream",
         "--subscription S --archive A --warehouse W [OPTIONS] [BEAM'S OPTIONS]",
-        "Plays from Pub/Sub into the raw Avro archive, play_events and monthly top tens, until it is stopped.",
+        "Plays and snapshots from Pub/Sub into the raw Avro archive, tables and monthly top tens, until it is stopped.",
         "Here: heavy-rotation stream --subscription projects/P/subscriptions/S --archive archive "
         "--warehouse warehouse\nOn Dataflow: the same with --runner=DataflowRunner and Beam's options for it.\n"
         f"{_HOME}\nIts steps, as text or as a picture: heavy-rotation stream {SHOW_GRAPH}, {SHOW_GRAPH}=FILE.svg",
@@ -138,7 +138,7 @@ def rebuild_parser() -> Parser:
         default="all",
         metavar="YYYY-MM,YYYY-MM|all|changed|late",
         help="rebuild only these months; changed: those whose tables are not what the archive would make today, since "
-        "files with plays of them came or went, they have ended, or their tables are gone or were restored; late: of "
+        "files of them came or went, they have ended, or their tables are gone or were restored; late: of "
         "these, those that take no more plays from the stream (default: all)",
     )
     _add_lateness(

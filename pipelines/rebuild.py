@@ -21,7 +21,8 @@ from pipelines.rebuilding.bigquery import BigQueryTables
 from pipelines.rebuilding.folder import FolderTables
 from pipelines.rebuilding.graph import build
 from pipelines.rebuilding.planning import Work
-from pipelines.rebuilding.replacing import Result, nothing_in
+from pipelines.rebuilding.replacing import nothing_in
+from pipelines.rebuilding.result import Result
 from pipelines.rebuilding.settings import RebuildOptions
 from pipelines.rebuilding.target import Target
 from pipelines.runners import LOCAL_BATCH_RUNNER, check_workers, is_on_dataflow, runner_of

@@ -41,6 +41,7 @@ WEB: tuple[set[str], ...] = (
     {"rendering", "cards"},
     {"answering", "api"},
     {"pages"},
+    {"warming"},
     {"app", "recap"},
     {"command"},
 )

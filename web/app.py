@@ -37,6 +37,7 @@ from web.responding import Sealed, content_policy
 from web.running.apart import Runner
 from web.running.importing import Importing
 from web.settings import Settings
+from web.warming import Warming
 
 ROUTERS: tuple[APIRouter, ...] = (
     login.router,
@@ -81,7 +82,11 @@ def create_app(settings: Settings) -> FastAPI:
 
 @asynccontextmanager
 async def _running(app: FastAPI) -> AsyncIterator[None]:
+    warming = Warming(app.state.settings, app.state.warehouse)
+    if app.state.settings.warms:
+        warming.start()
     yield
+    warming.close()
     app.state.importing.close()
     app.state.runner.close()
     app.state.warehouse.close()

@@ -1,12 +1,14 @@
-"""Every figure's answer: a question and its parameters to rows, from a folder or from BigQuery, remembered for a day.
+"""Every figure's answer: a question and its parameters to rows, from a folder or from BigQuery, remembered.
 
-An answer is kept for one version of the warehouse and one local date, so that "so far" and streaks turn at midnight.
+An answer is kept as long as the files that it is from are the same; of what BigQuery answers, for one version of the
+tables. What turns at midnight, as "so far" and streaks do, has the day among its parameters.
 """
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from datetime import date, datetime, timedelta
 from functools import cache
 from threading import Lock
 from typing import Any, Protocol
@@ -15,11 +17,21 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from pipelines.clock import utc_now
+from pipelines.domain.month import following
+from pipelines.querying.each_month import MONTHS, PART, each_month
 from pipelines.querying.parameters import Value
 from pipelines.querying.reader import FolderReader
 from pipelines.querying.steps import Cut
 from pipelines.querying.translations import duckdb_question
-from pipelines.tables.questions import Months, Parameter, bound, months_read, parameters_of, question_sql
+from pipelines.tables.questions import (
+    Months,
+    Parameter,
+    bound,
+    months_read,
+    parameters_of,
+    question_sql,
+    reads_only_plays,
+)
 from pipelines.warehouse.bigquery import SCHEME, BigQueryWarehouse, dataset_of
 from pipelines.warehouse.folder import FolderWarehouse
 
@@ -44,6 +56,15 @@ class Source(Protocol):
     def version(self) -> str:
         """Another text once the tables are others."""
 
+    def version_for(self, question: str, values: Mapping[str, Value], today: date) -> Hashable:
+        """Another value once a question may have another answer."""
+
+    def rows_of_each(self, question: str, asked: Mapping[date, Mapping[str, Value]]) -> Mapping[date, list[Row]]:
+        """The rows of a question for each of these months, where that is quicker than one by one; else for none.
+
+        ``asked`` are all parameters of each, which differ by @from and @to.
+        """
+
     def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
         """The rows of a question, all of whose parameters are given."""
 
@@ -66,15 +87,12 @@ class Asker:
         self._clock, self._zone = clock, ZoneInfo(self.time_zone)
         self._lock = Lock()
         self._kept: OrderedDict[object, Any] = OrderedDict()
+        self._asked: dict[object, Future[Any]] = {}
         self._cells = 0
-        self._version, self._looked = "", -FRESH_SECONDS
 
     def version(self) -> str:
         """Another text once the tables are others, which may take FRESH_SECONDS to be seen; cheap."""
-        if time.monotonic() - self._looked >= FRESH_SECONDS:
-            self._version = self._source.version()
-            self._looked = time.monotonic()
-        return self._version
+        return self._source.version()
 
     def today(self) -> date:
         """The day that it is in the warehouse's time zone."""
@@ -106,6 +124,19 @@ class Asker:
         rows: list[Row] = self._remembered("rows", question, span, given, self._source.rows)
         return rows
 
+    def prepare(self, question: str, months: Sequence[date], **given: Value) -> None:
+        """Remember a question's ``rows`` for each of these months, first days, as its span, all in one go."""
+        asked = {
+            month: bound(question, {**given, "from": month, "to": following(month) - timedelta(days=1)})
+            for month in months
+        }
+        keys = {month: self._key("rows", question, values) for month, values in asked.items()}
+        with self._lock:
+            missing = [month for month, key in keys.items() if key not in self._kept]
+        if missing:
+            for month, rows in self._source.rows_of_each(question, {one: asked[one] for one in missing}).items():
+                self._keep(keys[month], rows, asked[month])
+
     def close(self) -> None:
         """Let go of the warehouse."""
         self._source.close()
@@ -122,22 +153,39 @@ class Asker:
         if "today" in parameters_of(question):
             asked.setdefault("today", self.today())
         values = bound(question, asked)
-        key = self.version(), self.today(), form, question, tuple(values.values())
+        key = self._key(form, question, values)
         with self._lock:
             if (kept := self._kept.get(key)) is not None:
                 self._kept.move_to_end(key)
                 return kept
-        found = answer(question, values)
+            is_first = key not in self._asked
+            asked_now = self._asked.setdefault(key, Future())
+        if not is_first:
+            return asked_now.result()
+        try:
+            found = answer(question, values)
+            self._keep(key, found, values)
+            asked_now.set_result(found)
+        except BaseException as error:
+            asked_now.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                del self._asked[key]
+        return found
+
+    def _key(self, form: str, question: str, values: Mapping[str, Value]) -> object:
+        version = self._source.version_for(question, values, self.today())
+        return version, form, question, tuple(values.values())
+
+    def _keep(self, key: object, found: Any, values: Mapping[str, Value]) -> None:
         # A month without discoveries stays one; a song that is not found may be a typing mistake, and the next another.
         if len(found) or not _SOUGHT.intersection(values):
             with self._lock:
-                if key in self._kept:  # another thread was as quick
-                    self._cells -= _cells(self._kept.pop(key))
                 self._cells += _cells(found)
                 self._kept[key] = found
                 while self._cells > _MOST_CELLS:
                     self._cells -= _cells(self._kept.popitem(last=False)[1])
-        return found
 
 
 def _cells(found: Any) -> int:
@@ -151,10 +199,23 @@ class _Folder:
     def __init__(self, folder: str) -> None:
         warehouse = FolderWarehouse.open(folder)
         self.time_zone = warehouse.time_zone
-        self._reader = FolderReader(warehouse)
+        self._reader = FolderReader(warehouse, FRESH_SECONDS)
 
     def version(self) -> str:
-        return self._reader.version()
+        return str(self._reader.version())
+
+    def version_for(self, question: str, values: Mapping[str, Value], today: date) -> Hashable:  # noqa: ARG002
+        months = months_read(question, values)
+        return self._reader.version(None if isinstance(months, str) or not reads_only_plays(question) else months)
+
+    def rows_of_each(self, question: str, asked: Mapping[date, Mapping[str, Value]]) -> Mapping[date, list[Row]]:
+        spans = {span for values in asked.values() for span in self._months(question, values) or ()}
+        statement, used, _ = self._asked(question, next(iter(asked.values())))
+        used = {name: value for name, value in used.items() if name not in ("from", "to")} | {MONTHS: tuple(asked)}
+        found: dict[date, list[Row]] = {month: [] for month in asked}
+        for row in self._reader.rows(each_month(statement), used, spans or None):
+            found[row.pop(PART)].append(row)
+        return found
 
     def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
         return self._reader.query(*self._asked(question, values))
@@ -209,6 +270,13 @@ class _BigQuery:
                 self._version = str(self._ask(sql, {}).column("newest")[0])
                 self._looked = time.monotonic()
             return self._version
+
+    def version_for(self, question: str, values: Mapping[str, Value], today: date) -> Hashable:  # noqa: ARG002
+        return self.version(), today
+
+    def rows_of_each(self, question: str, asked: Mapping[date, Mapping[str, Value]]) -> Mapping[date, list[Row]]:  # noqa: ARG002
+        """For none: what BigQuery reads is paid for."""
+        return {}
 
     def rows(self, question: str, values: Mapping[str, Value]) -> list[Row]:
         rows: list[Row] = self.table(question, values).to_pylist()

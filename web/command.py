@@ -48,6 +48,7 @@ def run(options: argparse.Namespace) -> None:
         archive=options.archive,
         logins=options.logins,
         covers=options.covers,
+        warms=True,
         access=access_of(options, home_of(options.home), options.host),
     )
     listener = _listen(options.host, options.port)

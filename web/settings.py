@@ -15,6 +15,7 @@ class Settings:
     ``state`` is the folder of what the producer remembers, with polls and gaps; None where nobody knows it. So are
     ``archive``, which the tables are made from, and ``logins``, the folder of those who have logged in.
     ``access`` says who may ask: without more, who is at this machine.
+    With ``warms`` the months' answers are made in the background, before anybody asks.
     With ``covers`` pages show Spotify's pictures, the only thing that a page asks another server for.
     """
 
@@ -24,5 +25,6 @@ class Settings:
     archive: str | None = None
     logins: str | None = None
     covers: bool = True
+    warms: bool = False
     access: Access = field(default_factory=Access)
     clock: Callable[[], datetime] = utc_now

@@ -125,9 +125,10 @@ class Keeper:
 def months_of(step: Step, values: Mapping[str, Any]) -> tuple[date, date] | None:
     """The first days of the months of ``plays`` that a step reads by itself: those of its days, and the one before.
 
-    None where it takes no days: it reads what other steps gave, or all months.
+    An instant is no day. None where it takes no days: it reads what other steps gave, or all months.
     """
-    days = [value for name in step.parameters if type(value := values[name]) is date]  # an instant is no day
+    given = [values[name] for name in step.parameters]
+    days = [one for value in given for one in (value if isinstance(value, tuple) else (value,)) if type(one) is date]
     return (preceding(min(days).replace(day=1)), max(days).replace(day=1)) if days else None
 
 

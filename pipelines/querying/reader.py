@@ -6,7 +6,9 @@ over them, and every question, stay as they are. It is for queries of the projec
 and limited by ``duck.query`` and ``limits``.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import math
+import time
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -37,17 +39,19 @@ _MOST_DEAD_ROWS = 200_000
 _SMALL_BYTES = 100_000_000
 # Months in which a play is there twice, or a track's id has two keys. In all others the view is the rows themselves.
 _MIXED = """
-SELECT month FROM play_events_rows GROUP BY user_id, month, played_at HAVING COUNT(*) > 1
+WITH new AS (SELECT user_id, month, played_at, track_id, song_id FROM plays WHERE list_contains($months::DATE[], month))
+SELECT month FROM new GROUP BY user_id, month, played_at HAVING COUNT(*) > 1
 UNION
-SELECT month FROM play_events_rows GROUP BY user_id, month, track_id
-HAVING COUNT(*) > 1 AND COUNT(DISTINCT COALESCE(song_key, '')) > 1"""
+SELECT month FROM new GROUP BY user_id, month, track_id HAVING MIN(song_id) <> MAX(song_id)"""
 
 
 class FolderReader:
     """Answers to queries over one folder; any number of threads may ask at once."""
 
-    def __init__(self, warehouse: FolderWarehouse) -> None:
+    def __init__(self, warehouse: FolderWarehouse, fresh_seconds: float = 0.0) -> None:
+        """For so long it is believed that the files are those that were there; then it is looked again."""
         self.warehouse = warehouse
+        self._fresh_seconds, self._looked = fresh_seconds, -math.inf
         self._lock = Lock()
         self._listing = Listing(warehouse)
         self._database = new_database()
@@ -68,17 +72,23 @@ class FolderReader:
         for view in VIEWS:
             if view not in _KEPT:
                 self._database.execute(f"CREATE VIEW {view} AS {duckdb_view(view)}")
-        self._listing.refresh()
+        self._look()
         files = [file for months in self._listing.files.values() for some in months.values() for file in some]
         if _bytes(files) < _SMALL_BYTES:
             self._database.execute("SET GLOBAL threads = 1")
         self._database.execute("SET lock_configuration = true")
 
-    def version(self) -> str:
-        """A text that is another one once the warehouse's files are others. Raises StorageError."""
+    def version(self, months: Iterable[tuple[date, date]] | None = None) -> Hashable:
+        """Something that is another once the warehouse's files are others; of ``months`` those of their plays alone.
+
+        ``months`` are spans of first days, both in them. Raises StorageError.
+        """
         with self._lock:
-            self._listing.refresh()
-            return self._listing.version
+            self._look()
+            if months is None:
+                return self._listing.version
+            there, spans = self._listing.files["play_events"].items(), tuple(months)
+            return tuple(files for month, files in there if any(first <= month <= last for first, last in spans))
 
     def months(self) -> list[date]:
         """The months that there are plays of. Raises StorageError."""
@@ -94,7 +104,7 @@ class FolderReader:
         """The rows of a query in DuckDB's SQL (``bigquery_sql.to_duckdb``), which may be cut at what others read too.
 
         ``months`` are the spans, first days and both in them, of ``plays`` that it reads, or None for all. Sees every
-        file that was there when it began. Raises StorageError, duckdb.Error.
+        file that was there when it last looked for some. Raises StorageError, duckdb.Error.
         """
         with self._ready(statement, parameters, months) as (cursor, text, values):
             return plain_numbers(cursor.sql(text, params=values).to_arrow_table())
@@ -146,10 +156,16 @@ class FolderReader:
             for first, last in spans
         )
 
+    def _look(self, *, at_once: bool = False) -> None:
+        """Which files there are."""
+        if at_once or time.monotonic() - self._looked >= self._fresh_seconds:
+            self._listing.refresh()
+            self._looked = time.monotonic()
+
     def _bring(self, spans: Sequence[tuple[date, date]] | None) -> None:
         """Read the months that are missing or have changed; begin again where a rebuild replaces them meanwhile."""
-        for _ in range(_ATTEMPTS):
-            self._listing.refresh()
+        for attempt in range(_ATTEMPTS):
+            self._look(at_once=attempt > 0)
             try:
                 for name, table in _KEPT.items():
                     there, kept = self._listing.files[table], self._kept[name]
@@ -177,13 +193,16 @@ class FolderReader:
                 gone = database.execute(f"DELETE FROM {name} WHERE list_contains($known, {column})", {"known": known})  # noqa: S608
                 self._dead_rows[name] += (gone.fetchone() or (0,))[0]
             if name == "plays":
-                mixed = [month for (month,) in database.execute(_MIXED).fetchall()]
                 database.execute(
                     "INSERT INTO plays BY NAME SELECT * EXCLUDE (song_key), COALESCE(song_key, track_id) AS song_id "
-                    "FROM play_events_rows WHERE NOT list_contains($mixed::DATE[], month)",
-                    {"mixed": mixed},
+                    "FROM play_events_rows"
                 )
+                mixed = [month for (month,) in database.execute(_MIXED, {"months": list(months)}).fetchall()]
                 if mixed:
+                    gone = database.execute(
+                        "DELETE FROM plays WHERE list_contains($mixed::DATE[], month)", {"mixed": mixed}
+                    )
+                    self._dead_rows[name] += (gone.fetchone() or (0,))[0]
                     database.execute(
                         "INSERT INTO plays BY NAME FROM made_plays WHERE list_contains($mixed::DATE[], month)",
                         {"mixed": mixed},

@@ -17,7 +17,8 @@ from apache_beam.metrics.metric import Metrics
 from pipelines.rebuilding.finishing import Rest, finish_rest, finish_share
 from pipelines.rebuilding.planning import Work, make_plan
 from pipelines.rebuilding.reading import Read
-from pipelines.rebuilding.replacing import Ready, Result, finish, prepare, remove_staged, replace_months
+from pipelines.rebuilding.replacing import Ready, finish, prepare, remove_staged, replace_months
+from pipelines.rebuilding.result import Result
 from pipelines.rebuilding.sharing import Share, shares_of
 from pipelines.rebuilding.snapshots import finish_kinds
 from pipelines.rebuilding.target import Staged, Staging, Target

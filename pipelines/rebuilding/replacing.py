@@ -7,9 +7,8 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
-from typing import Any
 
 from pipelines.domain.month import month_text
 from pipelines.domain.snapshots import KINDS
@@ -17,60 +16,12 @@ from pipelines.rebuilding.manifests import Contents, Made, Manifest, fingerprint
 from pipelines.rebuilding.planning import Plan, Work, may_hold
 from pipelines.rebuilding.reading import Read
 from pipelines.rebuilding.rejected import bring_rejected
+from pipelines.rebuilding.result import Result
 from pipelines.rebuilding.target import Staged, Staging, Stamp, Target
 from pipelines.storage.archive import Archive, month_of, months_of
-from pipelines.storage.files import StorageError, storage_of, update
+from pipelines.storage.files import StorageError, update
 from pipelines.storage.snapshots import SnapshotArchive, kind_of
 from pipelines.tables import REBUILT, SNAPSHOTS, table_of
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of a rebuild, as the command tells it. Months are texts, as 2026-11.
-
-    ``made`` have plays or snapshots now, ``removed`` have none any more, ``left`` stay as they were because of
-    ``troubles`` with files: whole months, or ``artist_snapshots of 2026-11``. ``passed_over`` counts plays of a time
-    that cannot be, by reason, ``snapshots_passed_over`` such snapshots, ``forgotten`` plays of people who were
-    forgotten. ``refused`` says why nothing was done. ``gone`` files went meanwhile, so that all of it has to begin
-    again.
-    """
-
-    made: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    left: tuple[str, ...] = ()
-    troubles: tuple[str, ...] = ()
-    refused: str | None = None
-    gone: int = 0
-    plays_read: int = 0
-    plays: int = 0
-    snapshots: int = 0
-    passed_over: Mapping[str, int] = field(default_factory=dict)
-    snapshots_passed_over: int = 0
-    forgotten: int = 0
-    rejected: int = 0
-
-    @property
-    def failure(self) -> str | None:
-        """What a person has to know and do; None where all went well."""
-        if self.refused:
-            return self.refused
-        if self.gone:
-            return (
-                f"{self.gone:,} files were removed from the archive during the rebuild, as when a person is forgotten; "
-                "run it again, or the tables may keep plays of theirs"
-            )
-        if not self.troubles:
-            return None
-        stay = f"{', '.join(self.left)} {'stay' if len(self.left) > 1 else 'stays'} as before; " if self.left else ""
-        others = f"{len(self.made)} other months were replaced" if self.made else "nothing was replaced"
-        return "\n".join([*self.troubles, f"{stay}{others}"])
-
-    @classmethod
-    def take(cls, path: str) -> "Result":
-        """Of the file that the last step wrote, which goes. Raises StorageError."""
-        value: dict[str, Any] = json.loads(storage_of(path).read(path).data)
-        storage_of(path).remove(path)
-        return cls(**value | {name: tuple(of) for name, of in value.items() if isinstance(of, list)})
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,8 @@ def locked(path: Path, *, patience_seconds: float = _LOCK_PATIENCE_SECONDS, busy
                     yield
                 finally:
                     if _is_still(lock, handle):
-                        lock.unlink()  # before it is given back: who waits for it looks whether it is there
+                        # Before it is given back: who waits for it looks whether it is there. A logout takes it away.
+                        lock.unlink(missing_ok=True)
                 return
             if time.monotonic() > patience_ends:
                 raise StorageError(busy or f"{path} is locked by another process that does not go on; end it")

@@ -49,26 +49,19 @@ class Candidates:
         self._source = rows.sources[chosen[0]]
         # Account data names the minute in which a play ended.
         self._width = _MINUTE_MS - 1 if self._source == ACCOUNT else 0
-        everyone = range(len(chosen))
-        ends = array("q", map(rows.instants.__getitem__, chosen))
-        starts = array("q", map(sub, ends, map(rows.ms_played.__getitem__, chosen)))
-        reported = array("q", map(rows.reported.__getitem__, chosen))
-        late = [number for number in everyone if reported[number] != ends[number]]
-        self._ends = _sorted(ends, everyone, 0)
-        self._starts = _sorted(starts, everyone, _START_HANDICAP_MS)
-        self._reported = _sorted(reported, late, _REPORTED_HANDICAP_MS)
         self.paired_before: set[int] = set()
+        # By instant, the copy of this kind that is with a play of others; who is near what; which row made which.
+        self._own_copies: dict[int, int] = {}
+        self._near_plays: list[Candidate] = []
+        self._near_copies: list[Candidate] = []
+        self._made: dict[int, int] = {}
 
-    def find(self) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
-        """All of them, in the three turns in which they are to be paired; finds out who was ``paired_before``.
-
-        First those rows, then rows like them that are not among the present ones, by negative numbers, then the
-        new ones: so what was paired once stays paired.
-        """
-        near: list[Candidate] = []
-        owned: list[Candidate] = []
-        own_copies: dict[int, int] = {}
-        for instant in sorted(self._copies.instants_of(POLLED, ACCOUNT + EXTENDED - self._source)):
+    def pair_near_copies(self) -> Set[int]:
+        """The rows of which the archive has a copy with a play that is near, one row for each copy."""
+        plays = sorted(self._copies.instants_of(POLLED, ACCOUNT + EXTENDED - self._source))
+        if plays:  # into an empty archive nothing is compared
+            self._sort_instants()
+        for instant in plays:
             known = self._copies.at(instant)
             if not (others := self._others(instant, known)):
                 continue
@@ -77,18 +70,36 @@ class Candidates:
             for apart, number, _ in here:
                 off = self._off(self._rows, self._chosen[number], others, lengths)
                 if off is not None:
-                    near.append((apart + off, number, instant))
+                    self._near_plays.append((apart + off, number, instant))
             if copies := [copy for copy in known if self._copies.sources[copy] == self._source]:
                 own = {n for _, n, _ in here if any(self._is_copy_of(copy, n) for copy in copies)}
-                owned += [(-1, number, instant) for number in own]
-                own_copies[instant] = copies[0]
-        # One row made each copy: of two that are near it the other's copy is elsewhere, and so the other way round.
-        made = pairs(owned)
-        from_afar = list(self._paired_from_afar(own_copies, made))
-        near += owned + from_afar
-        self.paired_before.update(number for _, number, _ in (*owned, *from_afar))
-        has_row = {instant for _, _, instant in (*owned, *from_afar)}
-        absent = [it for at, copy in own_copies.items() if at not in has_row for it in self._of_absent(copy)]
+                self._near_copies += [(-1, number, instant) for number in own]
+                self._own_copies[instant] = copies[0]
+        # Of two rows that are near one copy the other's is elsewhere, if there is one; and so the other way round.
+        self._made = pairs(self._near_copies)
+        return self._made.keys()
+
+    def _sort_instants(self) -> None:
+        everyone = range(len(self._chosen))
+        ends = array("q", map(self._rows.instants.__getitem__, self._chosen))
+        starts = array("q", map(sub, ends, map(self._rows.ms_played.__getitem__, self._chosen)))
+        reported = array("q", map(self._rows.reported.__getitem__, self._chosen))
+        late = [number for number in everyone if reported[number] != ends[number]]
+        self._ends = _sorted(ends, everyone, 0)
+        self._starts = _sorted(starts, everyone, _START_HANDICAP_MS)
+        self._reported = _sorted(reported, late, _REPORTED_HANDICAP_MS)
+
+    def find(self, dropped: Set[int]) -> tuple[list[Candidate], list[Candidate], list[Candidate]]:
+        """All of them, in the three turns in which they are to be paired; a row that is ``dropped`` has none far away.
+
+        First the rows ``paired_before``, then rows like them that are not among the present ones, by negative numbers,
+        then the new ones: so what was paired once stays paired.
+        """
+        from_afar = list(self._paired_from_afar(dropped))
+        self.paired_before = {*self._made, *(number for _, number, _ in from_afar)}
+        has_row = {*self._made.values(), *(instant for _, _, instant in from_afar)}
+        absent = [it for at, copy in self._own_copies.items() if at not in has_row for it in self._of_absent(copy)]
+        near = self._near_plays + self._near_copies + from_afar
         before = [it for it in near if it[1] in self.paired_before]
         new = [it for it in near if it[1] not in self.paired_before]
         return before, absent, new
@@ -107,18 +118,17 @@ class Candidates:
                     apart = self._apart(telling.sorted[place], first, last)
                     yield apart + telling.handicap, telling.numbers[place], instant
 
-    def _paired_from_afar(self, own_copies: dict[int, int], made: dict[int, int]) -> Iterator[Candidate]:
-        """Rows whose copies are with a play hours away: those of ``own_copies``, by instant, that are not ``made`` by
-        a row that is near.
+    def _paired_from_afar(self, dropped: Set[int]) -> Iterator[Candidate]:
+        """Rows whose copies are with a play hours away: those that no row near them has made.
 
         Where the present rows cover the copy's whole day and none is near, its row is one of those further away.
         """
-        instants = set(made.values())
-        free = (copy for instant, copy in own_copies.items() if instant not in instants)
+        made = set(self._made.values())
+        free = (copy for instant, copy in self._own_copies.items() if instant not in made)
         copies = places_by_key(self._copies, free, self._days)
         if not copies:
             return
-        rows = [number for number in range(len(self._chosen)) if number not in made]
+        rows = [n for n, row in enumerate(self._chosen) if n not in self._made and row not in dropped]
         for number, instant in pairs(
             candidates_within_a_day(self._rows, self._chosen, rows, copies, self._days)
         ).items():

@@ -94,7 +94,9 @@ def _turns(rows: Rows, copies: Copies) -> list[list[Candidate]]:
     after: list[list[Candidate]] = []
     for source in EXTENDED, ACCOUNT:
         if chosen := [row for row in range(len(rows)) if rows.sources[row] == source]:
-            paired, absent, new = Candidates(rows, chosen, copies, set()).find()
+            candidates = Candidates(rows, chosen, copies, set())
+            candidates.pair_near_copies()
+            paired, absent, new = candidates.find(dropped=frozenset())
             before += [(apart, chosen[number], instant) for apart, number, instant in paired] + absent
             after.append([(apart, chosen[number], instant) for apart, number, instant in new])
     return [before, *after]

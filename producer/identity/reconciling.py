@@ -23,7 +23,7 @@ from itertools import groupby
 from producer.identity.candidates import Candidates
 from producer.identity.doubles import APART_MS, SECOND_MS, are_near, doubles
 from producer.identity.far import candidates_within_a_day, places_by_key, whole_days
-from producer.identity.matching import Candidate, pairs
+from producer.identity.matching import pairs
 from producer.identity.rows import ACCOUNT, EXTENDED, POLLED, Copies, Rows
 
 # The instant of a row that is the same play as another row.
@@ -108,10 +108,12 @@ class _Kind:
         others = [row for row in order if not self._stays[row]]
         if not others:
             return
-        before, absent, new, paired_before = self._candidates(others)
-        for number in paired_before:
+        days = whole_days(self._rows.spans.get(self._source, ()))
+        candidates = Candidates(self._rows, others, self._copies, self._kept, days)
+        for number in candidates.pair_near_copies():
             self._stays[others[number]] = True
         dropped = self._drop_doubles(order) if self._source == EXTENDED else set()
+        before, absent, new = candidates.find(dropped)
         paired = pairs(before, absent, [it for it in new if others[it[1]] not in dropped])
         left = [number for number, row in enumerate(others) if number not in paired and row not in dropped]
         # What a double ended with is told by the row that it doubles, and by no row from hours away.
@@ -120,7 +122,7 @@ class _Kind:
         for number, instant in (paired | far).items():
             if number >= 0:
                 # A row that changes over to a play that the archive lacks is its only copy there.
-                is_there = number in paired_before and instant not in self._copies.unwritten
+                is_there = number in candidates.paired_before and instant not in self._copies.unwritten
                 self._give(others[number], instant, archived=is_there)
         self._tell_apart([others[number] for number in left if number not in far])
 
@@ -197,13 +199,6 @@ class _Kind:
         self._stays[row] = True
         self._kept.add(instant)
         self._give(row, instant, archived=True)
-
-    def _candidates(self, others: list[int]) -> tuple[list[Candidate], list[Candidate], list[Candidate], set[int]]:
-        if not self._copies:
-            return [], [], [], set()
-        days = whole_days(self._rows.spans.get(self._source, ()))
-        candidates = Candidates(self._rows, others, self._copies, self._kept, days)
-        return *candidates.find(), candidates.paired_before
 
     def _drop_doubles(self, order: list[int]) -> set[int]:
         """The rows that are no plays of their own, beside others and beside what the archive has."""

@@ -7,14 +7,18 @@ import pytest
 
 from benchmarks.archives import make
 from benchmarks.clusters import DaskCluster
+from pipelines.storage.snapshots import SnapshotArchive
+from tests import snapshots
 from tests.engines.rebuilds import SHAPE, Rebuilds, Rebuilt
 
 
 @pytest.fixture(scope="session")
 def rebuilds(tmp_path_factory: pytest.TempPathFactory) -> Rebuilds:
-    """An archive of some months, a tenth of its plays twice."""
+    """An archive of some months, a tenth of its plays twice, and snapshots of two of them, also twice."""
     folder = tmp_path_factory.mktemp("engines")
     make(SHAPE, folder / "archive")
+    for _ in range(2):
+        SnapshotArchive(str(folder / "archive")).write(snapshots.some())
     return Rebuilds(folder)
 
 

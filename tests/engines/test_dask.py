@@ -1,7 +1,10 @@
 """The rebuild on a cluster of Dask: the answers of the local runner, also when a worker is killed in the middle."""
 
+import os
+import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,7 +42,7 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_answer(
         rebuilds.command(warehouse.name, *cluster.options), cwd=ROOT, stderr=subprocess.PIPE, text=True
     )
     try:
-        wait_for_a_staged_file(warehouse, process)
+        wait_until(lambda: list(warehouse.glob(".rebuild-*/**/*.parquet")), process, "no file was staged")
         cluster.workers[0].kill()
         _, said = process.communicate(timeout=240)
     finally:
@@ -47,6 +50,26 @@ def test_a_worker_that_is_killed_in_the_middle_changes_no_answer(
         process.wait()
     assert process.returncode == 0, said
     check_same_tables(str(local.warehouse), str(warehouse), "Dask with a worker killed")
+
+
+def test_a_worker_that_goes_away_when_it_is_asked_what_it_sees_stops_nothing(
+    rebuilds: Rebuilds, local: Rebuilt, cluster: DaskCluster
+) -> None:
+    warehouse = rebuilds.folder / "with one gone"
+    os.kill(cluster.workers[0].pid, signal.SIGSTOP)  # so that it does not answer before it is gone
+    process = subprocess.Popen(
+        rebuilds.command(warehouse.name, *cluster.options), cwd=ROOT, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        wait_until(lambda: list(rebuilds.archive.glob(".probe-*")), process, "no worker was asked")
+        time.sleep(1)
+        cluster.workers[0].kill()
+        _, said = process.communicate(timeout=240)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0, said
+    check_same_tables(str(local.warehouse), str(warehouse), "Dask with a worker gone")
 
 
 def test_a_file_that_cannot_be_read_is_told_as_by_the_local_runner(
@@ -70,9 +93,9 @@ def test_a_scheduler_without_workers_is_a_sentence(tmp_path: Path, rebuilds: Reb
     assert "Traceback" not in rebuilt.said
 
 
-def wait_for_a_staged_file(warehouse: Path, process: "subprocess.Popen[str]") -> None:
+def wait_until(is_so: Callable[[], object], process: "subprocess.Popen[str]", otherwise: str) -> None:
     until = time.monotonic() + 120
-    while not list(warehouse.glob(".rebuild-*/**/*.parquet")):
+    while not is_so():
         assert process.poll() is None, process.communicate()[1]
-        assert time.monotonic() < until, "no file was staged"
+        assert time.monotonic() < until, otherwise
         time.sleep(0.01)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import grpc
 import pytest
@@ -29,6 +30,7 @@ from producer.spotify.client import Spotify as Client
 from producer.state import forgetting
 from producer.state.cursor import Cursors
 from producer.state.documents import Documents, rejected_of
+from producer.state.imports import note_import
 from tests.commands import Ran, Run
 from tests.producer.exports import plays_in
 from tests.producer.test_service import REPOSITORY, Folders, service, stopped, wait_for
@@ -126,6 +128,9 @@ def fill(folders: Folders, *names: str) -> None:
         (folders.logins / f".{name}.json.0abc_xyz").write_text("refresh-part")
         (folders.state / "cursors" / f".{name}.json.0abc_xyz").write_text("{")
         reject(folders.state, f"{name}-1.json", name)
+        note_import(str(folders.state), name, utc_now(), {"rows": 1})
+        (folders.state / "hidden").mkdir(exist_ok=True)
+        (folders.state / "hidden" / f"{quote(name, safe='')}.json").write_text('{"hidden": {}}')
         [login] = [
             each
             for each in logins_of(APP | {"SPOTIFY_REFRESH_TOKEN": f"given-{name}"}, folders.state, store_of("nowhere"))
@@ -159,6 +164,8 @@ def test_an_account_goes_and_others_stay(run: Run, folders: Folders, tmp_path: P
         f"removed     {folders.logins / 'ann.json'}",
         f"removed     {environment}",
         f"removed     {folders.state / 'cursors' / 'ann.json'}",
+        f"removed     {folders.state / 'imports' / 'ann.json'}",
+        f"removed     {folders.state / 'hidden' / 'ann.json'}",
         f"removed     {folders.state / 'rejected' / 'ann-1.json'}",
         "",
         f"next: its owner removes the app at {APPS}; nobody else can end a token at Spotify",

@@ -7,6 +7,7 @@ import pytest
 
 from pipelines.domain.snapshots import Snapshot
 from pipelines.storage.snapshots import SnapshotArchive
+from pipelines.warehouse.folder import FolderWarehouse
 from tests.rebuilding.rebuilds import OCTOBER_PLAY, A, B, C, archive, contents, run, tracks
 from tests.snapshots import KINDS, NOVEMBER, artist, expected, in_table, playlist, some, track
 
@@ -141,3 +142,13 @@ def test_who_is_forgotten_takes_no_snapshot_along(tmp_path: Path) -> None:
     assert run(tmp_path) == 0
     assert tracks(tmp_path) == []
     assert in_table(tmp_path, "track_snapshot") == expected(some(), "track_snapshot")
+
+
+def test_rows_that_a_stream_wrote_twice_go_when_the_month_is_late(tmp_path: Path) -> None:
+    keep(tmp_path, long_ago := artist(taken_at=datetime(2019, 5, 3, tzinfo=UTC)))
+    assert run(tmp_path, "--months=late") == 0
+    FolderWarehouse(tmp_path / "warehouse", "Europe/Paris").append("artist_snapshots", [long_ago.to_row()])
+    assert run(tmp_path, "--months=changed") == 0
+    assert len(in_table(tmp_path, "artist_snapshot")) == 2
+    assert run(tmp_path, "--months=late") == 0
+    assert len(in_table(tmp_path, "artist_snapshot")) == 1

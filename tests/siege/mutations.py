@@ -51,10 +51,10 @@ MUTATIONS: dict[str, Mutation] = {
     "archive after deduplication": Mutation(
         "graph",
         "pipelines/streaming/archiving.py",
-        "        some = self.months.setdefault(month, [])\n",
+        "        some = self.folders.setdefault(folder, [])\n",
         "        seen = self.__dict__.setdefault('seen', set())\n"
-        "        if play.played_at in seen:\n            return\n        seen.add(play.played_at)\n"
-        "        some = self.months.setdefault(month, [])\n",
+        "        if item in seen:\n            return\n        seen.add(item)\n"
+        "        some = self.folders.setdefault(folder, [])\n",
     ),
     "acknowledgement before the archive": Mutation(
         "stream",

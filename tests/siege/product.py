@@ -40,12 +40,12 @@ def import_exports(folder: Path, user: str, export: Path, now: int) -> None:
     importer.run(find([export]).files, Archive(str(folder / "archive")))
 
 
-def rebuild(folder: Path, months: str = "changed") -> None:
+def rebuild(folder: Path, months: str = "changed", engine: Sequence[str] = ()) -> None:
     """``heavy-rotation rebuild --months``. Raises AssertionError where it says that it failed."""
     from pipelines.rebuild import main
 
     places = [f"--archive={folder / 'archive'}", f"--warehouse={folder / 'warehouse'}", f"--time-zone={ZONE}"]
-    code = main([*places, *([f"--months={months}"] if months != "all" else [])])
+    code = main([*places, *([f"--months={months}"] if months != "all" else []), *engine])
     assert code == 0, f"rebuild ended with {code}"
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from demo.pubsub import PubSubServer
 from demo.pubsub_subscription import Subscription
@@ -17,12 +18,13 @@ TOPIC, SUBSCRIPTION = "projects/siege/topics/plays", "projects/siege/subscriptio
 
 
 class PubSub:
-    """The server, a process of its own."""
+    """The server, a process of its own, which ends with ``stack``."""
 
-    def __init__(self) -> None:
+    def __init__(self, stack: ExitStack) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.siege.pubsub"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        stack.callback(self._end)
         self.address = self._line()
 
     def acknowledged(self) -> list[str]:
@@ -32,6 +34,10 @@ class PubSub:
         self.process.stdin.flush()
         told: list[str] = json.loads(self._line())
         return told
+
+    def _end(self) -> None:
+        with self.process:
+            self.process.kill()
 
     def _line(self) -> str:
         assert self.process.stdout

@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipelines.storage import bucket as cloud
+from pipelines.storage import folder
 from pipelines.storage.files import (
     NO_FILE,
     ChangedError,
@@ -392,6 +393,24 @@ def test_a_lock_that_is_removed_with_its_file_still_keeps_others_out(tmp_path: P
     waiting.join()
     assert came_in.is_set()
     assert left_in(tmp_path) == []
+
+
+def test_a_lock_that_somebody_takes_away_at_its_very_end_ends_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[bool] = []
+
+    def and_then_it_goes(lock: Path, handle: int) -> bool:
+        looks.append(is_still(lock, handle))
+        if len(looks) == 2:  # the last look, before it is removed
+            lock.unlink()
+        return looks[-1]
+
+    is_still = folder._is_still
+    monkeypatch.setattr(folder, "_is_still", and_then_it_goes)
+    with locked(tmp_path / "file"):
+        pass
+    assert (looks, list(tmp_path.iterdir())) == ([True, True], [])
 
 
 def test_a_lock_that_is_held_for_long_is_told(tmp_path: Path) -> None:

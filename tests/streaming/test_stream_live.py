@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ import pytest
 
 from demo.pubsub import PubSubServer
 from pipelines.domain.instants import rfc3339
-from tests import oracle
+from tests import oracle, snapshots
 from tests.builders import plays
 from tests.ports import free_port
 from tests.standins.pubsub import Topic, a_topic
@@ -146,6 +147,27 @@ def test_a_stream_that_is_killed_again_and_again_loses_nothing(monkeypatch: pyte
             assert is_archived == (method == "Acknowledge"), "archived, and then acknowledged"
         with streaming(topic, tmp_path):
             wait_for(lambda seen: oracle.of_rows(seen.snapshots) == oracle.top_tens(some), tmp_path)
+
+
+def test_a_stream_that_is_killed_keeps_every_snapshot(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    killed, some = KilledAt(), snapshots.some()
+    with PubSubServer(interceptors=[killed]) as server, a_topic(server.address, monkeypatch) as topic:
+        topic.publish_raw(*(snapshot.to_message() for snapshot in some))
+        for method in ("Pull", "Acknowledge"):
+            with streaming(topic, tmp_path) as stream:
+                killed.method, killed.kill = method, stream.kill
+                assert stream.wait(_PATIENCE) == -signal.SIGKILL
+                killed.method = "None"
+            assert any((tmp_path / "archive").rglob("*.avro")) == (method == "Acknowledge")
+        # As if the kill had come between archive and table.
+        shutil.rmtree(tmp_path / "warehouse" / "artist_snapshots", ignore_errors=True)
+        with streaming(topic, tmp_path):
+            wait_for(lambda _: all(is_whole(tmp_path, kind) for kind in snapshots.KINDS), tmp_path)
+
+
+def is_whole(folder: Path, kind: str) -> bool:
+    table = snapshots.in_table(folder, kind)
+    return snapshots.each_once(table, kind) == snapshots.expected(snapshots.some(), kind)
 
 
 def test_a_second_stream_is_refused_until_the_first_one_is_gone(

@@ -185,6 +185,7 @@ _SPAN = {"from": OCTOBER, "to": date(2026, 11, 12)}
 ASKED: dict[str, dict[str, Value]] = {
     "artist_figures": {"id": "artist-1"},
     "artist_genres_known": {"id": "artist-1"},
+    "artist_pictures": {"ids": ("artist-1", "nobody")},
     "artist_top_tracks": {"id": "artist-1"},
     "bounds": {},
     "clock": _SPAN,
@@ -219,7 +220,7 @@ ASKED: dict[str, dict[str, Value]] = {
     "totals": _SPAN | {"hidden": ("track:t1", "artist:x2", "context:nothing")},
 }
 OF_NOBODY = {
-    "artist_figures", "artist_genres_known", "behind", "listeners",
+    "artist_figures", "artist_genres_known", "artist_pictures", "behind", "listeners",
     "rejects", "snapshots", "watched",
 }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pipelines.failure import Failure
-from pipelines.tables.questions import QUESTIONS, bound, months_read, parameters_of
+from pipelines.tables.questions import QUESTIONS, bound, months_read, parameters_of, reads_only_plays
 from tests.warehouse.listening import CALENDAR, listening_in, play
 from web import asking
 from web.asking import Asker
@@ -113,6 +113,11 @@ def test_every_file_says_what_it_takes_and_reads(question: str) -> None:
     months = months_read(question, values)
     assert months in ("all", "ends") or all(first.day == last.day == 1 for first, last in months)
     assert all(name in Asker.parameters(question) for name in values)
+
+
+def test_only_what_reads_nothing_but_plays_is_kept_by_months() -> None:
+    assert all(map(reads_only_plays, ("totals", "tens", "discoveries", "days", "clock", "history", "streaks")))
+    assert not any(map(reads_only_plays, ("genres", "known", "features", "bounds", "months", "behind", "rejects")))
 
 
 def test_who_is_forgotten_between_two_questions_of_a_page_is_not_there(

@@ -8,8 +8,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 
-import requests
-
 from web.access.visitor import RefusedError, Scope, Visitor
 
 HEADER = "x-goog-iap-jwt-assertion"
@@ -57,6 +55,8 @@ class Iap:
 
     def _keys_with(self, key_id: str) -> Mapping[str, str]:
         """Google's keys, asked for again each hour, and where a new one may have come."""
+        import requests  # here: without IAP nobody is asked
+
         with self._lock:
             age = self._clock() - self._asked
             if age > _KEPT_SECONDS or (key_id not in self._keys and age > _ASKED_AGAIN_SECONDS):

@@ -32,9 +32,9 @@ def known_days(visit: Visit, first: date, last: date) -> dict[date, int | None]:
 def day_by_day(visit: Visit, first: date, before: date | None, *, is_wide: bool = False) -> Figure:
     """The days of a month beside those of the month ``before``; wide where it has the room of two figures."""
     last = visit.end_of(first)
-    days = known_days(visit, before or first, last)
-    now = [plays for when, plays in days.items() if when >= first]
-    then = [plays for when, plays in days.items() if when < first]
+    # Month by month, as all other figures of the page ask.
+    now = list(known_days(visit, first, last).values())
+    then = list(known_days(visit, before, visit.end_of(before)).values()) if before else []
     places = max(monthrange(first.year, first.month)[1], len(then))
     series = [Series("now", now + [0] * (places - len(now)))]
     if before:

@@ -132,7 +132,7 @@ def _show(
         ranks=_ranks(visit, item, kind),
         songs=songs,
         ids=ids,
-        watched=_watched(visit, item["spotify_id"]) if kind == "artist" else None,
+        watched=_watched(visit, item) if kind == "artist" else None,
         ids_source=Source("item_ids", {"kind": kind, "id": item["key"]}),
         span_words=span(*chosen) if own else "",
         hiding=hiding(request, visit, kind, item["key"]),
@@ -188,10 +188,12 @@ def _told(known: Row, kind: str) -> list[Fact]:
     ]
 
 
-def _watched(visit: Visit, spotify_id: str | None) -> str | None:
-    """Where its figures over time are, if it is watched."""
-    is_watched = has_snapshots(visit, "artist") and any(row["id"] == spotify_id for row in visit.ask("watched"))
-    return visit.url(f"/watch/{spotify_id}") if is_watched else None
+def _watched(visit: Visit, item: Row) -> str | None:
+    """Where its figures over time are, if it is watched; by its name where plays know no id."""
+    rows = visit.ask("watched") if has_snapshots(visit, "artist", "SPOTIFY") else []
+    sought = ("id", item["spotify_id"]) if item["spotify_id"] else ("name", item["name"])
+    own = [row["id"] for row in rows if row["kind"] == "artist" and row[sought[0]] == sought[1]]
+    return visit.url(f"/watch/{own[0]}") if len(own) == 1 else None
 
 
 def _months(visit: Visit, item: Row, kind: str) -> Figure:

@@ -17,7 +17,12 @@ def known_of(visit: Visit, kind: str, ids: Sequence[str], span: Span | None = No
     """What is known of some things of one kind, by those of their ids that anything is known of."""
     first, last = span or (visit.bounds["first_played_on"], visit.bounds["last_played_on"])
     asked = tuple(sorted({one for one in ids if one}))
-    rows = visit.ask("known", kind=kind, ids=asked, span=(first, last)) if asked else []
+    if not asked:
+        return {}
+    if kind == "artist":  # neither a length nor a date
+        rows = [row | {"duration_ms": None, "release_date": None} for row in visit.ask("artist_pictures", ids=asked)]
+    else:
+        rows = visit.ask("known", kind=kind, ids=asked, span=(first, last))
     return {row["id"]: row for row in rows}
 
 
@@ -27,7 +32,7 @@ def with_pictures(visit: Visit, rows: Sequence[Row], span: Span | None) -> Seque
     if not lacking:
         return rows
     kind: str = lacking[0]["kind"]
-    if not has_snapshots(visit, "artist" if kind == "artist" else "track") and not has_snapshots(visit, "playlist"):
+    if not any(has_snapshots(visit, one) for one in (("artist",) if kind == "artist" else ("track", "playlist"))):
         return rows
     known = known_of(visit, kind, [row["id"] for row in lacking], span)
     return [

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from pipelines.domain.song import synthetic_id
 from web.drawing.figure import Figure, Numbers, Source
 from web.drawing.timeline import timeline
 from web.errors import NotFoundError
@@ -16,7 +17,7 @@ from web.pages.lists import cover_url, item_url, spotify_url
 from web.rendering import page
 from web.routing import StrictRoute
 from web.visit import Row, Visit, visit
-from web.words import count, day, listed
+from web.words import clock, count, day, listed, moment
 
 router = APIRouter(route_class=StrictRoute)
 _TRACKS, _CHANGES, _ARTISTS, _OF_FILES = 100, 60, 60, 1000
@@ -142,12 +143,13 @@ def _track_href(visit: Visit, row: Row) -> str | None:
     return item_url(visit.url, "track", row["track_id"]) if row.get("plays") else spotify_url("track", row["track_id"])
 
 
-def _place(visit: Visit, row: Row) -> tuple[int, Entry, str, str, str]:
-    """Position, track, since when, how it has moved, and plays."""
-    since = "start" if row["is_from_the_start"] else day(visit.local(row["came_at"]).date())
+def _place(visit: Visit, row: Row) -> tuple[int, Entry, str, str]:
+    """Position, track, how it has moved, and plays."""
+    since = "" if row["is_from_the_start"] else f"since {day(visit.local(row['came_at']).date())}"
     moved = f"▲ {row['moved']}" if row["moved"] > 0 else f"▼ {-row['moved']}" if row["moved"] < 0 else "–"
-    entry = Entry(row["track_name"], _track_href(visit, row), row["artist_name"] or "", "")
-    return row["position"], entry, since, moved, f"{row['plays']:,}" if row["plays"] else "–"
+    below = " · ".join(filter(None, (row["artist_name"], since)))
+    entry = Entry(row["track_name"], _track_href(visit, row), below, "")
+    return row["position"], entry, moved, f"{row['plays']:,}" if row["plays"] else "–"
 
 
 def _change(visit: Visit, row: Row) -> Entry:
@@ -162,7 +164,8 @@ def _artist(request: Request, visit: Visit, row: Row) -> Response:
     rows = visit.ask("artist_figures", id=row["id"])
     genres = visit.ask("artist_genres_known", id=row["id"])
     tops = visit.ask("artist_top_tracks", id=row["id"])
-    is_heard = bool(visit.ask("item", kind="artist", id=row["id"]))
+    # Plays that only an export told know the name alone.
+    own = next((key for key in (row["id"], _made_id(row)) if key and visit.ask("item", kind="artist", id=key)), None)
     newest = [(name, row[name]) for name, _ in _FIGURES if row[name] is not None]
     return page(
         request,
@@ -170,7 +173,7 @@ def _artist(request: Request, visit: Visit, row: Row) -> Response:
         heading=row["name"] or row["id"],
         spotify=spotify_url("artist", row["id"]),
         cover=cover_url(row["image_url"]) if request.app.state.settings.covers else None,
-        own=item_url(visit.url, "artist", row["id"]) if is_heard else None,
+        own=item_url(visit.url, "artist", own) if own else None,
         asked=day(visit.local(row["last_at"]).date()),
         facts=[Fact(name, f"{value:,}", [SOURCES[dict(_FIGURES)[name]]]) for name, value in newest],
         figures=[figure for name, source in _FIGURES if (figure := _over_time(visit, row, rows, name, source))],
@@ -188,20 +191,27 @@ def _artist(request: Request, visit: Visit, row: Row) -> Response:
     )
 
 
+def _made_id(row: Row) -> str | None:
+    return synthetic_id("artist", row["name"]) if row["name"] else None
+
+
 def _over_time(visit: Visit, row: Row, rows: Sequence[Row], name: str, source: str) -> Figure | None:
     """A figure of one source as a line; None where it was never told."""
     points = [(one["taken_at"], one[name]) for one in rows if one["source"] == source and one[name] is not None]
     if not points:
         return None
-    days = [day(visit.local(at).date()) for at, _ in points]
+    local = [visit.local(at) for at, _ in points]
+    is_one_day = local[0].date() == local[-1].date()
+    days = [moment(at) if is_one_day and len(local) > 1 else day(at.date()) for at in local]
+    ticks = (clock(local[0]), clock(local[-1])) if is_one_day and len(local) > 1 else (days[0], days[-1])
     label = f"{name.capitalize()} of {row['name']} at {SOURCES[source]}: {points[0][1]:,} on {days[0]}"
     if len(points) > 1:
         label += f", {points[-1][1]:,} on {days[-1]}"
     return Figure(
         name=name,
         heading=f"{name.capitalize()}, {SOURCES[source]}",
-        drawing=timeline(points, (days[0], days[-1]), f"{label}."),
-        numbers=Numbers(["day", name], [[when, f"{value:,}"] for when, (_, value) in zip(days, points, strict=True)]),
+        drawing=timeline(points, ticks, f"{label}."),
+        numbers=Numbers(["when", name], [[when, f"{value:,}"] for when, (_, value) in zip(days, points, strict=True)]),
         source=Source("artist_figures", {"id": row["id"]}),
         note="The axis does not begin at zero." if len({value for _, value in points}) > 1 else "",
     )

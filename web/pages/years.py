@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -106,6 +106,21 @@ def _sheet(
     after: Step | None = None,
     others: Sequence[tuple[str, str]] = (),
 ) -> Response:
+    settings = request.app.state.settings
+    return page(
+        request,
+        "recap.html",
+        by=by,
+        here=here,
+        before=before,
+        after=after,
+        others=others,
+        **shown(visit, first, last, by, covers=settings.covers, state=settings.state),
+    )
+
+
+def shown(visit: Visit, first: date, last: date, by: By, *, covers: bool, state: str | None) -> dict[str, Any]:
+    """What the page of a span has of the span."""
     [totals] = visit.ask("totals", span=(first, last))
     new = first_heard(visit, first, last)
     facts = [
@@ -118,29 +133,22 @@ def _sheet(
     wide: list[Figure] = []
     if (last - first).days <= _MOST_DAYS_OF_CALENDAR:
         wide.append(calendar_of(visit, first, min(last, visit.today), "Day by day"))
-    return page(
-        request,
-        "recap.html",
-        heading=span(first, last),
-        small="so far" if first <= visit.today < last else "",
-        first=first,
-        last=last,
-        by=by,
-        here=here,
-        before=before,
-        after=after,
-        others=others,
-        facts=facts,
-        tens=tens(visit, (first, last), by, covers=request.app.state.settings.covers),
-        wide=wide,
-        figures=[months_of(visit, first, last), hours(visit, first, last), *releases_of(visit, first, last)],
-        bests=bests_of(visit, first, last),
-        first_heard=new,
-        genres=genres_of(visit, first, last),
-        skips=skips_of(visit, totals, first, last, request.app.state.settings.state),
-        notes=gap_notes(visit, first, last),
-        has_cards=totals["plays"] > 0,
-    )
+    return {
+        "heading": span(first, last),
+        "small": "so far" if first <= visit.today < last else "",
+        "first": first,
+        "last": last,
+        "facts": facts,
+        "tens": tens(visit, (first, last), by, covers=covers),
+        "wide": wide,
+        "figures": [months_of(visit, first, last), hours(visit, first, last), *releases_of(visit, first, last)],
+        "bests": bests_of(visit, first, last),
+        "first_heard": new,
+        "genres": genres_of(visit, first, last),
+        "skips": skips_of(visit, totals, first, last, state),
+        "notes": gap_notes(visit, first, last),
+        "has_cards": totals["plays"] > 0,
+    }
 
 
 def days_known(visit: Visit, first: date, last: date) -> int:

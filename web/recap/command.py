@@ -62,7 +62,11 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--user", metavar="NAME", help="whose, where there are several listeners")
     parser.add_warehouse()
-    parser.add_argument("--state", metavar="FOLDER", help="where what is hidden is listed (default: that at home)")
+    parser.add_argument(
+        "--state",
+        metavar="FOLDER",
+        help="where what is hidden is listed, and what imports left out (default: that at home)",
+    )
     parser.add_argument("--out", metavar="FOLDER", help="where the files go (default: recap-2025, named by the span)")
     parser.add_argument("--publish", metavar="gs://BUCKET", help="publish them there, and write files only with --out")
     parser.add_argument("--published", metavar="gs://BUCKET", help="list what is published there")
@@ -121,7 +125,7 @@ def _make(options: argparse.Namespace) -> str:
         name = f"recap-{span_name(first, last)}"
         folder = new_folder(options.publish) if options.publish else None
         picture = address_of(f"{folder}/{name}-wide.png") if folder else None
-        files = _files(visit, first, last, name, options, picture)
+        files = _files(visit, first, last, name, options, picture, settings.state)
     except WhoseError as error:
         raise Failure(f"there are several listeners; name one by --user: {', '.join(error.names)}") from None
     finally:
@@ -136,7 +140,13 @@ def _make(options: argparse.Namespace) -> str:
 
 
 def _files(
-    visit: "Visit", first: date, last: date, name: str, options: argparse.Namespace, picture: str | None
+    visit: "Visit",
+    first: date,
+    last: date,
+    name: str,
+    options: argparse.Namespace,
+    picture: str | None,
+    state: str | None,
 ) -> dict[str, bytes]:
     """The files by name, the page last: what it points to is there before it."""
     from web.cards.card import card_of
@@ -155,7 +165,7 @@ def _files(
     if missing:
         codes = ", ".join(f"U+{ord(character):04X} {character}" for character in sorted(missing))
         report(f"no font here has {codes}: the PNG has … instead, the SVG has them")
-    page = recap_html(visit, first, last, options.by, with_times=options.with_times, picture=picture)
+    page = recap_html(visit, first, last, options.by, with_times=options.with_times, picture=picture, state=state)
     return files | {f"{name}.html": page.encode()}
 
 

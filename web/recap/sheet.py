@@ -25,9 +25,19 @@ from web.words import count, span
 
 
 def recap_html(
-    visit: Visit, first: date, last: date, by: By = "plays", *, with_times: bool = False, picture: str | None = None
+    visit: Visit,
+    first: date,
+    last: date,
+    by: By = "plays",
+    *,
+    with_times: bool = False,
+    picture: str | None = None,
+    state: str | None = None,
 ) -> str:
-    """The page of a span of days, both in it. ``picture`` is the address of its card, for who shows links."""
+    """The page of a span of days, both in it. ``picture`` is the address of its card, for who shows links.
+
+    ``state`` is where imports are remembered, with what was too short to be a play.
+    """
     [totals] = visit.ask("totals", span=(first, last))
     new = first_heard(visit, first, last)
     songs = [] if new.is_young else [f"{new.songs:,} heard first"]
@@ -63,7 +73,7 @@ def recap_html(
             bests=bests,
             streak=_streak(visit, first, last),
             genres=genres_of(visit, first, last),
-            skips=skips_of(visit, totals, first, last),
+            skips=skips_of(visit, totals, first, last, state),
             known=known_span(visit, first, last),
             style=style,
             digest=b64encode(sha256(style.encode()).digest()).decode(),

@@ -2,8 +2,8 @@
 
 The head of a file is its meaning. A parameter is a line of it, ``--   @limit  INT64 = 10  how many``: name, type, what
 it is where it is not given, and a few words. ``-- Months:`` says which partitions of ``plays`` the query reads:
-``all``, ``none``, ``ends`` (a listener's first and last), or spans between two parameters, ``@from to @to``, with
-``before`` and ``after`` where the month before and the next are read too.
+``all``, ``none``, ``ends`` (a listener's first and last), ``until @to``, or spans between two parameters, ``@from to
+@to``, with ``before`` and ``after`` where the month before and the next are read too.
 
 What several questions share is in ``parts``, and put in where a query has its name, ``${heard}``; ``${before_heard}``
 is the same over an earlier span, @before_from to @before_to, and ``${item_heard}`` the same under another name.
@@ -28,6 +28,8 @@ _FILES = resources.files(__name__)
 _PARAMETER = re.compile(r"^--   @(?P<name>\w+) +(?P<kind>[A-Z0-9<>]+)(?: = (?P<default>\S+))? ", re.MULTILINE)
 _MONTHS = re.compile(r"^-- Months: (?P<spans>.*)$", re.MULTILINE)
 _SPAN = re.compile(r"(?P<before>before )?@(?P<first>\w+) to (?P<after>after )?@(?P<last>\w+)")
+_UNTIL = re.compile(r"until @(?P<last>\w+)")
+_TABLE = re.compile(r"\$\{dataset\}\.(\w+)")
 # What the parts define, and which of it another span has too, under names that begin with before_.
 _DEFINED = re.compile(r"^(\w+) AS \($", re.MULTILINE)
 
@@ -79,16 +81,25 @@ def months_read(question: str, values: Mapping[str, Value]) -> Months | Literal[
     text = found["spans"]
     if text in ("all", "ends"):
         return cast('Literal["all", "ends"]', text)
+    if until := _UNTIL.fullmatch(text):
+        return ((date.min, _first_day(values[until["last"]])),)
     return tuple(_span(span, values) for span in _SPAN.finditer(text))
 
 
 def _span(span: re.Match[str], values: Mapping[str, Value]) -> tuple[date, date]:
-    first, last = values[span["first"]], values[span["last"]]
-    assert isinstance(first, date)
-    assert isinstance(last, date)
-    first = date(first.year, first.month, 1)
-    last = date(last.year, last.month, 1)
+    first, last = _first_day(values[span["first"]]), _first_day(values[span["last"]])
     return preceding(first) if span["before"] else first, following(last) if span["after"] else last
+
+
+@cache
+def reads_only_plays(question: str) -> bool:
+    """Whether ``months_read`` says all that an answer depends on."""
+    return set(_TABLE.findall(_text(question))) == {"plays"}
+
+
+def _first_day(value: Value) -> date:
+    assert isinstance(value, date)
+    return date(value.year, value.month, 1)
 
 
 def _parameter(found: re.Match[str]) -> Parameter:

@@ -27,4 +27,4 @@ SELECT
   COALESCE(unknown_plays, 0) AS unknown_plays
 FROM UNNEST(GENERATE_DATE_ARRAY(@from, @to)) AS day
 LEFT JOIN counted ON counted.played_on = day
-ORDER BY day
+ORDER BY played_on

@@ -6,7 +6,7 @@
 --   @by       STRING = "plays"    plays or time: what is ranked by
 --   @limit    INT64 = 10          how many of each kind
 --   @hidden   ARRAY<STRING> = []  what is left out, as in tens
--- Months: all
+-- Months: until @to
 -- A song was heard before if one of its track ids was, or another track with its song_id; an artist by id, or by name
 -- where an id is not known; an album by key or id. found: how many of a kind there are. known_since: the first day of the
 -- history, before which nothing is known.
@@ -20,25 +20,19 @@ ${lines},
 
 ${firsts},
 
-sought AS (
-  SELECT kind, key, 'song' AS known_by, key AS value FROM counted WHERE kind = 'track'
-  UNION ALL
-  SELECT kind, key, 'track', track_id FROM counted WHERE kind = 'track'
-  UNION ALL
-  SELECT kind, key, 'artist', key FROM counted WHERE kind = 'artist'
-  UNION ALL
-  SELECT kind, key, 'name alone', name FROM counted WHERE kind = 'artist'
-  UNION ALL
-  SELECT kind, key, 'name', name FROM counted WHERE kind = 'artist' AND STARTS_WITH(key, 'names:')
-  UNION ALL
-  SELECT kind, key, 'album', key FROM counted WHERE kind = 'album'
-  UNION ALL
-  SELECT kind, key, 'album id', id FROM counted WHERE kind = 'album'
-),
-
 known AS (
   SELECT DISTINCT kind, key
-  FROM sought
+  FROM credits
+  CROSS JOIN
+    UNNEST([
+      STRUCT('track' AS kind, song_id AS key, 'song' AS known_by, song_id AS value),
+      STRUCT('track', song_id, 'track', track_id),
+      STRUCT('artist', artist_key, 'artist', artist_key),
+      STRUCT('artist', artist_key, 'name alone', artist_name),
+      STRUCT('artist', artist_key, 'name', IF(STARTS_WITH(artist_key, 'names:'), artist_name, NULL)),
+      STRUCT('album', album_key, 'album', album_key),
+      STRUCT('album', album_key, 'album id', shown_album_id)
+    ])
   JOIN firsts USING (known_by, value)
   WHERE IF(@from = DATE_TRUNC(@from, MONTH), first_month < @from, first_day < @from)
 ),
@@ -51,7 +45,15 @@ fresh AS (
   FROM ranked
   LEFT JOIN known ON known.kind = ranked.kind AND known.key = ranked.key
   WHERE known.key IS NULL
-)
+),
+
+wanted AS (
+  SELECT *
+  FROM fresh
+  WHERE place <= @limit
+),
+
+${named}
 
 SELECT
   kind,
@@ -69,6 +71,5 @@ SELECT
   unknown_plays,
   found,
   (SELECT MIN(first_day) FROM firsts WHERE known_by = 'track') AS known_since
-FROM fresh
-WHERE place <= @limit
-ORDER BY kind, place
+FROM named
+ORDER BY kind, rank

@@ -8,23 +8,26 @@ WITH ${span},
 
 ${heard},
 
-placed AS (
-  SELECT
-    *,
-    ROW_NUMBER() OVER (ORDER BY played_at) AS from_first,
-    ROW_NUMBER() OVER (ORDER BY played_at DESC) AS from_last
+edges AS (
+  SELECT MIN(played_at) AS first_played_at, MAX(played_at) AS last_played_at
   FROM heard
 )
 
 SELECT
   'first' AS which,
 ${shown}
-FROM placed
-WHERE from_first = 1
+FROM ${dataset}.plays
+WHERE
+  user_id = @user_id
+  AND month BETWEEN DATE_TRUNC(@from, MONTH) AND @to
+  AND played_at = (SELECT first_played_at FROM edges)
 UNION ALL
 SELECT
   'last' AS which,
 ${shown}
-FROM placed
-WHERE from_last = 1
+FROM ${dataset}.plays
+WHERE
+  user_id = @user_id
+  AND month BETWEEN DATE_TRUNC(@from, MONTH) AND @to
+  AND played_at = (SELECT last_played_at FROM edges)
 ORDER BY which

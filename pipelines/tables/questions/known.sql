@@ -1,6 +1,6 @@
--- What plays and snapshots say of some tracks, albums or artists: a picture, a length, a release date. One row for each that is known.
+-- What plays and snapshots say of some tracks or albums: a picture, a length, a release date. One row for each that is known.
 --   @user_id  STRING         whose plays
---   @kind     STRING         track, artist or album
+--   @kind     STRING         track or album
 --   @ids      ARRAY<STRING>  ids as lists show them, at Spotify or made from names
 --   @from     DATE           first day of the plays that are looked at
 --   @to       DATE           last day, whole months
@@ -12,21 +12,17 @@ WITH heard AS (
   WHERE
     user_id = @user_id
     AND month BETWEEN DATE_TRUNC(@from, MONTH) AND @to
-    AND CASE @kind
-      WHEN 'track' THEN track_id IN UNNEST(@ids)
-      WHEN 'album' THEN album_id IN UNNEST(@ids) OR album_key IN UNNEST(@ids)
-      ELSE FALSE
-    END
+    AND IF(@kind = 'track', track_id IN UNNEST(@ids), album_id IN UNNEST(@ids) OR album_key IN UNNEST(@ids))
 ),
 
 told AS (
   SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, IF(source = 'SPOTIFY', 0, 2) AS standing, taken_at
   FROM ${dataset}.track_snapshots
-  WHERE found AND @kind <> 'artist'
+  WHERE found
   UNION ALL
   SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, 0, taken_at
   FROM ${dataset}.playlist_snapshots
-  WHERE track_id IS NOT NULL AND track_name IS NOT NULL AND @kind <> 'artist'
+  WHERE track_id IS NOT NULL AND track_name IS NOT NULL
   UNION ALL
   SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, IF(source = 'RECENTLY_PLAYED', 0, 1), ingested_at
   FROM heard
@@ -44,10 +40,6 @@ keyed AS (
   SELECT of_key.album_key, told.album_image_url, NULL, told.album_release_date, told.standing + 3, told.taken_at
   FROM (SELECT DISTINCT album_key, track_id FROM heard WHERE @kind = 'album' AND album_key IS NOT NULL) AS of_key
   JOIN told ON told.track_id = of_key.track_id
-  UNION ALL
-  SELECT artist_id, image_url, NULL, NULL, 0, taken_at
-  FROM ${dataset}.artist_snapshots
-  WHERE @kind = 'artist' AND found
 ),
 
 placed AS (

@@ -34,7 +34,8 @@ hits AS (
 heard AS (
   SELECT
     *,
-    CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END AS source_rank
+    ${first_artist},
+    ${source_rank}
   FROM ${dataset}.plays
   WHERE
     user_id = @user_id

@@ -20,7 +20,15 @@ ${credits},
 
 ${lines},
 
-${tied}
+${tied},
+
+wanted AS (
+  SELECT *
+  FROM ranked
+  WHERE IF(ARRAY_LENGTH(@keys) > 0, key IN UNNEST(@keys), rank <= @limit)
+),
+
+${named}
 
 SELECT
   kind,
@@ -41,7 +49,6 @@ SELECT
   rank > first_rank AS is_tied,
   last_rank - rank AS tied_after,
   lines
-FROM ranked
+FROM named
 JOIN tied USING (kind, amount)
-WHERE IF(ARRAY_LENGTH(@keys) > 0, key IN UNNEST(@keys), rank <= @limit)
 ORDER BY kind, rank

@@ -23,10 +23,10 @@ ${tied},
 
 placed AS (
   SELECT
-    *,
+    ranked.*,
     CONCAT(
       CASE @order
-        WHEN 'name' THEN REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(name, NFKD), r'\pM', '')
+        WHEN 'name' THEN REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(${name}, NFKD), r'\pM', '')
         WHEN 'first' THEN LPAD(CAST(UNIX_MILLIS(first_played_at) AS STRING), 15, '0')
         ELSE CONCAT(
           LPAD(CAST(1000000000000000 - IF(@order = 'time', COALESCE(heard_ms, -1), plays) AS STRING), 16, '0'),
@@ -39,7 +39,18 @@ placed AS (
       key
     ) AS place
   FROM ranked
-)
+  JOIN credits ON credits.track_id = shown_by
+),
+
+wanted AS (
+  SELECT *
+  FROM placed
+  WHERE place > @after
+  ORDER BY place
+  LIMIT @limit
+),
+
+${named}
 
 SELECT
   kind,
@@ -61,8 +72,6 @@ SELECT
   last_rank - rank AS tied_after,
   lines,
   place
-FROM placed
+FROM named
 JOIN tied USING (kind, amount)
-WHERE place > @after
 ORDER BY place
-LIMIT @limit

@@ -2,15 +2,19 @@
 -- An artist goes by Spotify's id; a name without one by the only id that is known of it, else by one made from the name.
 -- popularity, followers and top_tracks are Spotify's, listeners and listens ListenBrainz's. It reads all months of plays.
 WITH told AS (
-  SELECT NULLIF(artist.id, '') AS id, artist.name AS name, MAX(told_at) AS told_at
+  SELECT NULLIF(id, '') AS id, name, MAX(told_at) AS told_at
   FROM (
-    SELECT artists, ingested_at AS told_at FROM ${dataset}.plays
+    SELECT artist.id AS id, artist.name AS name, ingested_at AS told_at
+    FROM ${dataset}.plays, UNNEST(artists) AS artist
     UNION ALL
-    SELECT artists, taken_at FROM ${dataset}.playlist_snapshots
+    SELECT artist.id, artist.name, taken_at
+    FROM ${dataset}.playlist_snapshots, UNNEST(artists) AS artist
     UNION ALL
-    SELECT artists, taken_at FROM ${dataset}.track_snapshots WHERE source = 'SPOTIFY'
-  ), UNNEST(artists) AS artist
-  WHERE artist.name <> ''
+    SELECT artist.id, artist.name, taken_at
+    FROM ${dataset}.track_snapshots, UNNEST(artists) AS artist
+    WHERE source = 'SPOTIFY'
+  )
+  WHERE name <> ''
   GROUP BY 1, 2
 ),
 

@@ -1,4 +1,4 @@
-"""``python -m tests.siege.hostile --cases N``: so many cases for each parser that reads what others wrote.
+"""``python -m tests.siege.hostile``: as many cases as fit into the time, for each parser that reads what others wrote.
 
 Each parser runs in a process of its own with 2 GB of address space beyond what is loaded, and seconds for a case.
 Hypothesis draws and shrinks cases; what it finds prints itself as a test to keep.
@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.siege import product
 from tests.siege.apart import FailedError, begin
@@ -23,32 +24,48 @@ from tests.siege.hostile import PARSERS
 
 _SECONDS_A_CASE = 20
 _MEMORY = 2 << 30
-# Of what takes long, fewer.
-_SHARE = {"zips": 4, "queries": 20, "api": 10, "sources": 4, "archive_columns": 2, "states": 2}
+_AT_ONCE = 2
+_LONGEST_SEED_SECONDS = 600
+# Cases of one seed: the same whenever it is run, so that a find can be repeated.
+_A_SEED = 200
+_A_SEED_OF = {"api": 30, "queries": 60, "sources": 60, "zips": 60, "exports": 100}  # which take longer
 
 
-def attack(name: str, cases: int) -> int:
-    """Feed so many cases; how many there were. Raises what Hypothesis found, shrunk."""
+def attack(name: str, first_seed: int, ends: float) -> tuple[int, int]:
+    """Feed cases, seed by seed, until the time is up (monotonic seconds), of one seed at least: how many there were,
+    and how many seeds. Raises what Hypothesis found, shrunk."""
     strategy, feed = PARSERS[name]()
-    fed = 0
+    fed = seed_number = 0
 
     def one(case: Any) -> None:
         nonlocal fed
         fed += 1
-        with _within(_SECONDS_A_CASE):
-            feed(case)
+        try:
+            with _within(_SECONDS_A_CASE):
+                feed(case)
+        except Exception as error:
+            error.add_note(f"the case: {case!r}"[:2000])
+            raise
 
     loaded = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (loaded + _MEMORY, resource.RLIM_INFINITY))
-    # The same cases whenever it is run: a find can be repeated.
-    settings(
-        max_examples=max(1, cases // _SHARE.get(name, 1)),
+    how = settings(
+        max_examples=_A_SEED_OF.get(name, _A_SEED),
         deadline=None,
         database=None,
-        derandomize=True,
+        phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
-    )(given(strategy)(one))()
-    return fed
+        print_blob=False,
+    )
+    for seed_number in count(first_seed):
+        try:
+            seed(seed_number)(how(given(strategy)(one)))()
+        except BaseException as error:
+            error.add_note(f"again: python -m tests.siege.hostile --parser {name} --first-seed {seed_number}")
+            raise
+        if time.monotonic() >= ends:
+            break
+    return fed, seed_number - first_seed + 1
 
 
 @contextmanager
@@ -67,21 +84,26 @@ def _within(seconds: int) -> Iterator[None]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 where nothing was found."""
     parser = argparse.ArgumentParser("python -m tests.siege.hostile", description=__doc__)
-    parser.add_argument(
-        "--cases", type=int, default=3000, help="for each parser, of those that take long a part (default: 3000)"
-    )
+    parser.add_argument("--seconds", type=float, default=120, help="for all parsers together (default: 120)")
     parser.add_argument("--parser", choices=PARSERS, action="append", help="only these (default: all)")
+    parser.add_argument("--first-seed", type=int, default=1, help="begin with this one (default: 1)")
     options = parser.parse_args(arguments)
     product.preload()
-    failures = 0
-    for name in options.parser or PARSERS:
-        began = time.monotonic()
-        try:
-            fed = begin(attack, name, options.cases).wait(3600)
-            print(f"{name:16}{fed:>8,} cases  {time.monotonic() - began:5.0f} s  nothing found", flush=True)
-        except FailedError as error:
-            failures += 1
-            print(f"{name:16} FOUND\n{str(error)[-3000:]}", flush=True)
+    names = options.parser or list(PARSERS)
+    each = options.seconds * _AT_ONCE / len(names)
+    failures = cases = 0
+    for first in range(0, len(names), _AT_ONCE):
+        ends = time.monotonic() + each
+        some = {name: begin(attack, name, options.first_seed, ends) for name in names[first : first + _AT_ONCE]}
+        for name, work in some.items():
+            try:
+                fed, seeds = work.wait(each + _LONGEST_SEED_SECONDS)
+                print(f"{name:18}{fed:>8,} cases of {seeds:>4,} seeds  nothing found", flush=True)
+                cases += fed
+            except FailedError as error:
+                failures += 1
+                print(f"{name:18} FOUND\n{str(error)[-3000:]}", flush=True)
+    print(f"{cases:,} cases, {failures} parsers with something found")
     return int(failures > 0)
 
 

@@ -33,6 +33,7 @@ byte again = AGAIN;    /* how many acknowledged messages Pub/Sub may deliver onc
 byte archived;         /* plays that are in files of the archive */
 byte seen;             /* deduplication's state, where it outlives a worker (ARCHIVE_AFTER_DEDUPLICATION) */
 byte events;           /* plays that are in play_events */
+byte fresh;            /* those that were written there after a rebuild listed its files */
 byte crashes = CRASHES;
 byte at_work;          /* streams and rebuilds that have not ended */
 bool lease;            /* a stream holds the archive's lease */
@@ -50,15 +51,21 @@ inline count_plays(set, number) {
 /* A step, or the end of the process before it. */
 #define STEP(does) if :: atomic { does } :: atomic { crashes > 0 -> crashes--; goto killed } fi
 
+inline write_events(set) { events = events | (set); fresh = fresh | (set) }
 inline snapshot(set) { rows[set] = true; newest = set }
 
 proctype Stream() {
-  byte known, to_replay, held, play;
+  byte known, there, to_replay, held, play;
 launch:
 #ifndef NO_LEASE
   atomic { !lease -> lease = true };
 #endif
-  STEP(skip; to_replay = archived;);
+  /* First what the tables have, so that of the archive only what they lack is written again. A file of rows that a
+     rebuild has replaced since it was listed has none. */
+  STEP(to_replay = events;);
+  STEP(if :: to_replay = 0 :: skip fi; known = to_replay; there = to_replay;);
+  if :: known -> if :: STEP(snapshot(known);) :: skip fi :: else fi;
+  STEP(to_replay = archived & ~known;);
 #ifdef NO_REPLAY
   to_replay = 0;
 #endif
@@ -71,7 +78,10 @@ launch:
      fi
   :: else -> break
   od;
-  STEP(events = events | known;);
+#ifdef ARCHIVED_IS_THERE
+  there = known;
+#endif
+  STEP(write_events(known & ~there););
   if :: known -> STEP(snapshot(known);) :: else fi;
   do
   :: atomic { waiting -> select (play : 0 .. (N - 1)); if :: waiting & (1 << play) -> held = 1 << play :: else -> held = 0 fi };
@@ -90,8 +100,8 @@ launch:
 #ifndef ACKNOWLEDGE_BEFORE_ARCHIVE
        STEP(waiting = waiting & ~held; acknowledged = acknowledged | held;);
 #endif
-       STEP(known = known | held; held = 0;);
-       STEP(events = events | known;);
+       STEP(known = known | held;);
+       STEP(write_events(held); held = 0;);
        STEP(snapshot(known);)
      :: else
      fi
@@ -99,7 +109,7 @@ launch:
   :: atomic { !waiting -> lease = false; at_work--; goto ended }
   od;
 killed:
-  atomic { known = 0; held = 0; to_replay = 0; play = 0;
+  atomic { known = 0; there = 0; held = 0; to_replay = 0; play = 0;
 #ifndef NO_LEASE
     lease = false
 #endif
@@ -117,7 +127,7 @@ begin:
   STEP(listed = archived;);
 #endif
   /* The tables' files are listed before the archive's, so that what goes counted no more than what comes. */
-  STEP(for (set : 0 .. ALL) { old[set] = rows[set] });
+  STEP(for (set : 0 .. ALL) { old[set] = rows[set] }; fresh = 0);
 #ifndef TABLES_LISTED_LAST
   STEP(listed = archived;);
 #endif
@@ -125,7 +135,7 @@ begin:
   STEP(for (set : 0 .. ALL) { rows[set] = rows[set] && !old[set] });
 #endif
   if
-  :: listed -> STEP(snapshot(listed); old[listed] = false; events = events | listed;)
+  :: listed -> STEP(snapshot(listed); old[listed] = false; events = listed | fresh;)
   :: else
   fi;
   STEP(for (set : 0 .. ALL) { rows[set] = rows[set] && !old[set] });

@@ -6,6 +6,7 @@ from tests.siege.paths.logins import Logins
 from tests.siege.paths.running import Siege
 from tests.siege.paths.small import Small
 from tests.siege.paths.stream import Stream
+from tests.siege.paths.workers import Workers
 
 PATHS: dict[str, type[Siege]] = {
     "graph": Graph,
@@ -13,4 +14,5 @@ PATHS: dict[str, type[Siege]] = {
     "beside": Beside,
     "stream": Stream,
     "logins": Logins,
+    "workers": Workers,
 }

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -28,6 +29,7 @@ class Logins(Siege):
                 self.see(keep_login, self.folder, started["token"])
                 for _ in range(self.rng.randint(2, 4)):
                     self._refresh_at_once(kill=self.rng.random() < 0.3)
+                self._log_out_beside()
             finally:
                 self.spotify.kill()
 
@@ -53,6 +55,23 @@ class Logins(Siege):
             self.see(keep_login, self.folder, now["token"])
         elif now["refused"] > before["refused"] or kept != now["token"]:
             raise WrongError(f"a login was lost, and nobody was killed: {before} then {now}, kept {kept}")
+
+    def _log_out_beside(self) -> None:
+        """The account leaves while a process stands still before a touch of a file, in the middle of refreshing."""
+        moment = Moment(self.rng.randrange(25), self.folder, sends=signal.SIGSTOP)
+        waiting = begin(refresh, self.folder, self.environment, 2, log=self.log, moment=moment)
+        try:
+            self.figures["stood still at a logout"] += waiting.stands_still()
+            leaving = begin(log_out, self.folder, log=self.log)
+            leaving.ends_within(5)  # it may have to wait for the other, which has the lease
+            waiting.send(signal.SIGCONT)
+            leaving.wait()
+            waiting.wait()
+        finally:
+            waiting.kill()
+        self.figures["logouts"] += 1
+        if kept := self.see(kept_token, self.folder):
+            raise WrongError(f"somebody has logged out, and {kept} is there")
 
     def _report(self) -> dict[str, Any]:
         assert self.spotify.stdin
@@ -82,6 +101,22 @@ def kept_token(folder: Path) -> str | None:
     return grant.refresh_token if grant else None
 
 
+def log_out(folder: Path) -> None:
+    """``heavy-rotation logout``."""
+    from pipelines.home import Home
+    from producer.accounts.logout import run
+
+    state = folder / "state"
+    run(
+        "me",
+        logins=str(folder / "logins"),
+        state=str(state),
+        home=Home(folder, is_named=True),
+        environment_state=state,
+        dry_run=False,
+    )
+
+
 def refresh(folder: Path, environment: Mapping[str, str], times: int) -> None:
     """Ask for recently played, with a new access token each time; a login that ended ends it."""
     from contextlib import closing
@@ -96,7 +131,9 @@ def refresh(folder: Path, environment: Mapping[str, str], times: int) -> None:
     os.environ.update(environment)
     for _ in range(times):
         try:
-            [login] = logins_of(os.environ, folder / "state", store_of(str(folder / "logins")))
+            if not (there := logins_of(os.environ, folder / "state", store_of(str(folder / "logins")))):
+                return  # logged out
+            [login] = there
             with closing(Spotify(login, Endpoints.of(os.environ))) as spotify:
                 spotify.recently_played()
         except Failure:  # its token was refused: the report says whether that could be

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -40,18 +40,13 @@ class Streaming(Siege):
     @contextmanager
     def places(self) -> Iterator[None]:
         """Disks, and a Pub/Sub; at the end nothing of it is left, and no stream."""
-        for place in _PLACES:
-            self._mount(self.folder / place)
-        self.pubsub = PubSub()
-        try:
-            yield
-        finally:
-            if self.stream:
-                self.stream.kill()
-            with self.pubsub.process as process:
-                process.kill()
+        with ExitStack() as stack:
             for place in _PLACES:
-                subprocess.run(["umount", "-l", str(self.folder / place)], capture_output=True)
+                self._mount(self.folder / place)
+                stack.callback(subprocess.run, ["umount", "-l", str(self.folder / place)], capture_output=True)
+            self.pubsub = PubSub(stack)
+            stack.callback(lambda: self.stream and self.stream.kill())
+            yield
 
     def publish(self, plays: Sequence[Heard]) -> None:
         """Some plays, a third of them twice, and something that is no play."""

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 from tests.web.histories import CALENDAR, NOW, a_history, a_play, written
 from tests.web.serving import serving
+from tests.web.watching import watched
 from web.hiding.hidden import Hidden
 from web.settings import Settings
 
@@ -34,6 +35,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("browser")
     plays = a_history(number=900)
     warehouse = written(folder / "warehouse", plays)
+    watched(warehouse)
     Hidden(str(folder / "state")).add("me", f"track:{plays[10].track_id}", "a link")
     settings = Settings(
         warehouse, state=str(folder / "state"), archive=str(folder / "archive"), covers=False, clock=lambda: NOW

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, Route
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.web.histories import CALENDAR, NOW, a_history, a_play, written
 from tests.web.serving import serving
+from tests.web.watching import PLAYLIST
 from web.recap import command as recap
 from web.settings import Settings
 
@@ -33,6 +34,10 @@ PATHS = {
     f"/song/track{5:017}?from=2026-03-01&to=2026-03-31": 200,
     f"/artist/artist{2:016}": 200,
     f"/album/album{3:017}": 200,
+    "/watch": 200,
+    f"/watch/{PLAYLIST}": 200,
+    f"/watch/artist{1:016}": 200,
+    "/features": 200,
     "/sql": 200,
     "/health": 200,
     "/import": 200,
@@ -46,7 +51,7 @@ LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 # Elements that reach over the right edge and are not within something that scrolls.
 OVER = """() => [...document.querySelectorAll("body *")]
   .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
-  .filter(e => !e.closest(".scroll, nav, pre, .vh, .skip, textarea"))
+  .filter(e => !e.closest(".scroll, pre, .vh, .skip, textarea"))
   .map(e => e.outerHTML.slice(0, 120)).slice(0, 3)"""
 
 
@@ -98,7 +103,7 @@ def test_every_page_stands_within_its_window_without_script(
 @pytest.mark.parametrize("path", PATHS)
 def test_axe_finds_nothing_and_no_policy_is_broken(chromium: Browser, address: str, path: str) -> None:
     found = []
-    for width, scheme in ((1280, "light"), (390, "dark")):
+    for width, scheme in LOOKS:
         with looking(chromium, width=width, color_scheme=scheme) as page:
             page.goto(address + path)
             for one in Axe().run(page).response["violations"]:
@@ -113,6 +118,16 @@ def test_at_320_pixels_nothing_scrolls_sideways(chromium: Browser, address: str)
             page.goto(address + path)
             assert page.evaluate("() => document.documentElement.scrollWidth") <= 320, path
             assert page.evaluate(OVER) == [], path
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_on_a_phone_every_page_is_in_the_head_without_scrolling(chromium: Browser, address: str, width: int) -> None:
+    with looking(chromium, width=width, java_script_enabled=False) as page:
+        page.goto(address)
+        links = page.locator("nav[aria-label=Pages] a")
+        assert links.all_inner_texts()[-1] == "SQL"
+        boxes = [link.bounding_box() for link in links.all()]
+        assert all(box and box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
 
 
 def test_in_forced_colours_marks_and_texts_of_figures_are_seen(chromium: Browser, address: str) -> None:

@@ -1,5 +1,6 @@
 """``heavy-rotation recap``: the files, what is not in them, and how they are published and taken back."""
 
+import json
 import re
 import stat
 from base64 import b64decode
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.domain.exports import LeftOut
 from tests.standins.cloud_storage import Bucket, bucket  # noqa: F401
 from tests.web.histories import NOW, a_history, a_play, written
 from web.hiding.hidden import Hidden
@@ -51,6 +53,24 @@ def test_a_page_and_four_cards_for_their_owner_only(plain: Path) -> None:
     for path in plain.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(plain.stat().st_mode) == 0o700
+
+
+def test_the_page_has_the_rate_of_all_starts_too_where_imports_are_remembered(
+    warehouse: str, plain: Path, tmp_path: Path
+) -> None:
+    short = {"reason": LeftOut.SHORT, "month": "2026-03", "rows": 400, "skip_known": 400, "skipped": 300}
+    record = {**dict.fromkeys(("files", "rows", "plays", "new", "unreadable"), 1), "at": "2026-11-02T10:00:00Z"}
+    record |= {"left_out": {LeftOut.SHORT: 400}, "left_out_by_month": [short]}
+    (tmp_path / "state" / "imports").mkdir(parents=True)
+    (tmp_path / "state" / "imports" / "a.person.of.spotify.json").write_text(json.dumps({"imports": [record]}))
+    assert main(["--warehouse", warehouse, "--year", "2026", "--state", "state", "--out", "both"]) == 0
+    one, both = ((folder / "recap-2026.html").read_text() for folder in (plain, tmp_path / "both"))
+    found = re.search(r"(\d+) plays? of (\d+) skipped after 30 seconds or more", one)
+    assert found
+    assert found[0] in both
+    skipped, plays = int(found[1]) + 300, int(found[2]) + 400
+    assert f"{skipped} starts of {plays:,} skipped, {100 * skipped / plays:.1f} %" in both
+    assert "starts of" not in one
 
 
 def test_the_page_loads_nothing_runs_nothing_and_its_policy_allows_its_own_style_alone(timed: Path) -> None:

@@ -4,15 +4,13 @@ copies AS (
     track_id,
     track_name,
     song_id,
-    NULLIF(artists[SAFE_OFFSET(0)].id, '') AS artist_id,
-    NULLIF(artists[SAFE_OFFSET(0)].name, '') AS artist_name,
+    NULLIF(artist_id, '') AS artist_id,
+    NULLIF(artist_name, '') AS artist_name,
     NULLIF(album_id, '') AS album_id,
     NULLIF(album_name, '') AS album_name,
-    COALESCE(NULLIF(album_artist_name, ''), NULLIF(artists[SAFE_OFFSET(0)].name, '')) AS album_artist,
+    COALESCE(NULLIF(album_artist_name, ''), NULLIF(artist_name, '')) AS album_artist,
     COALESCE(album_key, album_id, album_name) AS album_key, -- rows of before the column came, until a rebuild
-    source_rank,
-    ingested_at,
-    played_at
+    source_rank * 1000000000000000 + UNIX_MILLIS(ingested_at) AS preference
   FROM heard
   WHERE played_at IN (
     SELECT ANY_VALUE(played_at HAVING MIN (source_rank * 1000000000000000 + UNIX_MILLIS(ingested_at)))
@@ -26,10 +24,19 @@ copies AS (
 ),
 
 album_copies AS (
-  SELECT album_id, album_name, album_artist, album_key
-  FROM copies
-  WHERE album_id IS NOT NULL AND album_name IS NOT NULL
-  QUALIFY ROW_NUMBER() OVER (PARTITION BY album_id ORDER BY source_rank, ingested_at, track_id, played_at DESC) = 1
+  SELECT album_id, copy.album_name, copy.album_artist, copy.album_key
+  FROM (
+    SELECT
+      album_id,
+      -- The first by preference, then by track id: numbers of one length, so that their text is in their order.
+      ANY_VALUE(
+        STRUCT(album_name, album_artist, album_key)
+        HAVING MIN CONCAT(CAST(10000000000000000 + preference AS STRING), track_id)
+      ) AS copy
+    FROM copies
+    WHERE album_id IS NOT NULL AND album_name IS NOT NULL
+    GROUP BY album_id
+  )
 ),
 
 -- The one id of each name that has just one.
@@ -38,7 +45,7 @@ artist_ids AS (
   FROM copies
   WHERE artist_id IS NOT NULL AND artist_name IS NOT NULL
   GROUP BY artist_name
-  HAVING COUNT(DISTINCT artist_id) = 1
+  HAVING MIN(artist_id) = MAX(artist_id)
 ),
 
 -- What a track id counts for. A track's song_id at the span's preferred copy is that copy's own key, since that copy is

@@ -45,7 +45,8 @@ ends AS (
 heard AS (
   SELECT
     *,
-    CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END AS source_rank,
+    ${first_artist},
+    ${source_rank},
     ${time_heard}
   FROM ${dataset}.plays
   JOIN ends USING (played_at)
