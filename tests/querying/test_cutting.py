@@ -17,6 +17,7 @@ from pipelines.querying.reader import FolderReader
 from pipelines.tables.questions import QUESTIONS, bound, parameters_of, question_sql
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.warehouse.listening import CALENDAR, listening_in, play
+from tests.warehouse.watching import snapshots
 
 SEPTEMBER, OCTOBER, NOVEMBER = date(2026, 9, 1), date(2026, 10, 1), date(2026, 11, 1)
 EARLIER = {"before_from": OCTOBER, "before_to": date(2026, 10, 31)}
@@ -27,7 +28,7 @@ ASKED: dict[str, Value] = {
     **EARLIER,
     "kind": "track",
     "id": "track-1",
-    "ids": ("track-1",),
+    "ids": ("track-1", "track-2"),
     "q": "t",
     "month": NOVEMBER,
     "today": date(2026, 11, 28),
@@ -51,7 +52,10 @@ def tables(of: FolderReader) -> int:
 
 @pytest.fixture
 def warehouse(tmp_path: Path) -> FolderWarehouse:
-    return listening_in(tmp_path / "warehouse")
+    warehouse = listening_in(tmp_path / "warehouse")
+    for table, some in snapshots().items():
+        warehouse.append(table, some)
+    return warehouse
 
 
 @pytest.fixture

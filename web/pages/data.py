@@ -55,6 +55,7 @@ def value_of(name: str, kind: str, text: str) -> Any:
         "TIMESTAMP": instant_of,
         "INT64": _number,
         "STRING": str,
+        "ARRAY<STRING>": lambda text: tuple(text.split(",")),
     }
     try:
         return readers[kind](text)

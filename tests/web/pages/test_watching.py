@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.querying import duck
+from pipelines.querying.asking import ask
+from pipelines.querying.show import show
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.web.client import Client
 from tests.web.histories import COVER, NOW, a_history, a_play, opened, written
@@ -110,6 +112,36 @@ def test_a_month_s_genres_are_those_of_the_view(followed: Client, folder: str) -
     assert [{name: row[name] for name in by_view[0]} for row in rows] == by_view
     text = Page(followed.get("/month/2026-11").text).text
     assert f"of the artists of {rows[0]['known_plays']:,} of {rows[0]['all_plays']:,} plays" in text
+
+
+@pytest.mark.long
+def test_every_figure_s_sql_gives_its_csv(followed: Client, folder: str) -> None:
+    paths = [path for path in PATHS if EMPTY not in path]
+    links = {link for path in paths for link in Page(followed.get(path).text).links if link.startswith("/sql/")}
+    own = {
+        "watched",
+        "playlist_tracks",
+        "playlist_changes",
+        "artist_figures",
+        "artist_genres_known",
+        "genres",
+        "features",
+    }
+    asked = {name: link for link in links if (name := link.partition("?")[0].removeprefix("/sql/")) in own}
+    assert set(asked) == own
+    for name, link in asked.items():
+        sql = followed.get(link.replace(f"/sql/{name}", f"/data/{name}.sql")).text
+        csv = followed.get(link.replace(f"/sql/{name}", f"/data/{name}.csv")).text
+        assert "".join(show(ask(folder, sql), "csv")) == csv, name
+        assert csv.count("\n") > 1, name
+
+
+def test_several_ids_are_asked_for_with_commas(followed: Client) -> None:
+    answer = followed.get(f"/data/artist_pictures.json?ids=artist{0:016},artist{1:016},nobody")
+    assert [row["id"] for row in answer.json()] == [f"artist{0:016}", f"artist{1:016}"]
+    keys = followed.get("/data/tens.json?from=2026-11-01&to=2026-11-30&keys=a,b")
+    assert (keys.status_code, keys.json()) == (200, [])
+    assert followed.get("/data/artist_pictures.json").status_code == 400
 
 
 def test_a_recap_to_send_has_the_genres_and_no_address_of_ours(folder: str) -> None:
