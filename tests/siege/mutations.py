@@ -5,6 +5,7 @@ has to be there exactly once: when the code changes, so must its mutation.
 """
 
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _REPOSITORY = Path(__file__).parents[2]
-_COPIED = ("pipelines", "producer", "demo", "web", "tests", "heavy_rotation.py")
+_COPIED = ("pipelines", "producer", "demo", "web", "benchmarks", "tests", "heavy_rotation.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +116,8 @@ def hunt(mutation: Mutation, seconds: float) -> str | None:
             timeout=seconds + 200,
         )
     wrong = [line for line in done.stderr.splitlines() if line.startswith("WRONG")]
+    if done.returncode and not wrong:
+        raise RuntimeError(f"the siege did not begin: {done.stderr[-2000:]}")
     return wrong[0] if wrong else None
 
 
@@ -122,13 +125,20 @@ def hunt_all(names: Sequence[str], seconds: float) -> int:
     """0 where each was found within the time."""
     missed = 0
     for name in names:
-        mutation, began = MUTATIONS[name], time.monotonic()
+        mutation, began, cpu = MUTATIONS[name], time.monotonic(), _cpu_seconds()
         found = missing(mutation) or hunt(mutation, seconds)
         missed += found is None or bool(missing(mutation))
-        print(f"{name:52}{time.monotonic() - began:4.0f} s  {(found or 'NOT FOUND')[:200]}", flush=True)
+        took = f"{time.monotonic() - began:4.0f} s, {_cpu_seconds() - cpu:4.0f} s of CPU"
+        print(f"{name:52}{took}  {(found or 'NOT FOUND')[:200]}", flush=True)
     if missed:
         print(f"{missed} mutations were not found", file=sys.stderr)
     return int(missed > 0)
+
+
+def _cpu_seconds() -> float:
+    """Of the processes that have ended, with theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 @contextmanager

@@ -65,18 +65,19 @@ def archive_columns() -> Parser:
     def feed(data: bytes) -> None:
         decoded = read_all([("a.avro", whole), ("b.avro", data), ("c.avro", whole)])
         assert not {0, 2} & decoded.troubles.keys(), decoded.troubles
-        counts = dict(decoded.plays[FILE].value_counts().iter_rows())
+        counts = dict(decoded.records[FILE].value_counts().iter_rows())
         assert (counts[0], counts[2]) == (6, 6), counts
         assert not counts.get(1) or 1 not in decoded.troubles
-        possible, _ = columns.possible(decoded.plays, NOW)
+        possible, _ = columns.possible(decoded.records, NOW)
         columns.each_once(columns.with_keys(possible))
 
     return st.sampled_from(_files()).flatmap(damaged), feed
 
 
 def snapshot_files() -> Parser:
-    """Files of artists and tracks, as a poll beside open sources reads what it asked before."""
+    """Files of artists, as the rebuild reads them, and whoever asks sources what it asked before."""
     from pipelines.domain.snapshots import ArtistSnapshot, Genre, SnapshotSource
+    from pipelines.rebuilding.decoding import read_all
     from pipelines.storage.encoding import encode_snapshots
     from pipelines.storage.files import StorageError
     from pipelines.storage.snapshots import decode_snapshots
@@ -94,6 +95,7 @@ def snapshot_files() -> Parser:
     ]
 
     def feed(data: bytes) -> None:
+        read_all([("a.avro", data)], "artist_snapshot")
         try:
             found = list(decode_snapshots("artist_snapshot", "a.avro", data))
         except StorageError:

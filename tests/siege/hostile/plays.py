@@ -16,14 +16,14 @@ from tests.siege.world import EPISODE, account_row, extended_row, item, message
 def messages() -> Parser:
     """What the stream pulls."""
     from pipelines.domain.play import UnreadableError
-    from pipelines.streaming.parsing import play_of
+    from pipelines.streaming.parsing import read
     from pipelines.warehouse.json_rows import to_line
 
     good = message(HEARD[0], HEARD[0].end + 60_000)
 
     def feed(data: bytes) -> None:
         try:
-            play = play_of(data, NOW)
+            play: Any = read(data, {}, NOW)
         except UnreadableError:
             return
         to_line(play.to_row(calendar()))

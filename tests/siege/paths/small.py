@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.siege import looking, product
-from tests.siege.apart import KILLED, FailedError, begin
+from tests.siege.apart import KILLED, FailedError, Moment, begin
 from tests.siege.oracle import Ledger, WrongError, compare_plays, compare_tens, month_of
 from tests.siege.paths.running import Siege
 from tests.siege.world import EPISODE, ZONE, World, account_row, extended_row, listing
@@ -159,6 +159,11 @@ class Small(Siege):
 
     def _work(self, name: str, work: Callable[..., Any], *arguments: Any) -> None:
         """Do it until it was done once; killed on the way, or two at once, as it is drawn."""
+        if name == "poll" and not self.figures["poll, killed before it writes"]:
+            moment = Moment(0, self.folder / "archive" / "plays", writes=True)
+            if begin(work, *arguments, moment=moment, log=self.log).wait() is not KILLED:
+                return
+            self.figures["poll, killed before it writes"] += 1
         while True:
             if name != "forget" and self.rng.random() < 0.1:
                 self.figures["two at once"] += 1
