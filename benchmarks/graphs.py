@@ -157,7 +157,11 @@ class _NothingToReplay(beam.PTransform):
         super().__init__()
 
     def expand(self, begin: Any) -> Any:
-        return begin | beam.Create([]).with_output_types(UserPlays)
+        return begin | beam.Impulse() | beam.FlatMap(_no_plays).with_output_types(UserPlays)
+
+
+def _no_plays(_: bytes) -> Iterable[Any]:
+    return ()
 
 
 class _Nowhere:

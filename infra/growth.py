@@ -23,7 +23,7 @@ from cost import (
 )
 
 # Microseconds of one core for a play: through the stream's graph, and in a rebuild of many; for a poll.
-STREAMED, REBUILT, POLLED = 95, 7, 4_500
+STREAMED, REBUILT, POLLED = 115, 8, 4_500
 # What a file of the archive takes in a manifest, which one worker reads and writes whole.
 NOTED = 82
 PLAYS_OF_A_FILE, SECONDS_OF_A_FILE = 10_000, 30

@@ -11,6 +11,7 @@ from pipelines.domain.month import following, month_text, preceding
 from pipelines.failure import Failure
 from pipelines.querying.asking import ask
 from pipelines.querying.parameters import Parameters
+from pipelines.querying.ranks import Ranks
 from pipelines.tables.questions import bound, question_sql
 from pipelines.warehouse.bigquery import dataset_of
 
@@ -138,7 +139,7 @@ class Listener:
         if first == last:
             return self._of_month(months[0])
         asked = bound("tens", {"user_id": self.user_id, "from": first, "to": following(last) - timedelta(days=1)})
-        tens = _tens(ask(self.warehouse, question_sql("tens", self._dataset), parameters=asked).to_pylist(), {})
+        tens = _tens(ask(self.warehouse, question_sql("tens", self._dataset), parameters=asked).to_pylist(), Ranks([]))
         return Top(self.user_id, first, last, months, tens, None)
 
     def newest(self) -> Top:
@@ -153,7 +154,7 @@ class Listener:
         before = preceding(month.first)
         asked: Parameters = {"user_id": self.user_id, "month": month.first, "before": before}
         found = ask(self.warehouse, _TENS.format(dataset=self._dataset), parameters=asked).to_pylist()
-        ranks = _ranks([row for row in found if row["month"] == before])
+        ranks = Ranks(row for row in found if row["month"] == before)
         tens = _tens([row for row in found if row["month"] == month.first], ranks)
         return Top(self.user_id, month.first, month.first, (month,), tens, before if ranks else None)
 
@@ -167,39 +168,15 @@ def years(listener: Listener) -> Iterator[Top]:
         yield listener.top(date(year, 1, 1), date(year, 12, 1))
 
 
-def _ranks(rows: list[dict[str, object]]) -> dict[tuple[object, object], int]:
-    """Ranks by kind and key; of artists by names too, for ``_by_name``."""
-    found: dict[tuple[object, object], int] = {}
-    for row in rows:
-        rank = int(str(row["rank"]))
-        found[row["kind"], row["key"]] = rank
-        if row["kind"] == "artist":
-            found[row["kind"], (_name(row), "any")] = rank
-            if _is_of_names(row):
-                found[row["kind"], (_name(row), "names")] = rank
-    return found
-
-
-def _by_name(row: Mapping[str, object]) -> tuple[object, object]:
-    """What an artist is looked up by where the key is not found: one of the two months may have been imported only."""
-    return row["kind"], (_name(row), "any" if _is_of_names(row) else "names")
-
-
-def _is_of_names(row: Mapping[str, object]) -> bool:
-    """Whether the id was made of a name, since none was known."""
-    return str(row.get("key")).startswith("names:")
-
-
-def _name(row: Mapping[str, object]) -> str:
-    return str(row["name"]).casefold()
-
-
-def _tens(rows: list[dict[str, object]], ranks: Mapping[tuple[object, object], int]) -> dict[str, tuple[Line, ...]]:
+def _tens(rows: list[dict[str, object]], ranks: Ranks) -> dict[str, tuple[Line, ...]]:
     tens: dict[str, list[Line]] = {kind: [] for kind in KINDS}
     for row in rows:
-        before = ranks.get((row["kind"], row.get("key")), ranks.get(_by_name(row)))
         line = Line(
-            int(str(row["rank"])), str(row["name"]), str(row["artist_name"] or ""), int(str(row["plays"])), before
+            int(str(row["rank"])),
+            str(row["name"]),
+            str(row["artist_name"] or ""),
+            int(str(row["plays"])),
+            ranks.of(row),
         )
         tens[str(row["kind"])].append(line)
     return {kind: tuple(lines) for kind, lines in tens.items()}

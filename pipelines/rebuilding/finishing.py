@@ -81,6 +81,7 @@ def _finish_lot(
         plays = plays.filter(is_own)
     # Of several months together no file lies with two of them, so one month's are few of these.
     outcome += (Rest(month, 0, share.now, lot=lot) for month in sorted(own))
+    plays = _rows(plays, calendar)  # under the same name, so that the copies go from memory
     return outcome + _staged(plays, staging, calendar, share.now)
 
 
@@ -97,7 +98,10 @@ def _finish_piece(rest: list[Rest], archive: Archive, staging: Staging, calendar
             if read.gone or read.troubles:  # since it was read before; the rest of it is known
                 outcome.append(Read(gone=read.gone, troubles=read.troubles))
     is_again = any(one.lot for one in rest)
-    return outcome + _staged(pl.concat(frames, rechunk=True), staging, calendar, now, again=is_again)
+    plays = pl.concat(frames, rechunk=True)
+    frames.clear()
+    plays = _rows(plays, calendar)
+    return outcome + _staged(plays, staging, calendar, now, again=is_again)
 
 
 def _parts(plays: pl.DataFrame, share: Share, staging: Staging) -> Iterator[Rest]:
@@ -114,19 +118,26 @@ def _packed(plays: pl.DataFrame) -> bytes:
     return stream.getvalue()
 
 
-def _staged(
-    plays: pl.DataFrame, staging: Staging, calendar: Calendar, computed_at: datetime, *, again: bool = False
-) -> list[Staged]:
+def _rows(plays: pl.DataFrame, calendar: Calendar) -> pl.DataFrame:
     if plays.is_empty():
+        return plays
+    return columns.with_local_time(columns.each_once(columns.with_keys(plays)), calendar)
+
+
+def _staged(
+    rows: pl.DataFrame, staging: Staging, calendar: Calendar, computed_at: datetime, *, again: bool = False
+) -> list[Staged]:
+    if rows.is_empty():
         return []
-    rows = columns.with_local_time(columns.each_once(columns.with_keys(plays)), calendar)
-    snapshots = columns.snapshots(rows, calendar, computed_at)
-    staged = []
-    for table, made in (("play_events", rows), ("top_ten_snapshots", snapshots)):
+
+    def write(table: str, made: pl.DataFrame) -> Iterator[Staged]:
         for month, some in _by_month(made):
-            path = staging.write(table, month, some)
-            staged.append(Staged(table, month, str(path), some.height, again))
-    return staged
+            yield Staged(table, month, str(staging.write(table, month, some)), some.height, again)
+
+    return [
+        *write("play_events", rows),
+        *write("top_ten_snapshots", columns.snapshots(rows, calendar, computed_at)),
+    ]
 
 
 def _by_month(rows: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:

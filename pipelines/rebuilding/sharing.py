@@ -16,7 +16,7 @@ from pipelines.storage.archive import month_of
 from pipelines.storage.snapshots import kind_of
 
 # In bytes of files: some 45 a play, which takes ten to fifteen times as many while it is finished.
-_SMALL = 5 << 20
+_SMALL = 4 << 20
 _LEAST = 1 << 20
 _LARGE = 24 << 20
 _SLICE = 8 << 20

@@ -96,6 +96,9 @@ class Tally:
                 self._small[at] = small[at] = song, preference
             answers.append(is_new)
         if not small:
+            # No piece tells of their songs, so that another one's songs would be numbered as if they were there.
+            while len(self._songs) > first:
+                self._songs.popitem()
             return answers, None
         rows = b"".join([_ROW.pack(at, song, known & 0xFFFFFFFF, known >> 32) for at, (song, known) in small.items()])
         new = [*islice(reversed(self._songs), len(self._songs) - first)][::-1]

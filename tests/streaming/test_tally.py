@@ -4,7 +4,7 @@ import random
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.domain import ranking
@@ -73,6 +73,16 @@ def plain(some: list[Play]) -> ranking.Tally:
 
 def of_tally(tally: ranking.Tally) -> list[dict[str, object]]:
     return list(ranking.snapshots("me", MONTH, tally, is_final=False, computed_at=NOW))
+
+
+@example([plays("a"), plays("b", source=Source.ACCOUNT_EXPORT), plays("xc")])
+@given(st.lists(some_plays, max_size=4))
+def test_a_tally_that_is_kept_says_what_one_says_that_is_read_again(groups: list[list[Play]]) -> None:
+    kept, tally = Kept(), Tally(to_millis(START), [])
+    for some in groups:
+        _, piece = tally.add([ranking.entry(p) for p in some])
+        kept.pieces += [piece] if piece is not None else []
+    assert kept.tally().copies() == tally.copies()
 
 
 @given(some_plays, st.integers(1, 7), st.integers(0, 3))

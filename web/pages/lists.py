@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Literal
 
 from web.drawing.figure import Source
-from web.figures.changes import with_changes
+from web.figures.changes import gone_since, with_changes
 from web.pages.known import with_pictures
 from web.visit import Links, Row, Visit
 from web.words import count, heard, month_name
@@ -159,12 +159,11 @@ def tens(
 ) -> list[Ten]:
     """Songs, artists and albums of a span of days, compared with those of the whole month ``compared``."""
     rows: Sequence[Row] = visit.ask("tens", span=span, by=by)
-    gone: Sequence[Row] = []
+    gone: Sequence[Mapping[str, Any]] = []
     if compared:
         earlier = visit.ask("tens", span=compared, by=by)
         rows = with_changes(rows, earlier)
-        there = {(row["kind"], row["key"]) for row in rows}
-        gone = [row for row in earlier if (row["kind"], row["key"]) not in there]
+        gone = gone_since(rows, earlier)
         compared = compared if earlier else None
     made = []
     for kind in KINDS:

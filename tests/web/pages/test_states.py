@@ -160,6 +160,18 @@ def test_a_server_of_one_listener_shows_no_other(two: str) -> None:
     assert browser.get("/?user=a%2Fb%3Fc%26d+%3Ce%3E").status_code == 404
 
 
+def test_where_polling_followed_an_import_nobody_is_new_for_having_an_id(tmp_path: Path) -> None:
+    october, november = datetime(2026, 10, 5, 12, tzinfo=UTC), datetime(2026, 11, 5, 12, tzinfo=UTC)
+    imported = a_play(october, artists=(Artist("Nina", None),))
+    browser = opened(
+        written(tmp_path / "warehouse", [imported, a_play(november, artists=(Artist("Nina", "nina-id"),))])
+    )
+    text = seen(browser, "/month/2026-11")
+    assert "not in October's ten" not in text
+    assert "Gone since" not in text
+    assert "not in October's ten" in seen(opened(written(tmp_path / "other", [imported, a_play(november, 2)])), "/")
+
+
 def test_a_gap_is_dashed_and_told_and_is_no_zero(tmp_path: Path) -> None:
     plays = [one for one in a_history(number=900) if not date(2026, 7, 7) < one.played_at.date() < date(2026, 7, 14)]
     warehouse = written(tmp_path / "warehouse", plays)
