@@ -50,7 +50,9 @@ class ArchiveSnapshots(beam.PTransform):
 
     def expand(self, snapshots: PCollection[Snapshot]) -> PCollection[Snapshot]:
         """Snapshots in the global window, with any timestamps."""
-        batches = in_batches(snapshots, _folder_of, _pack, list[bytes], self.batch_snapshots, self.batch_seconds)
+        # A stage of their own: where FnApiRunner fuses two steps with timers, those of one may never fire.
+        apart = snapshots | "Set apart" >> beam.Reshuffle()
+        batches = in_batches(apart, _folder_of, _pack, list[bytes], self.batch_snapshots, self.batch_seconds)
         return batches | "Write file" >> beam.FlatMap(_write, self.archive).with_output_types(Snapshot)
 
 

@@ -1,5 +1,8 @@
 """The benchmarks' own promises: invented archives are archives, rivals give our answers, and documents keep tables."""
 
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -113,3 +116,19 @@ def test_what_a_process_and_its_children_took_is_counted(tmp_path: Path) -> None
     )
     assert used.cpu_seconds > alone.cpu_seconds + 0.1
     assert used.peak_mb > alone.peak_mb + 40
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("hash_seed", ["1", "5", "8"])
+def test_no_play_is_lost_on_the_runner_of_batches_in_whatever_order_it_fuses_steps(hash_seed: str) -> None:
+    """The command counts what the archive's files have, and gives no figure where that is not every play."""
+    measured = subprocess.run(
+        [sys.executable, "-m", "benchmarks.graphs", "stream", "1100", "20"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTHONHASHSEED": hash_seed},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert measured.returncode == 0, measured.stderr
