@@ -5,12 +5,12 @@ the pipelines know; BYTES are base64. https://cloud.google.com/bigquery/docs/loa
 """
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
-import polars as pl
 
-from pipelines.warehouse.arrow import arrow_schema
+if TYPE_CHECKING:
+    import polars as pl
 
 Row = dict[str, Any]
 
@@ -26,8 +26,10 @@ def to_json(row: Row) -> Row:
     return values
 
 
-def to_lines(table: str, rows: pl.DataFrame) -> bytes:
+def to_lines(table: str, rows: "pl.DataFrame") -> bytes:
     """Rows of a table, each as a line. For many: Polars writes a million a second."""
+    from pipelines.warehouse.arrow import arrow_schema
+
     return rows.select(arrow_schema(table).names).write_ndjson().encode()
 
 
