@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from hypothesis.internal.conjecture import providers
 
 pytest_plugins = [
     "tests.commands",
@@ -20,6 +21,9 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 # How long an example takes says how busy the machine is, and nothing of the code. What CI has set besides stays.
 settings.register_profile("patient", settings.get_profile(settings.get_current_profile_name()), deadline=None)
 settings.load_profile("patient")
+# What Hypothesis tries beside the rest, the literals of modules that are loaded, grows in the middle of a test that loads
+# one, and then the test's own examples are others when it looks again.
+vars(providers)["_get_local_constants"] = lambda: providers.Constants()
 
 
 @pytest.fixture(scope="session")

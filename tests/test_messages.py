@@ -54,6 +54,7 @@ def test_the_table_of_kinds_is_as_the_code_has_it() -> None:
     assert told == {kind: (kind, of.identified_by, table_of(kind)) for kind, of in KINDS.items()}
 
 
+@pytest.mark.long
 def test_the_commands_publish_ten_plays_and_stream_them(
     pubsub_host: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

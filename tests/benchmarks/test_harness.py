@@ -24,6 +24,7 @@ def plays_of(folder: Path) -> list[Play]:
     return [play for path in archive.files() for play in archive.read(path)]
 
 
+@pytest.mark.long
 def test_an_invented_archive_is_read_as_any_other(tmp_path: Path) -> None:
     made = make(SHAPE, tmp_path / "archive")
     check(made)
@@ -109,7 +110,9 @@ def test_a_process_that_fails_is_told_with_what_it_said(tmp_path: Path) -> None:
 
 
 def test_what_a_process_and_its_children_took_is_counted(tmp_path: Path) -> None:
-    child = "sum(range(10**7)); b = bytearray(60_000_000); b[::4096] = bytes(len(b[::4096]))"
+    child = (
+        "b = bytearray(60_000_000); b[::4096] = bytes(len(b[::4096])); sum(range(10**7))"  # held while it is looked at
+    )
     alone = run_python(["-c", "pass"], tmp_path / "log", 30)
     used = run_python(
         ["-c", f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"], tmp_path / "log", 60

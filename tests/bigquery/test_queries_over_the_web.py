@@ -10,6 +10,8 @@ from tests.standins.cloud import Cloud
 from tests.warehouse.listening import HEARD, rows
 from web.running.apart import Limits, Runner
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def runner(cloud: Cloud) -> Runner:

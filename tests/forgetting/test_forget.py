@@ -286,6 +286,7 @@ def test_google_s_own_analyser_accepts_the_statements_and_finds_the_same_rows(tm
         assert found.rows["rejected"] == expected[2]
 
 
+@pytest.mark.long
 def test_rows_in_bigquery(cloud: Cloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     cloud.make_tables()
     archive = Archive(f"{cloud.bucket}/archive")

@@ -5,7 +5,7 @@ import pytest
 from producer.snapshots_commandline import main
 from tests.infra.conftest import EVERYTHING, MINIMUM, Plan
 
-pytestmark = pytest.mark.xdist_group("infra")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("infra")]  # Terraform plans
 SIZES = ("small", "stream")
 
 

@@ -175,6 +175,7 @@ def test_at_home_what_to_type_names_no_places(
     assert f"problem  ann: it was never polled with this --state; run: {command}" in ran.out.splitlines()
 
 
+@pytest.mark.long
 def test_no_network(run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, places: list[str]) -> None:
     """Nobody answers: connections are taken, and nothing is ever said."""
     with socket.create_server(("127.0.0.1", 0)) as silent:

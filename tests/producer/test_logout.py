@@ -404,6 +404,7 @@ def test_a_poll_that_has_not_begun(spotify: Spotify, run: Run, folders: Folders,
     assert (spotify.polled, files(tmp_path)) == ([], {})
 
 
+@pytest.mark.long
 def test_a_service_goes_on_without_the_account_until_it_logs_in_again(
     spotify: Spotify, run: Run, folders: Folders
 ) -> None:

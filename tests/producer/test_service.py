@@ -228,6 +228,7 @@ def test_a_service_polls_again_and_again_until_it_is_stopped(
     assert third - first > 1.3
 
 
+@pytest.mark.long
 def test_one_account_s_trouble_delays_no_other(spotify: ManySpotify, folders: Folders) -> None:
     log_in(folders.logins, "quota", "slow", "ended", "fine")
     spotify.trouble = {"quota": QuotaExceeded(48_925).answer, "slow": sleeps(20)}
@@ -256,6 +257,7 @@ def test_a_wait_that_spotify_asks_for_holds_up_no_end(spotify: ManySpotify, fold
     assert (ran.code, ran.err) == (0, "")
 
 
+@pytest.mark.long
 def test_a_topic_that_does_not_answer_holds_up_no_end(
     spotify: ManySpotify, folders: Folders, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -159,6 +159,7 @@ def test_replacing_what_was_removed_leaves_nothing_behind(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_lost_answer_is_not_taken_for_another_writer(bucket: Bucket) -> None:
     storage, path = storage_of("gs://bucket"), "gs://bucket/file"
     bucket.lost_answers = 1

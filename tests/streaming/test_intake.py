@@ -223,6 +223,7 @@ def test_a_row_that_rejected_refuses_is_left_to_pubsub(topic: Topic, tmp_path: P
     assert [row["payload"] for row in outcome(tmp_path).rejected] == [b"second"]
 
 
+@pytest.mark.long
 def test_pubsub_may_be_away_for_a_while(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -267,6 +268,7 @@ def test_an_answer_of_many_megabytes_is_read(topic: Topic, tmp_path: Path) -> No
     assert sum(len(message.message.data) for message in received) > 4_200_000
 
 
+@pytest.mark.long
 def test_what_is_held_does_not_come_again_while_work_goes_on(topic: Topic, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subscription_module, "_DEADLINE_SECONDS", 2)
     monkeypatch.setattr(subscription_module, "_PUT_OFF_SECONDS", 0.5)

@@ -129,6 +129,7 @@ def test_everything_that_it_needs_and_fits_together(image: Image) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.long
 def test_of_this_repository_it_has_three_packages_and_the_command(image: Image) -> None:
     site = next((image.folder / "usr/local/lib").glob("python*/site-packages"))
     # Packages of the index are links.
@@ -144,6 +145,7 @@ def test_of_this_repository_it_has_three_packages_and_the_command(image: Image) 
     assert [path.name for path in (image.folder / "template").iterdir()] == ["main.py"]
 
 
+@pytest.mark.long
 def test_every_module_but_the_query_can_be_imported(image: Image) -> None:
     ran = image.run("-W", "error::ImportWarning", "-c", IMPORT_ALL)
     assert ran.returncode == 0, ran.stderr

@@ -139,6 +139,7 @@ def test_the_launcher_leaves_the_description_and_ends(cloud: Cloud, stream: Laun
     assert not cloud.dataflow.asked  # the service starts it, not the launcher
 
 
+@pytest.mark.long
 def test_the_job(stream: Launched) -> None:
     assert stream.job["name"] == "stream"
     assert stream.job["type"] == "JOB_TYPE_STREAMING"
@@ -220,6 +221,7 @@ def test_the_rebuild_is_a_job_that_ends(rebuild: Launched) -> None:
     assert rebuild.workers["autoscalingSettings"]["maxNumWorkers"] == ENVIRONMENT["maxWorkers"]
 
 
+@pytest.mark.long
 def test_the_rebuild_replaces_months_by_itself(rebuild: Launched) -> None:
     """Its launcher is gone by then."""
     assert "Replace months" in steps(rebuild.pipeline)
@@ -239,6 +241,7 @@ def test_an_update_takes_over_from_the_job_that_runs(cloud: Cloud) -> None:
     assert ran.job["transformNameMapping"] == mapping
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["stream", "stream_file_loads", "rebuild"])
 def test_the_steps_names(name: str, request: pytest.FixtureRequest) -> None:
     launched: Launched = request.getfixturevalue(name)

@@ -67,6 +67,7 @@ def test_nothing_is_missing(image: Image) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
+@pytest.mark.long
 def test_every_module_of_the_pages_can_be_imported(image: Image) -> None:
     ran = image.run("-W", "error::ImportWarning", "-c", IMPORT_ALL)
     assert ran.returncode == 0, ran.stderr
