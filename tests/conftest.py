@@ -21,8 +21,8 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 # How long an example takes says how busy the machine is, and nothing of the code. What CI has set besides stays.
 settings.register_profile("patient", settings.get_profile(settings.get_current_profile_name()), deadline=None)
 settings.load_profile("patient")
-# What Hypothesis tries beside the rest, the literals of modules that are loaded, grows in the middle of a test that loads
-# one, and then the test's own examples are others when it looks again.
+# Hypothesis also draws the literals of all modules that are loaded. A test that loads one changes what is drawn under
+# its own feet, and is called flaky.
 vars(providers)["_get_local_constants"] = lambda: providers.Constants()
 
 
