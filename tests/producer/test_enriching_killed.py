@@ -44,6 +44,6 @@ def test_killed_at_any_time_it_asks_nothing_twice_but_what_was_under_way(
     again = {path: times - 1 for path, times in asked.items() if times > 1}
     # Of one artist at a time: by ISRC, by name, and the genres.
     assert sum(again.values()) <= 3 * KILLS
-    assert max(again.values(), default=0) <= 2
+    assert max(again.values(), default=0) <= KILLS  # each may have met the same artist
     tracks = Counter(request.path for request in spotify.requests if request.path.startswith("/v1/tracks/"))
     assert max(tracks.values(), default=1) == 1
