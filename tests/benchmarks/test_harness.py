@@ -36,6 +36,7 @@ def test_an_invented_archive_is_read_as_any_other(tmp_path: Path) -> None:
     assert len({play.album_artist_name for play in plays} & {"Various Artists"}) == 1
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_plays_and_another_one_others(tmp_path: Path) -> None:
     one, same, other = (
         plays_of(make(SHAPE, tmp_path / name, seed).folder) for name, seed in (("a", 1), ("b", 1), ("c", 2))

@@ -110,7 +110,7 @@ def test_each_play_counts_once_whatever_was_polled_before(plays: list[Real], dat
 
 
 @pytest.mark.parametrize("export", ["extended export", "account data", "both"])
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(plays=histories(), data=st.data())
 def test_each_play_counts_once_whenever_it_is_polled(export: str, plays: list[Real], data: st.DataObject) -> None:
     """Polls and imports in every order, each of what there happens to be, and some of them interrupted."""

@@ -208,6 +208,7 @@ def test_a_long_wait_is_kept_for_the_next_process(spotify: ManySpotify, run: Run
     assert cursors.load("ann").retry_at is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGINT])
 def test_a_service_polls_again_and_again_until_it_is_stopped(
     spotify: ManySpotify, folders: Folders, by: signal.Signals

@@ -60,6 +60,7 @@ ONCE_FATAL = [
     st.sampled_from(["Europe/Paris", "Pacific/Kiritimati", "Etc/GMT+12", "America/St_Johns"]),
     st.sampled_from([timedelta(days=35), timedelta(days=36_500)]),
 )
+@pytest.mark.long
 def test_every_message_ends_as_a_row(some: list[bytes], time_zone: str, lateness: timedelta) -> None:
     with TemporaryDirectory() as folder:
         script = Script(LAST).messages(*(PubsubMessage(data, {}) for data in some))

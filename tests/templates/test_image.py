@@ -10,7 +10,7 @@ import pytest
 
 from tests.templates.image import DOCKERFILE, ROOT, TEMPLATES, WEB, Image, context, requirements, stage, stages
 
-pytestmark = pytest.mark.xdist_group("image")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("image")]  # an image is installed
 
 
 def top_level(paths: set[str]) -> set[str]:
@@ -121,7 +121,6 @@ def test_every_package_is_held_to_its_hash() -> None:
 # What it has
 
 
-@pytest.mark.long
 def test_everything_that_it_needs_and_fits_together(image: Image) -> None:
     checked = subprocess.run(
         ["uv", "pip", "check", "--python", image.python], capture_output=True, text=True, check=False
@@ -129,7 +128,6 @@ def test_everything_that_it_needs_and_fits_together(image: Image) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-@pytest.mark.long
 def test_of_this_repository_it_has_three_packages_and_the_command(image: Image) -> None:
     site = next((image.folder / "usr/local/lib").glob("python*/site-packages"))
     # Packages of the index are links.
@@ -145,7 +143,6 @@ def test_of_this_repository_it_has_three_packages_and_the_command(image: Image) 
     assert [path.name for path in (image.folder / "template").iterdir()] == ["main.py"]
 
 
-@pytest.mark.long
 def test_every_module_but_the_query_can_be_imported(image: Image) -> None:
     ran = image.run("-W", "error::ImportWarning", "-c", IMPORT_ALL)
     assert ran.returncode == 0, ran.stderr

@@ -32,7 +32,7 @@ from tests.standins.dataflow import JOB_ID, Dataflow, Pipeline, credentials, job
 from tests.templates.image import Image, stages
 from tests.templates.launcher import BUCKET, ENVIRONMENT, IMAGE, JOB, OPTIONS, PARAMETERS
 
-pytestmark = pytest.mark.xdist_group("image")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("image")]  # an image is installed
 
 GOLDEN = Path(__file__).parent / "golden"
 JOB_OBJECT = f"gs://{BUCKET}/staging/template_launches/2026-11-21/job_object"
@@ -132,14 +132,12 @@ def rebuild(cloud: Cloud) -> Launched:
 # The stream
 
 
-@pytest.mark.long
 def test_the_launcher_leaves_the_description_and_ends(cloud: Cloud, stream: Launched) -> None:
     assert stream.code == 0, stream.said
     assert stream.said == f"Dataflow starts the job stream from {JOB_OBJECT}\n"
     assert not cloud.dataflow.asked  # the service starts it, not the launcher
 
 
-@pytest.mark.long
 def test_the_job(stream: Launched) -> None:
     assert stream.job["name"] == "stream"
     assert stream.job["type"] == "JOB_TYPE_STREAMING"
@@ -194,7 +192,6 @@ def test_no_worker_needs_what_only_the_launcher_had(stream: Launched) -> None:
     assert not [name for name in names if name.split(".")[0] in ("tests", "demo", "benchmarks", "main")]
 
 
-@pytest.mark.long
 def test_from_a_terminal_it_is_the_same_job(cloud: Cloud, stream: Launched) -> None:
     ran = cloud.launch(*PARAMETERS)
     assert ran.code == 0, ran.said
@@ -209,7 +206,6 @@ def test_from_a_terminal_it_is_the_same_job(cloud: Cloud, stream: Launched) -> N
 # The rebuild
 
 
-@pytest.mark.long
 def test_the_rebuild_is_a_job_that_ends(rebuild: Launched) -> None:
     assert rebuild.code == 0, rebuild.said
     assert rebuild.said.endswith("The job was made; it replaces the months when it runs\n")
@@ -221,7 +217,6 @@ def test_the_rebuild_is_a_job_that_ends(rebuild: Launched) -> None:
     assert rebuild.workers["autoscalingSettings"]["maxNumWorkers"] == ENVIRONMENT["maxWorkers"]
 
 
-@pytest.mark.long
 def test_the_rebuild_replaces_months_by_itself(rebuild: Launched) -> None:
     """Its launcher is gone by then."""
     assert "Replace months" in steps(rebuild.pipeline)
@@ -231,7 +226,6 @@ def test_the_rebuild_replaces_months_by_itself(rebuild: Launched) -> None:
 # Updates
 
 
-@pytest.mark.long
 def test_an_update_takes_over_from_the_job_that_runs(cloud: Cloud) -> None:
     cloud.dataflow.running["stream"] = "2026-11-20_00_00_00-1"
     mapping = {"Archive plays/Write file": "Archive plays/Write the file"}
@@ -241,7 +235,6 @@ def test_an_update_takes_over_from_the_job_that_runs(cloud: Cloud) -> None:
     assert ran.job["transformNameMapping"] == mapping
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("name", ["stream", "stream_file_loads", "rebuild"])
 def test_the_steps_names(name: str, request: pytest.FixtureRequest) -> None:
     launched: Launched = request.getfixturevalue(name)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.templates.image import DOCKERFILE, ROOT, WEB, Image, make_image, requirements, stage, stages
 
-pytestmark = pytest.mark.xdist_group("image")
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("image")]  # an image is installed
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,6 @@ def test_every_package_is_held_to_its_hash() -> None:
     assert all("--hash=sha256:" in entry for entry in entries)
 
 
-@pytest.mark.long
 def test_nothing_is_missing(image: Image) -> None:
     checked = subprocess.run(
         ["uv", "pip", "check", "--python", image.python], capture_output=True, text=True, check=False
@@ -67,7 +66,6 @@ def test_nothing_is_missing(image: Image) -> None:
     assert checked.returncode == 0, checked.stderr
 
 
-@pytest.mark.long
 def test_every_module_of_the_pages_can_be_imported(image: Image) -> None:
     ran = image.run("-W", "error::ImportWarning", "-c", IMPORT_ALL)
     assert ran.returncode == 0, ran.stderr

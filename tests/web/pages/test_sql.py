@@ -76,6 +76,7 @@ def test_a_table_shows_names_as_text_and_null_as_null(box: Client) -> None:
     assert "[1]" in page.text
 
 
+@pytest.mark.long
 def test_bars_and_a_line_show_the_last_column_of_numbers(box: Client) -> None:
     bars = ask(box, f"{BY_HOUR} ORDER BY hour", show="bars").text
     assert re.findall(r'<span class="n">(\d+)</span>', bars) == ["1", "2"]
@@ -87,6 +88,7 @@ def test_bars_and_a_line_show_the_last_column_of_numbers(box: Client) -> None:
     assert "there has to be a column of numbers" in none
 
 
+@pytest.mark.long
 def test_no_rows_are_an_answer(box: Client) -> None:
     for show in ("table", "bars", "line"):
         assert "No rows." in ask(box, "SELECT 1 AS one FROM heavy_rotation.plays WHERE FALSE", show=show).text
