@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from apache_beam.io.gcp.pubsub import PubsubMessage
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -54,13 +55,13 @@ ONCE_FATAL = [
 
 @example(ONCE_FATAL, "Europe/Paris", timedelta(days=36_500))
 @example(ONCE_FATAL, "Etc/GMT+12", timedelta(days=36_500))
+@pytest.mark.long
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(
     st.lists(messages, min_size=20, max_size=60),
     st.sampled_from(["Europe/Paris", "Pacific/Kiritimati", "Etc/GMT+12", "America/St_Johns"]),
     st.sampled_from([timedelta(days=35), timedelta(days=36_500)]),
 )
-@pytest.mark.long
 def test_every_message_ends_as_a_row(some: list[bytes], time_zone: str, lateness: timedelta) -> None:
     with TemporaryDirectory() as folder:
         script = Script(LAST).messages(*(PubsubMessage(data, {}) for data in some))
