@@ -72,6 +72,7 @@ def parse_month(text: str) -> date:
     raise ValueError(f"{text!r} is not a month; write it as 2026-11")
 
 
+@cache  # for each play of a stream
 def month_text(month: date) -> str:
     """``2026-11``, the form of the archive's folders and of the commands' options."""
     return f"{month:%Y-%m}"
