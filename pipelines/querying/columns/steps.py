@@ -1,0 +1,181 @@
+"""Which steps of a cut question are made in columns, and what they made as a table for those that are not."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from pipelines.domain.month import preceding
+from pipelines.querying.columns.history import COPY, UNKNOWN, Column, Histories
+from pipelines.querying.columns.parts import Credits, Ranked, Span, credits_of, known_of, ranked_of, span_of
+from pipelines.querying.columns.texts import Codes, Texts
+from pipelines.querying.steps import Step
+from pipelines.querying.translations import duckdb_question
+
+_UTC, _LOCAL = pa.timestamp("us", "UTC"), pa.timestamp("us")
+_NONE_HIDDEN = frozenset({"hidden"})
+_WORDS = re.compile(r"\w+")
+
+
+PARTS = ("span", "credits", "ranked", "known")
+
+
+@cache
+def _texts() -> frozenset[str]:
+    """The steps that are made in columns: a question may have a common table by the name of a part and mean another."""
+    cuts = [duckdb_question(name, empty) for name in ("tens", "discoveries") for empty in (frozenset(), _NONE_HIDDEN)]
+    return frozenset(step.sql for cut in cuts for step in cut.steps if step.part in PARTS)
+
+
+@dataclass(frozen=True)
+class Known:
+    """Keys of each kind."""
+
+    texts: Texts
+    of: tuple[tuple[str, Codes], ...]
+
+
+Made = Span | Credits | Ranked | Known
+
+
+class Columns:
+    """Makes steps for one database; any number of threads may ask at once."""
+
+    def __init__(self, histories: Histories) -> None:
+        self._histories = histories
+
+    def make(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        step: Step,
+        values: Mapping[str, Any],
+        read: Sequence[Made | None],
+        months: Mapping[date, int],
+    ) -> Made | None:
+        """What a step gives; None for one that is DuckDB's, or reads one. ``values`` are by the names that they have in its
+        part, ``months`` those of the table ``plays``, which has all that it reads. Raises duckdb.Error."""
+        if step.sql not in _texts():
+            return None
+        if step.part == "span":
+            first, last = values["from"], values["to"]
+            history = self._histories.history(
+                cursor, values["user_id"], months, preceding(first.replace(day=1)), last.replace(day=1)
+            )
+            return span_of(history, first, last, values.get("hidden", ()))
+        match step.part, *read:
+            case "credits", Span() as span:
+                return credits_of(span)
+            case "ranked", Span() as span, Credits() as credits:
+                return ranked_of(span, credits, values["by"], values["kind"])
+            case "known", Credits() as credits:
+                first = values["from"]
+                history = self._histories.history(cursor, values["user_id"], months, date.min, first.replace(day=1))
+                return Known(credits.texts, known_of(history, credits, first))
+        return None
+
+
+def size_of(made: Made) -> int:
+    """How many rows there are."""
+    match made:
+        case Span():
+            return made.size
+        case Credits():
+            return len(made.track_id)
+        case Ranked():
+            return sum(number for _, number in made.kind)
+        case Known():
+            return sum(len(keys) for _, keys in made.of)
+
+
+def table_of(made: Made, sql: str) -> pa.Table:
+    """The rows as a table, of the columns that are named anywhere in ``sql``."""
+    words = set(_WORDS.findall(sql))
+    columns = {name: make() for name, make in _columns(made).items() if name in words}
+    return pa.table(columns or {"nothing": pa.nulls(size_of(made), pa.int8())})
+
+
+def _columns(made: Made) -> Mapping[str, Any]:
+    """What makes each column."""
+    match made:
+        case Span():
+            return _of_span(made)
+        case Credits():
+            texts = made.texts
+            return {
+                name: (lambda name=name: texts.array(getattr(made, name)))
+                for name in (
+                    "track_id",
+                    "track_name",
+                    "song_id",
+                    "artist_name",
+                    "artist_key",
+                    "album_key",
+                    "shown_album_id",
+                    "album_name",
+                    "album_artist",
+                )
+            } | {"is_album_of_spotify": lambda: pa.array(made.is_album_of_spotify)}
+        case Ranked():
+            return _of_ranked(made)
+        case Known():
+            return {
+                "kind": lambda: _kinds([(kind, len(keys)) for kind, keys in made.of]),
+                "key": lambda: made.texts.array(np.concatenate([keys for _, keys in made.of])),
+            }
+
+
+def _of_span(span: Span) -> Mapping[str, Any]:
+    def instants(name: str, kind: pa.DataType) -> Any:
+        return lambda: pa.array(span.of(name)).view(kind)
+
+    return {
+        **{name: (lambda name=name: span.texts.array(span.of(name))) for name in (*COPY, "reason_end")},
+        "played_at": instants("played_at", _UTC),
+        "played_at_local": instants("played_at_local", _LOCAL),
+        "ingested_at": instants("ingested_at", _UTC),
+        "played_on": lambda: pa.array(span.of("played_on")).view(pa.date32()),
+        "month": lambda: _months(span),
+        "skipped": lambda: pa.array(span.of("skipped") == 1, mask=span.of("skipped") < 0),
+        "source_rank": lambda: pa.array(span.of("source_rank").astype(np.int64)),
+        "heard_ms": lambda: pa.array(span.heard_ms, mask=span.heard_ms == UNKNOWN),
+        "is_estimated": lambda: pa.array((span.of("ms_played") == UNKNOWN) & (span.of("duration_ms") != UNKNOWN)),
+        "is_unknown": lambda: pa.array((span.of("ms_played") == UNKNOWN) & (span.of("duration_ms") == UNKNOWN)),
+        "is_hidden": lambda: pa.array(span.is_hidden),
+    }
+
+
+def _months(span: Span) -> pa.Array:
+    return pa.array(span.of("month")).view(pa.date32())
+
+
+def _of_ranked(ranked: Ranked) -> Mapping[str, Any]:
+    of, texts = ranked.columns, ranked.texts
+
+    def instants(column: Column) -> pa.Array:
+        return pa.array(column, mask=column == 0).view(_UTC)
+
+    return {
+        "kind": lambda: _kinds(ranked.kind),
+        **{name: (lambda name=name: texts.array(of[name])) for name in ("key", "id", "shown_by")},
+        **{
+            name: (lambda name=name: pa.array(of[name]))
+            for name in ("rank", "plays", "estimated_plays", "unknown_plays", "amount", "lines")
+        },
+        "heard_ms": lambda: pa.array(of["heard_ms"], mask=of["known_plays"] == 0),
+        "first_played_on": lambda: pa.array(of["first_played_on"].astype(np.int32)).view(pa.date32()),
+        **{
+            name: (lambda name=name: instants(of[name]))
+            for name in ("first_played_at", "last_played_at", "album_at", "image_at")
+        },
+    }
+
+
+def _kinds(sizes: Sequence[tuple[str, int]]) -> pa.Array:
+    codes = np.repeat(np.arange(len(sizes), dtype=np.int8), [number for _, number in sizes])
+    return pa.DictionaryArray.from_arrays(codes, [kind for kind, _ in sizes]).cast(pa.string())
