@@ -11,7 +11,6 @@ from pipelines.domain.month import following
 from pipelines.querying import keeping, reader
 from pipelines.querying.bigquery_sql import duckdb_query, parse
 from pipelines.querying.cutting import Cut, cut
-from pipelines.querying.each_month import PART, each_month
 from pipelines.querying.parameters import Value
 from pipelines.querying.reader import FolderReader
 from pipelines.tables.questions import QUESTIONS, bound, parameters_of, question_sql
@@ -140,30 +139,3 @@ def test_many_ask_while_the_month_grows(warehouse: FolderWarehouse, of: FolderRe
             assert all(first + number <= count <= first + number + 1 for count in soon)
             assert plays(0) == first + number + 1
     assert tables(of) == 2
-
-
-MONTHS = tuple(date(2026, month, 1) for month in range(9, 13))
-
-
-@pytest.mark.parametrize("question", ["totals", "tens", "discoveries", "days", "clock", "month_totals"])
-def test_of_many_months_in_one_statement_each_is_answered_as_by_itself(question: str, of: FolderReader) -> None:
-    statement, values = cut_of(question), asked(question)
-    of_each = each_month(statement)
-    single = [
-        {PART: month, **row}
-        for month in MONTHS
-        for row in of.rows(statement, values | {"from": month, "to": following(month) - timedelta(days=1)})
-    ]
-    values = {name: value for name, value in values.items() if name not in ("from", "to")} | {"months": MONTHS}
-    assert of.rows(of_each, values) == single != []
-    assert of.rows(of_each, values) == single  # of what is kept now
-    assert of.rows(of_each.whole, values) == single
-
-
-def test_what_was_made_of_many_months_goes_with_any_of_them(warehouse: FolderWarehouse, of: FolderReader) -> None:
-    statement = each_month(cut_of("totals"))
-    values = {name: value for name, value in asked("totals").items() if name not in ("from", "to")}
-    before = of.rows(statement, values | {"months": MONTHS})
-    warehouse.append("play_events", [play("2026-10-27T08:00:00Z", 7, 1).to_row(CALENDAR)])
-    after = of.rows(statement, values | {"months": MONTHS})
-    assert [row["plays"] for row in after] == [row["plays"] + (row[PART] == OCTOBER) for row in before]

@@ -1,6 +1,6 @@
 """The parts ``span``, ``credits``, ``ranked`` and ``known`` on a history's columns, each row as the part's SQL has it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
@@ -223,16 +223,17 @@ def ranked_of(span: Span, credits: Credits, by: str, kind: str) -> Ranked:
     is_long = span.of("duration_ms")[heard] != UNKNOWN
     is_known = heard_ms != UNKNOWN
 
-    def last(places: Column) -> Column:
-        """For each track the instant of the last of these plays, 0 where there is none: plays are in order."""
-        found = np.zeros(number, np.int64)
-        found[rows[places]] = played_at[places]
-        return found
+    def last(codes: Codes) -> tuple[Column, Codes]:
+        """For each track the last of its plays that has a text in its copy, its instant, or 0, and the text."""
+        places = np.flatnonzero(codes[copy] > EMPTY)
+        at, text = np.zeros(number, np.int64), np.full(number, NULL, np.int32)
+        at[rows[places]], text[rows[places]] = played_at[places], codes[copy[places]]  # plays are in order
+        return at, text
 
-    first = np.empty(number, np.int64)
-    first[rows[::-1]] = played_at[::-1]
-    everything = np.arange(len(heard))
-    copies = span.copies
+    first, newest = np.empty(number, np.int64), np.empty(number, np.int64)
+    first[rows[::-1]], newest[rows] = played_at[::-1], played_at
+    album_at, album_name = last(span.copies["album_name"])
+    image_at, image_url = last(span.copies["album_image_url"])
     of_tracks = {
         "plays": np.bincount(rows, minlength=number),
         "heard_ms": np.bincount(rows[is_known], heard_ms[is_known], number).astype(np.int64),
@@ -241,59 +242,88 @@ def ranked_of(span: Span, credits: Credits, by: str, kind: str) -> Ranked:
         "unknown_plays": np.bincount(rows[~is_said & ~is_long], minlength=number),
         "first_played_at": first,
         "first_played_on": _least(rows, span.of("played_on")[heard].astype(np.int64), number),
-        "last_played_at": last(everything),
-        "album_at": last(np.flatnonzero(copies["album_name"][copy] > EMPTY)),
-        "image_at": last(np.flatnonzero(copies["album_image_url"][copy] > EMPTY)),
+        "last_played_at": newest,
+        "album_at": album_at,
+        "album_name": album_name,
+        "image_at": image_at,
+        "image_url": image_url,
     }
-    is_track_of_spotify = ~_starts_with_names(texts, credits.track_id) if kind in ("", "track") else None
-    made: list[tuple[str, dict[str, Column]]] = []
-    if is_track_of_spotify is not None:
-        made.append(("track", _lines(texts, of_tracks, credits.song_id, credits.track_id, is_track_of_spotify, credits, None, by)))
-    if kind in ("", "artist"):
-        are = np.flatnonzero(credits.artist_key != NULL)
-        made.append(("artist", _lines(texts, of_tracks, credits.artist_key, credits.artist_key, np.ones(number, bool), credits, are, by)))
-    if kind in ("", "album"):
-        are = np.flatnonzero(credits.album_name != NULL)
-        made.append(("album", _lines(texts, of_tracks, credits.album_key, credits.shown_album_id, credits.is_album_of_spotify, credits, are, by)))
-    sizes = tuple((name, len(columns["rank"])) for name, columns in made)
-    return Ranked(texts, sizes, {name: np.concatenate([columns[name] for _, columns in made]) for name in made[0][1]} if made else {})
+    every, none = np.ones(number, bool), np.full(number, NULL, np.int32)
+    of = credits
+    kinds: dict[str, Callable[[], _Counted]] = {
+        "track": lambda: _Counted(
+            every, of.song_id, of.track_id, ~_starts_with_names(texts, of.track_id), of.track_name, of.artist_name, of.artist_key
+        ),
+        "artist": lambda: _Counted(
+            of.artist_key != NULL, of.artist_key, of.artist_key, every, of.artist_name, none, of.artist_key
+        ),
+        "album": lambda: _Counted(
+            of.album_name != NULL, of.album_key, of.shown_album_id, of.is_album_of_spotify, of.album_name, of.album_artist, none
+        ),
+    }
+    made = {name: _lines(texts, of_tracks, count(), name, by) for name, count in kinds.items() if kind in ("", name)}
+    columns = list(made.values())
+    return Ranked(
+        texts,
+        tuple((name, len(one["rank"])) for name, one in made.items()),
+        {name: np.concatenate([one[name] for one in columns]) for name in columns[0]} if columns else {},
+    )
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What the tracks count for in one kind, those that do: the part's ``counted``."""
+
+    counts: Column
+    key: Codes
+    id: Codes
+    is_spotifys: Column
+    name: Codes
+    artist_name: Codes
+    artist_key: Codes
 
 
 _SUMS = ("plays", "heard_ms", "known_plays", "estimated_plays", "unknown_plays")
 
 
-def _lines(
-    texts: Texts,
-    of_tracks: dict[str, Column],
-    keys: Codes,
-    ids: Codes,
-    is_spotifys: Column,
-    credits: Credits,
-    are: Column | None,
-    by: str,
-) -> dict[str, Column]:
-    """The lines of one kind in the order of their ranks; ``are`` are the tracks that count for any."""
-    tracks = np.arange(len(keys)) if are is None else are
-    distinct, places = numbered(keys[tracks], len(texts))
+def _lines(texts: Texts, of_tracks: Mapping[str, Column], of: _Counted, kind: str, by: str) -> dict[str, Column]:
+    """The lines of one kind in the order of their ranks."""
+    tracks = np.flatnonzero(of.counts)
+    distinct, places = numbered(of.key[tracks], len(texts))
     number = len(distinct)
-    score = of_tracks["last_played_at"][tracks] // 1000 + np.where(is_spotifys[tracks], _FAR, 0)
-    best = np.flatnonzero(score == -_least(places, -score, number)[places])
-    shown = np.empty(number, np.int64)
-    shown[places[best]] = tracks[best]
-    made: dict[str, Column] = {"key": distinct, "id": ids[shown], "shown_by": credits.track_id[shown]}
+
+    def of_last(values: Column) -> Column:
+        """For each line the track that has the largest of these values, which are different; the last of equals."""
+        best = np.flatnonzero(values == -_least(places, -values, number)[places])
+        found = np.empty(number, np.int64)
+        found[places[best]] = tracks[best]
+        return found
+
+    shown = of_last(of_tracks["last_played_at"][tracks] // 1000 + np.where(of.is_spotifys[tracks], _FAR, 0))
+    made: dict[str, Column] = {
+        "key": distinct,
+        "id": of.id[shown],
+        "name": of.name[shown],
+        "artist_name": of.artist_name[shown],
+        "artist_key": of.artist_key[shown],
+    }
+    for text, at, without in (("album_name", "album_at", kind != "track"), ("image_url", "image_at", kind == "artist")):
+        none = np.full(number, NULL, np.int32)
+        made[text] = none if without else of_tracks[text][of_last(of_tracks[at][tracks])]
     for name in _SUMS:
         made[name] = np.bincount(places, of_tracks[name][tracks], number).astype(np.int64)
     for name in ("first_played_at", "first_played_on"):
         made[name] = _least(places, of_tracks[name][tracks], number)
-    for name in ("last_played_at", "album_at", "image_at"):
-        made[name] = -_least(places, -of_tracks[name][tracks], number)
-    made["last_played_at"] = made["last_played_at"] // 1_000_000 * 1_000_000
+    made["last_played_at"] = -_least(places, -of_tracks["last_played_at"][tracks], number) // 1_000_000 * 1_000_000
     made["amount"] = np.where(made["known_plays"] > 0, made["heard_ms"], -1) if by == "time" else made["plays"]
     order = np.lexsort((-made["last_played_at"], -made["amount"]))
     _in_order_of_ids(texts, order, made)
     made = {name: column[order] for name, column in made.items()}
     made["rank"] = np.arange(1, number + 1)
     made["lines"] = np.full(number, number)
+    amount = -made["amount"]
+    made["is_tied"] = np.append([False], amount[1:] == amount[:-1])[:number]
+    made["tied_after"] = np.searchsorted(amount, amount, "right") - made["rank"]
     return made
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
-from pipelines.querying.columns.history import COPY, UNKNOWN, Column, Histories
+from pipelines.querying.columns.history import COPY, UNKNOWN, Histories
 from pipelines.querying.columns.parts import Credits, Ranked, Span, credits_of, known_of, ranked_of, span_of
 from pipelines.querying.columns.texts import Codes, Texts
 from pipelines.querying.steps import Step
@@ -156,23 +156,15 @@ def _months(span: Span) -> pa.Array:
 
 def _of_ranked(ranked: Ranked) -> Mapping[str, Any]:
     of, texts = ranked.columns, ranked.texts
-
-    def instants(column: Column) -> pa.Array:
-        return pa.array(column, mask=column == 0).view(_UTC)
-
+    coded = ("key", "id", "name", "artist_name", "artist_key", "album_name", "image_url")
+    plain = ("rank", "plays", "estimated_plays", "unknown_plays", "amount", "lines", "is_tied", "tied_after")
     return {
         "kind": lambda: _kinds(ranked.kind),
-        **{name: (lambda name=name: texts.array(of[name])) for name in ("key", "id", "shown_by")},
-        **{
-            name: (lambda name=name: pa.array(of[name]))
-            for name in ("rank", "plays", "estimated_plays", "unknown_plays", "amount", "lines")
-        },
+        **{name: (lambda name=name: texts.array(of[name])) for name in coded},
+        **{name: (lambda name=name: pa.array(of[name])) for name in plain},
         "heard_ms": lambda: pa.array(of["heard_ms"], mask=of["known_plays"] == 0),
         "first_played_on": lambda: pa.array(of["first_played_on"].astype(np.int32)).view(pa.date32()),
-        **{
-            name: (lambda name=name: instants(of[name]))
-            for name in ("first_played_at", "last_played_at", "album_at", "image_at")
-        },
+        **{name: (lambda name=name: pa.array(of[name]).view(_UTC)) for name in ("first_played_at", "last_played_at")},
     }
 
 

@@ -32,15 +32,7 @@ fresh AS (
   FROM ranked
   LEFT JOIN known ON known.kind = ranked.kind AND known.key = ranked.key
   WHERE known.key IS NULL
-),
-
-wanted AS (
-  SELECT *
-  FROM fresh
-  WHERE place <= @limit
-),
-
-${named}
+)
 
 SELECT
   kind,
@@ -58,5 +50,6 @@ SELECT
   unknown_plays,
   found,
   (SELECT known_since FROM since) AS known_since
-FROM named
+FROM fresh
+WHERE place <= @limit
 ORDER BY kind, rank
