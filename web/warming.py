@@ -1,7 +1,7 @@
 """Answers that are made before anybody asks: what pages of months and years show, in the background, the newest first.
 
-A month nobody asked for takes some tens of milliseconds, and one that is remembered a few. Before any, all months have to
-be read once, which takes longer than all else. Answers stay until the files of their months change.
+A month nobody asked for takes some tens of milliseconds, and one that is remembered a few. Before any, all months have
+to be read once, which takes longer than all else. Answers stay until the files of their months change.
 """
 
 import os

@@ -13,7 +13,9 @@ from pipelines.querying.steps import Cut, Step
 from pipelines.tables.questions import PREFIXES
 
 # What is worth keeping of the parts: each is read several times, in one question or by several.
-KEPT = frozenset({"span", "credits", "ranked", "known", "since", "ends", "plays_of_item", "chosen", "days_played"})
+KEPT = frozenset(
+    {"span", "credits", "ranked", "known", "since", "edges", "different", "plays_of_item", "chosen", "days_played"}
+)
 
 
 def cut(query: exp.Query, kept: Collection[str] = KEPT) -> Cut:

@@ -27,8 +27,10 @@ _PLACE = "kept_"
 
 @dataclass
 class _Kept:
-    """A table, or what was ``made`` in columns. ``rows`` are as much as they take room. ``users`` are reading it; one that
-    is ``gone`` is dropped when the last of them has ended."""
+    """A table, or what was ``made`` in columns; ``rows`` are as many as would take its room in a table.
+
+    ``users`` are reading it; one that is ``gone`` is dropped when the last of them has ended.
+    """
 
     name: str
     rows: int

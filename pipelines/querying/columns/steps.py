@@ -12,25 +12,39 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
+from pipelines.querying.columns.credited import Credits, credits_of, different_of, known_of
 from pipelines.querying.columns.history import COPY, UNKNOWN, Histories
-from pipelines.querying.columns.parts import Credits, Ranked, Span, credits_of, known_of, ranked_of, span_of
+from pipelines.querying.columns.ranked import Ranked, ranked_of
+from pipelines.querying.columns.spans import Span, plays_of_item, span_of
 from pipelines.querying.columns.texts import Codes, Texts
 from pipelines.querying.steps import Step
 from pipelines.querying.translations import duckdb_question
+from pipelines.tables.questions import parameters_of
 
 _UTC, _LOCAL = pa.timestamp("us", "UTC"), pa.timestamp("us")
-_NONE_HIDDEN = frozenset({"hidden"})
 _WORDS = re.compile(r"\w+")
 
 
-PARTS = ("span", "credits", "ranked", "known")
+# Which parts are made in columns, and in which question each reads as it is meant here.
+PARTS = {
+    "tens": ("span", "credits", "ranked"),
+    "discoveries": ("known",),
+    "totals": ("different",),
+    "item": ("plays_of_item", "credits"),
+}
+_EMPTY: tuple[frozenset[str], ...] = (frozenset(), frozenset({"hidden"}))
 
 
 @cache
 def _texts() -> frozenset[str]:
     """The steps that are made in columns: a question may have a common table by the name of a part and mean another."""
-    cuts = [duckdb_question(name, empty) for name in ("tens", "discoveries") for empty in (frozenset(), _NONE_HIDDEN)]
-    return frozenset(step.sql for cut in cuts for step in cut.steps if step.part in PARTS)
+    return frozenset(
+        step.sql
+        for question, parts in PARTS.items()
+        for empty in _EMPTY
+        for step in duckdb_question(question, empty.intersection(parameters_of(question))).steps
+        if step.part in parts
+    )
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,14 @@ class Known:
     of: tuple[tuple[str, Codes], ...]
 
 
-Made = Span | Credits | Ranked | Known
+@dataclass(frozen=True)
+class Different:
+    """How many songs, artists and albums there are."""
+
+    of: Mapping[str, int]
+
+
+Made = Span | Credits | Ranked | Known | Different
 
 
 class Columns:
@@ -58,8 +79,11 @@ class Columns:
         read: Sequence[Made | None],
         months: Mapping[date, int],
     ) -> Made | None:
-        """What a step gives; None for one that is DuckDB's, or reads one. ``values`` are by the names that they have in its
-        part, ``months`` those of the table ``plays``, which has all that it reads. Raises duckdb.Error."""
+        """What a step gives; None for one that is DuckDB's, or reads one.
+
+        ``values`` are by the names that they have in its part, ``months`` those of the table ``plays``, which has all
+        that it reads. Raises duckdb.Error.
+        """
         if step.sql not in _texts():
             return None
         if step.part == "span":
@@ -68,6 +92,9 @@ class Columns:
                 cursor, values["user_id"], months, preceding(first.replace(day=1)), last.replace(day=1)
             )
             return span_of(history, first, last, values.get("hidden", ()))
+        if step.part == "plays_of_item":
+            history = self._histories.history(cursor, values["user_id"], months, date.min, date.max)
+            return plays_of_item(history, values["kind"], values["id"])
         match step.part, *read:
             case "credits", Span() as span:
                 return credits_of(span)
@@ -77,6 +104,8 @@ class Columns:
                 first = values["from"]
                 history = self._histories.history(cursor, values["user_id"], months, date.min, first.replace(day=1))
                 return Known(credits.texts, known_of(history, credits, first))
+            case "different", Credits() as credits:
+                return Different(different_of(credits))
         return None
 
 
@@ -91,12 +120,15 @@ def size_of(made: Made) -> int:
             return sum(number for _, number in made.kind)
         case Known():
             return sum(len(keys) for _, keys in made.of)
+        case Different():
+            return 1
 
 
 def table_of(made: Made, sql: str) -> pa.Table:
-    """The rows as a table, of the columns that are named anywhere in ``sql``."""
+    """The rows as a table. Of many columns only those that are named anywhere in ``sql``."""
     words = set(_WORDS.findall(sql))
-    columns = {name: make() for name, make in _columns(made).items() if name in words}
+    is_wanted = words.__contains__ if isinstance(made, Span | Ranked) else lambda _: True
+    columns = {name: make() for name, make in _columns(made).items() if is_wanted(name)}
     return pa.table(columns or {"nothing": pa.nulls(size_of(made), pa.int8())})
 
 
@@ -128,6 +160,8 @@ def _columns(made: Made) -> Mapping[str, Any]:
                 "kind": lambda: _kinds([(kind, len(keys)) for kind, keys in made.of]),
                 "key": lambda: made.texts.array(np.concatenate([keys for _, keys in made.of])),
             }
+        case Different():
+            return {name: (lambda number=number: pa.array([number])) for name, number in made.of.items()}
 
 
 def _of_span(span: Span) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Texts as numbers: equal texts have one number, so that columns of them are compared, counted and joined as integers."""
+"""Texts as numbers: equal texts have one, so that columns of them are compared, counted and joined as integers."""
 
 import hashlib
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ class Texts:
                 tail = pa.array(self._list[len(self._array) :], pa.large_string())
                 self._array = pa.concat_arrays([self._array, tail])
             array = self._array
-        return array.take(pa.array(codes, mask=codes < 0))
+        return array.take(pa.array(codes.astype(np.int32), pa.int32(), mask=codes < 0))
 
     def made_artist_ids(self, names: Codes) -> Codes:
         """The numbers of the ids that are made from artists' names, as ``credits`` makes them."""
@@ -72,7 +72,7 @@ class Texts:
 
 
 def numbered(values: NDArray[Any], most: int) -> tuple[NDArray[Any], NDArray[np.intp]]:
-    """Distinct values in their order, and for each value its place among them; all are from 0 to ``most``, exclusive."""
+    """Distinct values in their order, and for each value its place among them; all are from 0 to below ``most``."""
     if len(values) * 8 < most:  # to sort a few is quicker than to look all of them up
         distinct, places = np.unique(values, return_inverse=True)
         return distinct, places
