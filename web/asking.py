@@ -36,7 +36,7 @@ from pipelines.warehouse.folder import FolderWarehouse
 # How many cells all remembered answers have together: some 100 MB. A page's have a few thousand.
 _MOST_CELLS = 1_000_000
 # How long a version is believed, so that the dozen questions of a page look once.
-FRESH_SECONDS = 0.1
+FRESH_SECONDS = 0.3
 # How long BigQuery's newest computed_at is believed: asking for it costs a query.
 _BIGQUERY_SECONDS = 30.0
 # Parameters by which one thing is looked for.
