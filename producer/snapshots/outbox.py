@@ -1,7 +1,7 @@
 """Snapshots on their way, to a topic or into an archive, many to a file.
 
-What is to go there is first in ``STATE/snapshots_pending.json``, so that who is killed has asked for nothing in vain. It
-goes with the next that is put, or at the end: until then, whoever put it can take note of it, and where that is not
+What is to go there is first in ``STATE/snapshots_pending.json``, so that who is killed has asked for nothing in vain.
+It goes with the next that is put, or at the end: until then, whoever put it can take note of it, and where that is not
 done, ``pending`` tells. A snapshot may arrive more than once, which its identity makes harmless.
 """
 

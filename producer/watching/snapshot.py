@@ -101,8 +101,8 @@ class Snapshots:
             self._items.update(replace(item, artists={each: done[each] for each in ids if each in done}, done_at=now))
         if len(ids) < len(tops):
             _log.info(
-                "%s: of %d artists, %d cannot be asked about: an export has their names alone, and Spotify's ids come with "
-                "polls, or with heavy-rotation enrich for songs of an extended export",
+                "%s: of %d artists, %d cannot be asked about: an export has their names alone, and Spotify's ids come "
+                "with polls, or with heavy-rotation enrich for songs of an extended export",
                 item.key,
                 len(tops),
                 len(tops) - len(ids),
