@@ -1,5 +1,6 @@
 """What MusicBrainz, ListenBrainz and the Cover Art Archive answer, and snapshots that Pub/Sub brings."""
 
+import io
 import json
 from collections.abc import Mapping
 from itertools import cycle
@@ -10,6 +11,7 @@ import requests
 from hypothesis import strategies as st
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
+from urllib3 import HTTPResponse
 
 from tests.siege.hostile.drawing import NOW, Parser, a_folder, as_json, changed, damaged
 
@@ -50,7 +52,7 @@ class _Answers(BaseAdapter):
         """One answer."""
         status, headers, body = next(self._answers)
         response = requests.Response()
-        response.status_code, response._content = status, body
+        response.status_code, response.raw = status, HTTPResponse(io.BytesIO(body), preload_content=False)
         response.headers = CaseInsensitiveDict(headers)
         response.request, response.url = request, request.url or ""
         return response
