@@ -3,11 +3,12 @@
 Exit codes, of every command: 0, 1 where it fails, 2 for a wrong command line, 130 after Ctrl-C.
 """
 
+import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import NoReturn
 
 # A command, the module that has its ``main``, and what it does.
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _refuse(command)
     module = COMMANDS[command][0]
     try:
-        with _lean(arguments) if command == "rebuild" and argv is None else nullcontext():
+        with _lean(command, arguments) if argv is None else nullcontext():
             run = __import__(module, fromlist=["main"]).main
     except ModuleNotFoundError as missing:
         if (missing.name or "").partition(".")[0] in ("pipelines", "producer", "web"):
@@ -71,10 +72,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _lean(arguments: Sequence[str]) -> AbstractContextManager[None]:
-    from pipelines.lean import without_connectors
+@contextmanager
+def _lean(command: str, arguments: Sequence[str]) -> Iterator[None]:
+    """Loading for a process that runs this command and no other."""
+    gc.disable()  # modules stay, so that nobody needs to look for garbage among them
+    try:
+        if command == "rebuild":
+            from pipelines.lean import without_connectors
 
-    return without_connectors(arguments)
+            with without_connectors(arguments):
+                yield
+        else:
+            yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _help() -> str:
