@@ -76,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _lean(command: str, arguments: Sequence[str]) -> Iterator[None]:
     """Loading for a process that runs this command and no other."""
     gc.disable()  # modules stay, so that nobody needs to look for garbage among them
+    # NumPy comes with threads that wait for matrices, busily, and there are none here.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         if command == "rebuild":
             from pipelines.lean import without_connectors
