@@ -1,6 +1,7 @@
-"""Beam without its connectors, for a process that has no use for them."""
+"""Libraries without what they load and a process has no use for."""
 
 import logging
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,24 @@ from types import ModuleType
 # Beam loads them if they are installed, and does without if not: half of the time that a rebuild takes to start. They
 # are Google Cloud, what speaks to BigQuery by it, and MongoDB.
 _CONNECTORS = ("google.cloud", "google.auth", "google.api_core", "apitools", "apache_beam.io.gcp.bigquery", "bson")
+
+
+def without_numpy() -> None:
+    """From now on numpy is not installed here, to Python, unless it is loaded already.
+
+    Arrow loads it where it is installed, a fifth of what a query takes, and does without it where it is not. For the
+    life of the process, so this is for one that prints one answer.
+    """
+    modules: dict[str, ModuleType | None] = sys.modules  # type: ignore[assignment]
+    modules.setdefault("numpy", None)
+
+
+def without_idle_threads() -> None:
+    """NumPy that is loaded from now on has no threads for large matrices, which there are none of here.
+
+    They wait for work busily, a fifteenth of what a small rebuild takes.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @contextmanager

@@ -215,7 +215,7 @@ def without(
 
 
 def check_count(path: str, data: bytes, count: int) -> None:
-    """Raises StorageError if the file was written with another number of plays than ``count``."""
+    """Raises StorageError if the file was written with another number of records than ``count``."""
     with readable(path):
         check_records(path, _reader(data), count)
 
@@ -225,7 +225,7 @@ def check_records(path: str, reader: Any, count: int) -> None:
     # A file of another writer doesn't say.
     expected = int(reader.metadata.get(COUNT, count))
     if expected != count:
-        raise _unreadable(path, f"{count} of its {expected} plays are left")
+        raise _unreadable(path, f"{count} of its {expected} records are left")
 
 
 @contextmanager

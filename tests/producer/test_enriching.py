@@ -164,6 +164,15 @@ def test_an_artist_is_found_by_link_by_isrc_by_name_or_not(world: World) -> None
     assert any(each.listeners for each in figures.values())
 
 
+def test_an_artist_costs_as_many_requests_as_the_guide_reckons_with(world: World) -> None:
+    """Of each kind one: all links in one request, then 1 by link, 2 by ISRC, 3 by name, 2 who is not there."""
+    of_each_kind = {world.server._number[band.id] % 4: track for band, track in bands(world.server)}
+    world.listen(list(of_each_kind.values()))
+    world.enrich()
+    asked = [path for path in world.asked() if path.startswith("/ws/2/")]
+    assert len(asked) == 1 + 1 + 2 + 3 + 2
+
+
 def test_what_was_asked_is_not_asked_again_found_or_not(world: World) -> None:
     world.listen([track for _, track in bands(world.server)[:8]])
     world.enrich()
