@@ -5,6 +5,7 @@ time and memory are limited. Exit code 0, 1 where the query or the warehouse fai
 """
 
 import argparse
+import gc
 import shlex
 import shutil
 import sys
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from pipelines.arguments import Parser, whole_number
 from pipelines.command import run_command
 from pipelines.home import home_of
+from pipelines.lean import without_numpy
 from pipelines.querying import FORMATS
 from pipelines.querying.limits import DEFAULT_SECONDS, LEAST_MEGABYTES, default_megabytes, run_apart
 from pipelines.terminal import printable, typed
@@ -37,8 +39,8 @@ def run(options: argparse.Namespace, *, is_apart: bool = False) -> int:
     """Ask and print in this process, which is for nothing else if it ``is_apart``. Returns the exit code."""
 
     if is_apart:
-        # Arrow loads numpy where it is installed, a fifth of what a query takes, and does without it where it is not.
-        sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
+        without_numpy()
+        gc.disable()  # it ends before it has made garbage worth looking for
 
     def ask() -> None:
         # Loaded here, so that it is loaded once: by the process that asks.

@@ -5,6 +5,7 @@ warehouse fails, 2 for a wrong command line.
 """
 
 import argparse
+import os
 import shlex
 import sys
 import textwrap
@@ -24,7 +25,11 @@ _KINDS = {"tracks": "track", "artists": "artist", "albums": "album"}
 def main(argv: Sequence[str] | None = None) -> int:
     """Parse, ask, draw. Returns the exit code."""
     options = parse(sys.argv[1:] if argv is None else argv)
-    return run_command(lambda: run(options))
+    try:
+        return run_command(lambda: run(options))
+    except BrokenPipeError:  # whoever read has read enough; nor is there anybody for what is left to write
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def run(options: argparse.Namespace) -> None:

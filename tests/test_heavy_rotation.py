@@ -11,6 +11,7 @@ import pytest
 
 import heavy_rotation
 from tests.producer.exports import extended, write_json
+from tests.warehouse.listening import listening_in
 
 ROOT = Path(__file__).parent.parent
 HEAVY = ("apache_beam", "duckdb", "fastavro", "google.auth", "numpy", "polars", "pyarrow", "requests", "sqlglot")
@@ -81,6 +82,66 @@ def test_an_import_compares_and_writes_without_anything_heavy(tmp_path: Path) ->
         *lines, loaded = ended.stdout.splitlines()
         assert any(line.startswith(known) for line in lines), ended
         assert loaded == ""
+
+
+@pytest.fixture(scope="module")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A listener's tables."""
+    return listening_in(tmp_path_factory.mktemp("warehouse")).folder
+
+
+@pytest.mark.parametrize(
+    ("argv", "loaded"),
+    [
+        (["query", "SELECT COUNT(*) FROM heavy_rotation.plays WHERE month = '2026-10-01'"], "duckdb pyarrow"),
+        (["query", "--dialect=duckdb", "SELECT 'anna'"], "duckdb pyarrow"),
+        (["query", "SELECT 'anna'"], "duckdb pyarrow sqlglot"),
+        (["top"], "duckdb pyarrow"),
+    ],
+    ids=["a query", "DuckDB's own SQL", "a query that may name somebody", "top"],
+)
+def test_who_asks_again_loads_what_answers_and_nothing_else(
+    argv: list[str], loaded: str, warehouse: Path, tmp_path: Path
+) -> None:
+    code = (
+        "import os, sys, heavy_rotation\n"
+        "def tell():\n"
+        f"    print('loaded', *[name for name in {HEAVY} if sys.modules.get(name)], file=sys.stderr, flush=True)\n"
+        "ends = os._exit\n"
+        "os._exit = lambda code: (tell(), ends(code))\n"  # of the process that a query has for itself
+        "code = heavy_rotation.main()\n"
+        "tell()\n"
+        "sys.exit(code)"
+    )
+    command = [sys.executable, "-c", code, argv[0], f"--warehouse={warehouse}", *argv[1:]]
+    known = os.environ | {"XDG_CACHE_HOME": str(tmp_path)}
+    for _ in range(2):
+        ended = subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True, timeout=60, check=True)
+    told = [line for line in ended.stderr.splitlines() if line.startswith("loaded")]
+    assert told[0] == f"loaded {loaded}"
+    assert told[1:] in ([], ["loaded"])  # of the process that waits for a query
+
+
+def test_what_is_loaded_for_a_command_is_no_garbage_to_look_through() -> None:
+    code = (
+        "import gc, heavy_rotation\n"
+        "try:\n    heavy_rotation.main()\nexcept SystemExit:\n    pass\n"
+        "print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    )
+    command = [sys.executable, "-c", code, "query", "--help"]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout.splitlines()[-1] == "True True"
+
+
+def test_who_leaves_before_a_top_is_told_sees_no_stack_trace(warehouse: Path) -> None:
+    command = [sys.executable, "-m", "heavy_rotation", "top", f"--warehouse={warehouse}"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(
+        command, cwd=ROOT, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+    )
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -165,14 +226,16 @@ def test_what_is_not_installed_is_told_in_a_sentence(argv: list[str], package: s
     [(("--archive=a", "--warehouse=w"), False), (("--archive=gs://a", "--warehouse=w"), True)],
     ids=["folders", "a bucket"],
 )
-def test_a_rebuild_of_folders_loads_beam_without_google_cloud(places: tuple[str, ...], loaded: bool) -> None:
+def test_a_rebuild_of_folders_loads_beam_without_its_connectors(places: tuple[str, ...], loaded: bool) -> None:
     code = (
         "import sys, heavy_rotation\n"
         "try:\n    heavy_rotation.main()\n"
         "except SystemExit:\n    pass\n"
-        "print('apache_beam' in sys.modules, 'google.auth' in sys.modules)\n"
-        "import google.auth"  # which is hidden no longer
+        "connectors = 'google.auth', 'apitools', 'apache_beam.io.gcp.bigquery', 'pymongo'\n"
+        "print('apache_beam' in sys.modules, *(name in sys.modules for name in connectors))\n"
+        "import google.auth, apache_beam.io.gcp.bigquery, bson"  # which are hidden no longer
     )
     command = [sys.executable, "-c", code, "rebuild", *places, "--help"]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
-    assert ended.stdout.splitlines()[-1] == f"True {loaded}"
+    assert ended.stdout.splitlines()[-1] == f"True {loaded} {loaded} {loaded} {loaded}"
+    assert ended.stderr == ""  # Beam warns of what it finds missing

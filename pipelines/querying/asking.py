@@ -6,15 +6,13 @@ from functools import partial
 
 import duckdb
 import pyarrow as pa
-from sqlglot.errors import SqlglotError
 
 from pipelines.failure import Failure
 from pipelines.querying import duck
-from pipelines.querying.bigquery_sql import NotASelectError, UnknownPartError
 from pipelines.querying.limits import too_much
-from pipelines.querying.messages import explain, hint_about_months, tables_in
 from pipelines.querying.overview import overview
 from pipelines.querying.parameters import Parameters, for_bigquery, kinds_of
+from pipelines.querying.refused import NotASelectError, UnknownPartError
 from pipelines.querying.show import show
 from pipelines.storage.files import StorageError
 from pipelines.warehouse.bigquery import SCHEME, bigquery_explained, briefly, dataset_of, parse_address
@@ -68,6 +66,8 @@ def answer(
         more = shown.num_rows < table.num_rows
         tell(f"{shown.num_rows:,} of {rows}; --wide shows all" if more else rows)
     if not table.num_rows:
+        from pipelines.querying.messages import hint_about_months
+
         for hint in filter(None, (hint_about_months(sql), _months(warehouse))):
             tell(hint)
 
@@ -99,6 +99,8 @@ def ask(
 
 
 def _hinted(message: str, sql: str) -> str:
+    from pipelines.querying.messages import hint_about_months
+
     hint = hint_about_months(sql)
     return f"{message}; {hint}" if hint else message
 
@@ -115,10 +117,20 @@ def _ask_folder(
         raise too_much(max_megabytes or 0) from None
     except RecursionError:
         raise QueryError("the query is nested too deeply") from None
-    except (duckdb.Error, SqlglotError, NotASelectError, UnknownPartError) as error:
+    except _query_errors() as error:
+        from pipelines.querying.messages import explain, tables_in
+
         there = duck.columns()
         names = sorted({column for table in tables_in(sql, there) for column, _ in there[table]})
         raise QueryError(_hinted(explain(error, sql, names, list(there)), sql)) from None
+
+
+def _query_errors() -> tuple[type[Exception], ...]:
+    """What a query itself can be at fault for. Asked only where something is: a query that is remembered needs no
+    translator, which is loaded here."""
+    from sqlglot.errors import SqlglotError
+
+    return duckdb.Error, SqlglotError, NotASelectError, UnknownPartError
 
 
 def ask_bigquery(address: str, sql: str, parameters: Parameters, kinds: Mapping[str, str] | None = None) -> pa.Table:

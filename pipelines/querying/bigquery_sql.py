@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from pipelines.querying.functions import NORMAL_FORMS
 from pipelines.querying.information import COLUMNS_VIEW, TABLES_VIEW
+from pipelines.querying.refused import NotASelectError, UnknownPartError
 from pipelines.tables import DATASET, TABLES, VIEWS, table_schema
 
 _INSTANTS = {
@@ -26,14 +27,6 @@ _PARTS = {
     *("YEAR", "ISOYEAR", "QUARTER", "MONTH", "WEEK", "WEEK(SUNDAY)", "WEEK(MONDAY)", "ISOWEEK", "DAY"),
     *("DAYOFYEAR", "DAYOFWEEK", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "DATE", "TIME", "DATETIME"),
 }
-
-
-class NotASelectError(ValueError):
-    """The statement is not one that only reads."""
-
-
-class UnknownPartError(ValueError):
-    """Something stands where the name of a part of a date should."""
 
 
 def parse(sql: str) -> exp.Query:

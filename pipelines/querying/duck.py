@@ -16,8 +16,9 @@ import pyarrow.dataset
 from pipelines.querying.functions import add_functions
 from pipelines.querying.information import COLUMNS_VIEW, TABLES_VIEW, information
 from pipelines.querying.limits import limit_address_space, threads
-from pipelines.querying.parameters import Parameters, for_duckdb, kinds_of
-from pipelines.querying.translations import duckdb_view
+from pipelines.querying.parameters import Parameters, for_duckdb
+from pipelines.querying.refused import NotASelectError
+from pipelines.querying.translations import duckdb_statement, duckdb_view
 from pipelines.tables import DATASET, TABLES, VIEWS
 from pipelines.warehouse.arrow import arrow_schema
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
@@ -43,13 +44,7 @@ def query(
     Sees every file that was there when it began; one that a rebuild replaces meanwhile makes it begin again.
     Raises WarehouseError, duckdb.Error, NotASelectError, and sqlglot's errors for BigQuery's SQL.
     """
-    if native:
-        statement = sql
-    else:
-        # Loaded here: a process that asks the project's own questions needs no translator.
-        from pipelines.querying.bigquery_sql import parse, to_duckdb
-
-        statement = to_duckdb(parse(sql), kinds_of(parameters))
+    statement = sql if native else duckdb_statement(sql, parameters)
     values = for_duckdb(parameters)
     if max_megabytes:
         pa.set_cpu_count(threads())
@@ -151,8 +146,6 @@ def _require_select(connection: duckdb.DuckDBPyConnection, statement: str) -> An
 
     Raises NotASelectError, and duckdb.Error where it is no SQL.
     """
-    from pipelines.querying.bigquery_sql import NotASelectError
-
     statements = connection.extract_statements(statement)
     if len(statements) == 1 and statements[0].type == duckdb.StatementType.SELECT:
         tree = _tree(connection, statement)

@@ -1,13 +1,15 @@
-"""The project's own views and questions in DuckDB's SQL, remembered on disk.
+"""Views, questions and queries in DuckDB's SQL, remembered on disk.
 
 To translate all of them takes a second and to load the translator a quarter of one, each time that a server starts. So
 each translation is a file in the user's cache, in a folder named by all that it depends on: the SQL, the translator and
-its version. Where nothing can be kept, everything is translated anew.
+its version. Where nothing can be kept, everything is translated anew, as is a query that may name a person: what is
+asked about somebody is kept nowhere.
 """
 
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -20,13 +22,39 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+from pipelines.querying.parameters import Parameters, kinds_of
 from pipelines.querying.steps import Cut, Step
-from pipelines.tables import VIEWS, view_sql
+from pipelines.tables import TABLES, VIEWS, view_sql
 from pipelines.tables.questions import QUESTIONS, parameters_of, question_sql
 
 _PREFIX = "duckdb-"
 # What decides about a translation, besides its SQL.
 _MODULES = ("bigquery_sql.py", "cutting.py", "steps.py", "functions.py", "information.py")
+# Of queries, which are as many as people think of. The oldest make room.
+_MOST_QUERIES = 200
+# Texts that say nothing of a person: days, kinds and tables.
+_HARMLESS = re.compile(rf"'(?:\d{{4}}-\d\d-\d\d|track|artist|album|{'|'.join(TABLES)})'")
+_MAY_NAME_SOMEBODY = re.compile(r"""['"#]|--|/\*""")
+
+
+def duckdb_statement(sql: str, parameters: Parameters | None = None) -> str:
+    """A query in BigQuery's SQL, and its ``parameters``, of which only the types count.
+
+    Raises what ``bigquery_sql.parse`` raises.
+    """
+    kinds = kinds_of(parameters)
+
+    def translate() -> str:
+        from pipelines.querying.bigquery_sql import parse, to_duckdb
+
+        return to_duckdb(parse(sql), kinds)
+
+    # Whoever has parameters has what is asked about in them.
+    if not parameters and _MAY_NAME_SOMEBODY.search(_HARMLESS.sub("", sql)):
+        return translate()
+    key = hashlib.sha256(json.dumps([sql, kinds]).encode()).hexdigest()[:32]
+    text: str = _remembered(f"query-{key}", translate, _MOST_QUERIES)
+    return text
 
 
 @cache
@@ -61,13 +89,15 @@ def duckdb_question(question: str, empty: frozenset[str] = frozenset()) -> Cut:
     return Cut(tuple(steps), last, made["whole"])
 
 
-def _remembered(name: str, translate: Callable[[], Any]) -> Any:
+def _remembered(name: str, translate: Callable[[], Any], most: int | None = None) -> Any:
     file = _folder() / f"{name}.json"
     with suppress(OSError, ValueError):
         return json.loads(file.read_text(encoding="utf-8"))
     made = translate()
     with suppress(OSError):
         _keep(file, json.dumps(made))
+        if most:
+            _make_room(file.parent, f"{name.partition('-')[0]}-*", most)
     return made
 
 
@@ -85,6 +115,11 @@ def _keep(file: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _make_room(folder: Path, pattern: str, most: int) -> None:
+    for old in sorted(folder.glob(pattern), key=lambda file: file.stat().st_mtime)[:-most]:
+        old.unlink(missing_ok=True)
 
 
 def _folder() -> Path:

@@ -1,5 +1,6 @@
 """Files in a Cloud Storage bucket. An upload appears when it is complete."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import suppress
@@ -131,6 +132,9 @@ def bucket_and_name(path: str) -> tuple[str, str]:
 @cache
 def client() -> Any:
     """The client of Cloud Storage, one for the process. Raises StorageError."""
+    # It would ask for each bucket's own data on a thread beside, to name it in traces that nobody asked for: a right
+    # that no role here has, and two minutes of attempts where nobody answers.
+    os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
     from google.cloud.storage import Client
 
     with storage_explained(SCHEME):

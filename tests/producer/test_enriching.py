@@ -4,7 +4,9 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -162,6 +164,15 @@ def test_an_artist_is_found_by_link_by_isrc_by_name_or_not(world: World) -> None
     figures = world.artists(LISTENBRAINZ)
     assert set(figures) == {of_each_kind[kind][0].id for kind in range(3)}
     assert any(each.listeners for each in figures.values())
+
+
+def test_an_artist_costs_as_many_requests_as_the_guide_reckons_with(world: World) -> None:
+    """Of each kind one: all links in one request, then 1 by link, 2 by ISRC, 3 by name, 2 who is not there."""
+    of_each_kind = {world.server._number[band.id] % 4: track for band, track in bands(world.server)}
+    world.listen(list(of_each_kind.values()))
+    world.enrich()
+    asked = [path for path in world.asked() if path.startswith("/ws/2/")]
+    assert len(asked) == 1 + 1 + 2 + 3 + 2
 
 
 def test_what_was_asked_is_not_asked_again_found_or_not(world: World) -> None:
@@ -331,6 +342,35 @@ def test_a_host_that_is_not_there_is_given_up_soon() -> None:
         gone.ask("GET", "/")
     assert gone.requests == 4
     assert clock.now < 30
+
+
+@pytest.mark.parametrize(("part", "every"), [(b" " * (1 << 20), 0.0), (b" ", 0.05)], ids=["too long", "too slow"])
+def test_an_answer_without_an_end_is_left(part: bytes, every: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producer.sources.polite._LONGEST_ANSWER_SECONDS", 30 if not every else 0.3)
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):  # until it is hung up
+                while not time.sleep(every):
+                    self.wfile.write(part)
+                    self.wfile.flush()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        endless = Polite("MusicBrainz", f"http://127.0.0.1:{server.server_port}", "me@example.com", 0, lambda _: False)
+        try:
+            with pytest.raises(SourceError, match="MusicBrainz did not come to the end of an answer; the next run"):
+                endless.ask("GET", "/")
+        finally:
+            endless.close()
+            server.shutdown()
+            thread.join()
 
 
 def test_a_run_ends_with_its_time_and_with_a_stop(sources: LookAlikes) -> None:

@@ -1,5 +1,7 @@
 """Translations are remembered on disk, and missed by nobody where they cannot be."""
 
+import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,6 +43,53 @@ def test_who_finds_them_loads_no_translator() -> None:
     told = f"import sys; {ask}; print('sqlglot' in sys.modules)"
     said = [subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True) for _ in range(2)]
     assert [one.stdout.strip() for one in said] == ["True", "False"]
+
+
+def test_a_query_is_remembered_where_it_names_nobody(folder: Path) -> None:
+    asked = "SELECT kind FROM heavy_rotation.top_ten_snapshots WHERE kind = 'track' AND month = '2026-01-01'"
+    said = translations.duckdb_statement(asked)
+    [file] = folder.rglob("query-*")
+    assert file.stat().st_mode & 0o777 == 0o600
+    file.write_text('"what is remembered"')
+    assert (said, translations.duckdb_statement(asked)) == (to_duckdb(parse(asked)), "what is remembered")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "SELECT 1 FROM plays WHERE user_id = 'anna'",
+        'SELECT 1 FROM plays WHERE user_id = "anna"',
+        "SELECT 1 FROM plays WHERE user_id = r'''anna'''",
+        "SELECT 1 FROM plays WHERE month > '2026-01-01' AND user_id = '2026-01'",
+        "SELECT 1 -- of Anna",
+        "SELECT 1 # of Anna",
+        "SELECT /* of Anna */ 1",
+    ],
+)
+def test_a_query_that_may_name_somebody_is_kept_nowhere(asked: str, folder: Path) -> None:
+    assert translations.duckdb_statement(asked) == to_duckdb(parse(asked))
+    assert not list(folder.rglob("query-*"))
+
+
+def test_a_question_of_ours_is_remembered_by_the_types_of_its_values(folder: Path) -> None:
+    asked = "SELECT 1 FROM plays WHERE user_id = @user_id AND track_name != 'x'"
+    of_a_text = translations.duckdb_statement(asked, {"user_id": "anna"})
+    assert translations.duckdb_statement(asked, {"user_id": "berta"}) == of_a_text
+    assert translations.duckdb_statement(asked, {"user_id": 1}) != of_a_text
+    kept = [file.read_text() for file in folder.rglob("query-*")]
+    assert len(kept) == 2
+    assert not any("anna" in text for text in kept)
+
+
+def test_the_oldest_queries_make_room(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(translations, "_MOST_QUERIES", 2)
+    for number in range(4):
+        translations.duckdb_statement(f"SELECT {number}")
+        for file in folder.rglob("query-*"):  # older than the next, whatever the grain of the clock
+            os.utime(file, ns=(file.stat().st_mtime_ns - 10**9,) * 2)
+    assert {json.loads(file.read_text()) for file in folder.rglob("query-*")} == {
+        to_duckdb(parse(f"SELECT {number}")) for number in (2, 3)
+    }
 
 
 def test_a_file_that_is_broken_or_a_folder_that_is_none_costs_only_time(

@@ -4,6 +4,7 @@ import io
 import os
 import re
 import resource
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -218,11 +219,13 @@ def test_nobody_who_answers_is_told_soon(
     assert storage._ANSWERS_WITHIN_SECONDS <= 20
     connected.setattr(storage, "_ANSWERS_WITHIN_SECONDS", 1)
     connected.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{free_port()}")
+    threads = set(threading.enumerate())
     began = time.monotonic()
     with pytest.raises(StorageError, match=r"^Cloud Storage cannot be reached for gs://a-bucket; is there a network"):
         Archive("gs://a-bucket").check_writable()
     assert main(["--archive=gs://a-bucket", f"--warehouse={tmp_path / 'warehouse'}"]) == 1
     assert time.monotonic() - began < 10
+    assert set(threading.enumerate()) <= threads, "something goes on asking"
     said = capsys.readouterr().err
     assert "error: Cloud Storage cannot be reached" in said
     assert "Traceback" not in said
