@@ -14,7 +14,19 @@ from pipelines.tables.questions import PREFIXES
 
 # What is worth keeping of the parts: each is read several times, in one question or by several.
 KEPT = frozenset(
-    {"span", "credits", "ranked", "known", "since", "edges", "different", "plays_of_item", "chosen", "guests", "days_played"}
+    {
+        "span",
+        "credits",
+        "ranked",
+        "known",
+        "since",
+        "edges",
+        "different",
+        "plays_of_item",
+        "chosen",
+        "guests",
+        "days_played",
+    }
 )
 
 
