@@ -87,6 +87,19 @@ locals {
         aligner  = "ALIGN_SUM"
       }
     },
+    length(local.watching) == 0 ? {} : {
+      watching_fails = {
+        title    = "Watching fails"
+        what     = "The nightly run of snapshot or of enrich ended with an error. The next goes on where it ended; no play is concerned."
+        section  = "watching-fails"
+        severity = "WARNING"
+        filter   = "${local.job_runs} AND resource.labels.job_name=one_of(${join(", ", [for name in keys(local.watching) : "\"${name}\""])}) AND metric.labels.result=\"failed\""
+        above    = 0
+        duration = "0s"
+        period   = "3600s"
+        aligner  = "ALIGN_SUM"
+      }
+    },
     local.is_stream ? {
       data_is_old = {
         title    = "Data is old"

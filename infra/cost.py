@@ -34,6 +34,7 @@ SNAPSHOT_SECONDS, ENRICH_SECONDS = 60, 300
 # --- What alerts are made of; a test counts them in infra/ ---
 LOG_CONDITIONS = 6
 METRIC_CONDITIONS = {"small": 2, "stream": 6}
+WATCHING_CONDITIONS = 1  # on a metric too
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +195,11 @@ def lines(shape: Shape, free: int = 1) -> Iterator[tuple[str, str, float]]:
         paid(shape.listeners + 1, 6, 0.06) + paid(polls + shape.runs, 10_000, 3e-6),
     )
     yield "Logging", "a line a poll; $0.50 a GiB (50 GiB free)", paid(polls * LOG_LINE / GIB, 50, 0.50)
-    conditions = LOG_CONDITIONS + METRIC_CONDITIONS[shape.size]
+    on_metrics = METRIC_CONDITIONS[shape.size] + (WATCHING_CONDITIONS if shape.watch else 0)
     yield (
         "Alerts",
         "$0.10 a condition; each on a metric asks 86,400 times for one series, $0.35 a million",
-        conditions * 0.10 + METRIC_CONDITIONS[shape.size] * 86_400 * 0.35e-6,
+        (LOG_CONDITIONS + on_metrics) * 0.10 + on_metrics * 86_400 * 0.35e-6,
     )
     yield (
         "Artifact Registry",

@@ -107,7 +107,7 @@ def _snapshot() -> Parser:
         check_any(items.all())
         outbox = settings.outbox()
         with stopped_like_ctrl_c(), asker(settings) as asking:
-            return Snapshots(settings.state, items, asking, outbox, settings.heard).run()
+            return Snapshots(settings.state, items, asking, outbox, settings.top_artists).run()
 
     parser.set_defaults(run=run)
     return parser

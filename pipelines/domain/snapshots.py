@@ -6,16 +6,16 @@ nothing of who listens, who owns a playlist, or who added what to it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
-from functools import cache
-from typing import Any, ClassVar, NamedTuple, Self, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar
 
 import orjson
 
-from pipelines.domain.instants import parse, rfc3339, to_millis
-from pipelines.domain.play import Artist, UnreadableError, in_64_bits, in_its_years
+from pipelines.domain.fields import checked, plain, trusted
+from pipelines.domain.instants import rfc3339, to_millis
+from pipelines.domain.play import Artist, UnreadableError
 
 KIND = "kind"
 """The attribute of a message that says what it is; without it, it is a play."""
@@ -92,8 +92,7 @@ class Snapshot:
         return orjson.dumps(self._plain(rfc3339)), attributes
 
     def _plain(self, time: Any) -> dict[str, Any]:
-        kind: Any = type(self)
-        return {each.name: _plain(getattr(self, each.name), time) for each in _fields(kind)}
+        return plain(self, time)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +193,7 @@ KINDS: dict[str, type[Snapshot]] = {each.kind: each for each in (PlaylistSnapsho
 
 def from_record(kind: str, record: Mapping[str, Any]) -> Snapshot:
     """The snapshot of an Avro record as fastavro reads it, with aware datetimes. Trusts the schema."""
-    snapshot: Snapshot = _made(KINDS[kind], record, lambda each, value: _from_avro(each.kind, value))
+    snapshot: Snapshot = trusted(KINDS[kind], record)
     return snapshot
 
 
@@ -208,93 +207,5 @@ def from_message(kind: str, data: bytes) -> Snapshot:
         raise UnreadableError("not JSON") from None
     if not isinstance(message, dict):
         raise UnreadableError("not a JSON object")
-    snapshot: Snapshot = _made(KINDS[kind], message, _checked)
+    snapshot: Snapshot = checked(KINDS[kind], message)
     return snapshot
-
-
-class _Field(NamedTuple):
-    """A field: the type of its value, or of the items of its list, and whether it may be missing."""
-
-    name: str
-    kind: Any
-    is_list: bool
-    is_optional: bool
-
-    @classmethod
-    def of(cls, name: str, hint: Any) -> Self:
-        if get_origin(hint) is tuple:
-            return cls(name, get_args(hint)[0], is_list=True, is_optional=False)
-        some = get_args(hint)
-        return cls(name, some[0] if some else hint, is_list=False, is_optional=bool(some))
-
-
-@cache
-def _fields(of: Any) -> tuple[_Field, ...]:
-    """Of a dataclass, in their order."""
-    hints = get_type_hints(of)
-    return tuple(_Field.of(each.name, hints[each.name]) for each in fields(of))
-
-
-def _made(kind: Any, values: Mapping[str, Any], read: Any) -> Any:
-    read_values: dict[str, Any] = {}
-    for each in _fields(kind):
-        value = values.get(each.name)
-        if each.is_list:
-            if value is not None and not isinstance(value, list):
-                raise UnreadableError(f"{each.name} is not a list")
-            read_values[each.name] = tuple(read(each, item) for item in value or ())
-        else:
-            read_values[each.name] = None if value is None and each.is_optional else read(each, value)
-    return kind(**read_values)
-
-
-def _from_avro(kind: Any, value: Any) -> Any:
-    if is_dataclass(kind):
-        return _made(kind, value, lambda each, inner: _from_avro(each.kind, inner))
-    return SnapshotSource(value) if kind is SnapshotSource else value
-
-
-def _checked(of: _Field, value: Any) -> Any:
-    """A value of a message. Raises UnreadableError."""
-    name, kind = of.name, of.kind
-    if is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise UnreadableError(f"one of {name} is not an object")
-        return _made(kind, value, _checked)
-    if value is None or (value == "" and not of.is_optional):
-        raise UnreadableError(f"{name} is missing")
-    if kind is datetime:
-        return _instant(name, value)
-    if kind is SnapshotSource:
-        if value not in list(SnapshotSource):
-            raise UnreadableError(f"{name} is none of {', '.join(SnapshotSource)}")
-        return SnapshotSource(value)
-    # A whole number in JSON may be one that is not whole by its meaning; true is none.
-    if kind is float and type(value) is int:
-        value = float(in_64_bits(name, value))
-    if type(value) is not kind:
-        raise UnreadableError(f"{name} is not {_TOLD[kind]}")
-    return in_64_bits(name, value) if kind is int else value
-
-
-_TOLD: dict[Any, str] = {str: "a string", int: "a whole number", bool: "true or false", float: "a number"}
-
-
-def _instant(name: str, value: Any) -> datetime:
-    try:
-        return in_its_years(name, parse(value))
-    except UnreadableError:
-        raise
-    except (TypeError, ValueError, OverflowError):
-        raise UnreadableError(f"{name} is not an RFC 3339 time with an offset") from None
-
-
-def _plain(value: Any, time: Any) -> Any:
-    match value:
-        case datetime():
-            return time(value)
-        case tuple():
-            return [{each.name: getattr(item, each.name) for each in fields(item)} for item in value]
-        case StrEnum():
-            return value.value
-    return value

@@ -67,7 +67,7 @@ class BigQueryTables(Target):
     that a stream adds take none of it away.
     """
 
-    at_once = 4
+    at_once = together = 4
 
     def __init__(self, warehouse: BigQueryWarehouse, archive: Archive, calendar: Calendar, clock: Clock) -> None:
         self.warehouse = warehouse

@@ -131,7 +131,7 @@ def _staged(
         return []
 
     def write(table: str, made: pl.DataFrame) -> Iterator[Staged]:
-        for month, some in _by_month(made):
+        for month, some in _by_month(staging.typed(table, made)):
             yield Staged(table, month, str(staging.write(table, month, some)), some.height, again)
 
     return [

@@ -19,7 +19,7 @@ from pipelines.storage.files import storage_explained
 from pipelines.storage.folder import write_unsynced
 from pipelines.tables import REBUILT
 from pipelines.warehouse.folder import STAGING, FolderWarehouse
-from pipelines.warehouse.parquet import to_parquet
+from pipelines.warehouse.parquet import to_parquet, typed
 
 
 class FolderStaging(Staging):
@@ -27,6 +27,10 @@ class FolderStaging(Staging):
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+
+    def typed(self, table: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """In the table's columns and types."""
+        return typed(table, rows)
 
     def write(self, table: str, month: date, rows: pl.DataFrame) -> Path:  # noqa: ARG002 - whose name says nothing
         """A new file of one month, of which the disk knows when it is taken in: until then nothing is lost with it."""
@@ -47,8 +51,10 @@ class FolderStaging(Staging):
 class FolderTables(Target):
     """The tables of a folder. The stamp of a month is the names of its files, which are never used twice."""
 
-    # Most of it is waiting for the disk, which writes for many as fast as for one.
+    # Most of it is waiting for the disk, which writes for many as fast as for one. The slowest is waited for once in
+    # so many months.
     at_once = 8
+    together = 64
 
     def __init__(self, warehouse: FolderWarehouse) -> None:
         self.warehouse = warehouse

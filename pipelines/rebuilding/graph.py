@@ -104,8 +104,8 @@ def _counted(outcome: Iterable[Any]) -> Iterator[Any]:
 def _prepare(given: Given, work: Work) -> Made:
     ready = prepare(given[1], work)
     yield _TOGETHER, ready
-    for n in range(0, len(ready.months), work.target.at_once):
-        yield f"months {n}", ready.months[n : n + work.target.at_once]
+    for n in range(0, len(ready.months), work.target.together):
+        yield f"months {n}", ready.months[n : n + work.target.together]
 
 
 def _replace_months(given: Given, target: Target) -> Made:

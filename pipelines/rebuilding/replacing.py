@@ -120,7 +120,7 @@ def replace_months(months: Sequence[Month], target: Target) -> list[Replaced]:
     def replace_month(one: Month) -> Replaced:
         return Replaced(one.month, target.replace(one.month, one.tables, one.staged, one.old, one.computed_at))
 
-    with ThreadPoolExecutor(len(months)) as threads:
+    with ThreadPoolExecutor(min(len(months), target.at_once)) as threads:
         return list(threads.map(replace_month, months))
 
 

@@ -19,8 +19,8 @@ from pipelines.storage.snapshots import kind_of
 _SMALL = 4 << 20
 _LEAST = 1 << 20
 _LARGE = 24 << 20
-_SLICE = 8 << 20
-_PIECE = 12 << 20
+_SLICE = 6 << 20
+_PIECE = 6 << 20
 _SHARE = 64 << 20
 
 

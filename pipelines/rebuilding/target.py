@@ -40,6 +40,10 @@ class Staged(NamedTuple):
 class Staging(ABC):
     """Where finished files wait until all of them are there. Pickles."""
 
+    def typed(self, table: str, rows: pl.DataFrame) -> pl.DataFrame:  # noqa: ARG002 - to most it is all one
+        """Rows of many months as ``write`` would make those of each: at once it takes a tenth."""
+        return rows
+
     @abstractmethod
     def write(self, table: str, month: date, rows: pl.DataFrame) -> str | Path:
         """A new file with rows of one month of a table; its path. Raises StorageError."""
@@ -70,6 +74,8 @@ class Target(ABC):
 
     at_once: ClassVar[int]
     """How many months may be replaced side by side."""
+    together: ClassVar[int]
+    """How many months one worker is given to replace; when one of them fails, all of these are tried again."""
 
     @abstractmethod
     def staging(self, temporary: str) -> AbstractContextManager[Staging]:

@@ -81,7 +81,7 @@ class Archive:
     def sizes(self) -> dict[str, int]:
         """The paths of all files with the bytes of each. Raises StorageError."""
         there = self._storage.sizes(f"{self.root}/plays", ".avro")
-        return {path: size for path, size in there.items() if is_seen(path) and month_of(path)}
+        return {path: size for path, size in there.items() if is_of_a_month(path)}
 
     def read(self, path: str) -> Iterator[Play]:
         """The plays of a file. Raises StorageError, also for a file that is cut short or is not Avro."""
@@ -215,7 +215,7 @@ def without(
 
 
 def check_count(path: str, data: bytes, count: int) -> None:
-    """Raises StorageError if the file was written with another number of plays than ``count``."""
+    """Raises StorageError if the file was written with another number of records than ``count``."""
     with readable(path):
         check_records(path, _reader(data), count)
 
@@ -225,7 +225,7 @@ def check_records(path: str, reader: Any, count: int) -> None:
     # A file of another writer doesn't say.
     expected = int(reader.metadata.get(COUNT, count))
     if expected != count:
-        raise _unreadable(path, f"{count} of its {expected} plays are left")
+        raise _unreadable(path, f"{count} of its {expected} records are left")
 
 
 @contextmanager
@@ -246,6 +246,11 @@ def _unreadable(path: str, why: str) -> StorageError:
 def is_seen(path: str) -> bool:
     """Systems and file managers keep what they know of a file in a hidden one with the same ending."""
     return not path.rpartition("/")[2].startswith(".")
+
+
+def is_of_a_month(path: str) -> bool:
+    """Whether it is a file that somebody wrote into the folder of a month."""
+    return is_seen(path) and month_of(path) is not None
 
 
 def months_of(paths: Iterable[str]) -> set[date]:

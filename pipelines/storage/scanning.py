@@ -78,7 +78,7 @@ class Scanner:
                 place = end + _SYNC_BYTES
             expected = int(about.get(COUNT, count))
             if count != expected:
-                raise ValueError(f"{count} of its {expected} plays are left")
+                raise ValueError(f"{count} of its {expected} records are left")
 
     def _of_block(self, block: bytes, count: int, later: tuple[str, ...]) -> Iterator[Scanned]:
         place = 0

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipelines.domain.month import month_text
 from pipelines.domain.snapshots import KINDS, Snapshot, from_record
-from pipelines.storage.archive import check_records, is_seen, month_of, readable
+from pipelines.storage.archive import check_records, is_of_a_month, readable
 from pipelines.storage.encoding import encode_snapshots
 from pipelines.storage.files import storage_of
 from pipelines.tables import snapshot_schema
@@ -45,12 +45,12 @@ class SnapshotArchive:
         root = f"{self.root}/{kind}"
         folders = [root] if months is None else [f"{root}/month={month_text(month)}" for month in months]
         paths = [path for folder in folders for path in self._storage.files(folder, ".avro")]
-        return [path for path in paths if month_of(path) and is_seen(path)]
+        return [path for path in paths if is_of_a_month(path)]
 
     def sizes(self, kind: str) -> dict[str, int]:
         """The paths of a kind's files with the bytes of each."""
         there = self._storage.sizes(f"{self.root}/{kind}", ".avro")
-        return {path: size for path, size in there.items() if month_of(path) and is_seen(path)}
+        return {path: size for path, size in there.items() if is_of_a_month(path)}
 
     def read_bytes(self, path: str) -> bytes:
         """A file as it is."""

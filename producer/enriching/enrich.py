@@ -99,8 +99,9 @@ class Enriching:
         self._sources = sources
         self._stopping = stopping or threading.Event()
         self._progress = Kept(Documents(state), "enriching.json")
-        outbox.flush()  # what a run that was killed had asked for
+        # What a run that was killed had asked for is known before it is on its way through a topic, to the archive.
         self._known = Known(SnapshotArchive(archive), outbox, clock)
+        outbox.flush()
 
     def run(self) -> bool:
         """Ask, and log a line for each source; whether each of them went well. Raises Failure."""

@@ -11,8 +11,10 @@ from datetime import date
 
 from pipelines.domain.play import Play
 from pipelines.domain.ranking import TOP, Tally, add, entry, top_ten
-from pipelines.domain.song import synthetic_id
+from pipelines.domain.snapshots import SnapshotSource, TrackSnapshot
+from pipelines.domain.song import is_synthetic, synthetic_id
 from pipelines.storage.archive import Archive
+from pipelines.storage.snapshots import SnapshotArchive
 
 
 @dataclass(slots=True)
@@ -85,6 +87,32 @@ def heard(archive: Archive) -> Heard:
         tracks[id_].in_top = True
     found.tracks = sorted(tracks.values(), key=lambda each: (first_tracks.get(each.id, last), -each.plays, each.id))
     return found
+
+
+def artists_in_top(archive: str, count: int) -> list[str]:
+    """The ids of the artists that were among the first ``count`` of any month, of the latest month first.
+
+    Whom only exports named has Spotify's id where Spotify told it of one of the songs. Raises StorageError.
+    """
+    ids = heard(Archive(archive)).artists_in_top(count)
+    if any(map(is_synthetic, ids)):
+        told = _ids_of_songs(SnapshotArchive(archive))
+        ids = [told.get(id_, id_) for id_ in ids]
+    return list(dict.fromkeys(ids))
+
+
+def _ids_of_songs(archive: SnapshotArchive) -> dict[str, str]:
+    """Spotify's id for each id that is made from a name, by the artists of songs that Spotify was asked about.
+
+    A name that several artists have is nobody's.
+    """
+    found: dict[str, set[str]] = {}
+    for path in archive.files(TrackSnapshot.kind):
+        for track in archive.read(TrackSnapshot.kind, path):
+            for artist in track.artists if isinstance(track, TrackSnapshot) else ():
+                if artist.id and track.source is SnapshotSource.SPOTIFY:
+                    found.setdefault(synthetic_id("artist", artist.name), set()).add(artist.id)
+    return {made: next(iter(ids)) for made, ids in found.items() if len(ids) == 1}
 
 
 def _once(plays: list[Play]) -> Iterable[Play]:

@@ -14,7 +14,7 @@ from producer.accounts.login import logins_of
 from producer.accounts.stores import logins_option, store_of
 from producer.private_files import StateError
 from producer.snapshots.asker import Asker
-from producer.snapshots.heard import Heard, heard
+from producer.snapshots.heard import Heard, artists_in_top, heard
 from producer.snapshots.outbox import Outbox
 from producer.spotify.client import Endpoints, Spotify
 from producer.spotify.oauth import LoginError
@@ -48,9 +48,16 @@ class SnapshotSettings:
 
     def heard(self) -> Heard:
         """What the archive says was heard. Raises Failure."""
+        return heard(Archive(self._archive_heard()))
+
+    def top_artists(self, count: int) -> list[str]:
+        """The ids of the artists that were among the first ``count`` of any month. Raises Failure."""
+        return artists_in_top(self._archive_heard(), count)
+
+    def _archive_heard(self) -> str:
         if not self.archive:
             raise Failure("which artists and songs were heard, the archive says: name it too, with --archive")
-        return heard(Archive(self.archive))
+        return self.archive
 
 
 @contextmanager

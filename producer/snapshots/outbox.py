@@ -1,7 +1,8 @@
-"""Snapshots on their way: to a topic at once, into an archive many to a file.
+"""Snapshots on their way, to a topic or into an archive, many to a file.
 
-What an archive is still to get is in ``STATE/snapshots_pending.json``, so that who is killed has asked for nothing in
-vain. A snapshot may arrive more than once, which its identity makes harmless.
+What is to go there is first in ``STATE/snapshots_pending.json``, so that who is killed has asked for nothing in vain.
+It goes with the next that is put, or at the end: until then, whoever put it can take note of it, and where that is not
+done, ``pending`` tells. A snapshot may arrive more than once, which its identity makes harmless.
 """
 
 import threading
@@ -30,42 +31,49 @@ class Outbox:
         self._lock = threading.Lock()
 
     def put(self, snapshots: Sequence[Snapshot]) -> None:
-        """When it returns, the snapshots are safe."""
-        if self._topic:
-            self._topic.publish_messages([snapshot.to_message() for snapshot in snapshots])
-            return
+        """When it returns, the snapshots are safe: kept here, or where they go, where they are many."""
         with self._lock:
-            messages = [[snapshot.kind, snapshot.to_message()[0].decode()] for snapshot in snapshots]
-            if len(messages) < _TOGETHER:
-                kept = self._pending.change(lambda kept: {"messages": [*kept.get("messages", []), *messages]})
-                if len(kept["messages"]) >= _TOGETHER:
-                    self._write(kept["messages"])
-            else:
-                assert self._archive
-                self._archive.write(snapshots)
+            if len(snapshots) >= _TOGETHER:
+                self._send(snapshots)
+                return
+            new = [[snapshot.kind, snapshot.to_message()[0].decode()] for snapshot in snapshots]
+            before, sent = self._messages(), []
+            try:
+                if before and (self._topic or len(before) >= _TOGETHER):
+                    self._send([_read(*message) for message in before])
+                    sent = before
+            finally:  # where it cannot be sent, the new is kept nevertheless
+                self._replace(sent, new)
 
     def pending(self) -> list[Snapshot]:
-        """What the archive is still to get."""
-        return [_read(*message) for message in self._pending.read().get("messages", [])]
+        """What is still to go where snapshots go."""
+        return [_read(*message) for message in self._messages()]
 
     def flush(self) -> None:
-        """Write what is pending, also that of a run that was killed."""
-        if self._archive:
-            with self._lock:
-                self._write(self._pending.read().get("messages", []))
+        """Send what is pending, also that of a run that was killed."""
+        with self._lock:
+            if messages := self._messages():
+                self._send([_read(*message) for message in messages])
+                self._replace(messages, [])
 
-    def _write(self, messages: list[list[str]]) -> None:
-        if not messages:
-            return
-        assert self._archive
-        self._archive.write([_read(*message) for message in messages])
-        written = {orjson.dumps(message) for message in messages}
-        # Another process may have put more to it.
+    def _messages(self) -> list[list[str]]:
+        messages: list[list[str]] = self._pending.read().get("messages", [])
+        return messages
+
+    def _replace(self, sent: list[list[str]], new: list[list[str]]) -> None:
+        """Another process may have put more to it."""
+        gone = {orjson.dumps(message) for message in sent}
         self._pending.change(
             lambda kept: {
-                "messages": [message for message in kept.get("messages", []) if orjson.dumps(message) not in written]
+                "messages": [each for each in kept.get("messages", []) if orjson.dumps(each) not in gone] + new
             }
         )
+
+    def _send(self, snapshots: Sequence[Snapshot]) -> None:
+        if self._topic:
+            self._topic.publish_messages([snapshot.to_message() for snapshot in snapshots])
+        elif self._archive:
+            self._archive.write(snapshots)
 
 
 def _read(kind: str, text: str) -> Snapshot:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import requests
+from urllib3.exceptions import HTTPError
 
 from pipelines.failure import Failure
 
@@ -20,6 +21,8 @@ _TIMEOUT_SECONDS = (5, 30)
 _TRANSIENT = (429, 500, 502, 503, 504)
 # Waits before what passes is asked again. A source that asks for longer is left alone until the next run.
 _BACKOFF_SECONDS = (2, 4, 8)
+# Fifty links with all that MusicBrainz says of them are some hundred kilobytes.
+_LARGEST_BYTES, _LONGEST_ANSWER_SECONDS = 16 << 20, 60
 _LONGEST_WAIT_SECONDS = 60.0
 
 Wait = Callable[[float], object]
@@ -92,14 +95,17 @@ class Polite:
     def _ask_once(self, method: str, path: str, options: dict[str, Any]) -> tuple[Reply | None, str, float | None]:
         self.requests += 1
         try:
-            response = self._session.request(
-                method, self._url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, **options
-            )
-        except requests.RequestException:  # its text may show more than a person needs
+            with self._session.request(
+                method, self._url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True, **options
+            ) as response:
+                body = _body(response)
+        except (requests.RequestException, HTTPError):  # its text may show more than a person needs
             self._not_before = self._now() + self._spacing
             return None, "cannot be reached", None
         self._not_before = self._now() + max(self._spacing, _until_reset(response.headers))
-        reply = Reply(response.status_code, _json(response), response.headers)
+        if body is None:
+            raise SourceError(f"{self.name} did not come to the end of an answer; the next run goes on")
+        reply = Reply(response.status_code, _json(body), response.headers)
         if response.status_code not in _TRANSIENT or _is_shed(reply):
             return reply, "", None
         return None, f"answered {response.status_code}", _number(response.headers.get("Retry-After"))
@@ -131,8 +137,20 @@ def _number(text: str | None) -> float | None:
     return None
 
 
-def _json(response: requests.Response) -> Any:
+def _body(response: requests.Response) -> bytes | None:
+    """The whole of it; None where it is longer, or takes longer, than any answer that makes sense."""
+    parts, size, ends = [], 0, time.monotonic() + _LONGEST_ANSWER_SECONDS
+    # What has come: to wait for more, as the other ways to read do, has no end where it comes by single bytes.
+    while part := response.raw.read1(64 << 10, decode_content=True):
+        parts.append(part)
+        size += len(part)
+        if size > _LARGEST_BYTES or time.monotonic() > ends:
+            return None
+    return b"".join(parts)
+
+
+def _json(body: bytes) -> Any:
     try:
-        return orjson.loads(response.content)
+        return orjson.loads(body)
     except orjson.JSONDecodeError:
         return None

@@ -6,12 +6,13 @@ An item's key is ``playlist:ID``, ``artist:ID`` or ``top:N``. Whoever owns a pla
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from pipelines.domain.instants import parse, rfc3339
 from pipelines.domain.ranking import TOP
+from pipelines.domain.snapshots import ArtistSnapshot, PlaylistSnapshot, Snapshot, SnapshotSource
 from pipelines.failure import Failure
 from producer.private_files import damaged
 from producer.state.documents import Documents
@@ -20,6 +21,7 @@ from producer.state.kept import Kept, Value
 NAME = "watched.json"
 # Figures move slowly, and a month's artists are many.
 EVERY = {"playlist": timedelta(days=1), "artist": timedelta(days=1), "top": timedelta(days=7)}
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _ID = re.compile(r"[0-9A-Za-z]{22}")
 _REMEDY = "remove it, and add what is to be watched again: heavy-rotation watch add"
 
@@ -57,6 +59,20 @@ class Item:
     def is_due(self, now: datetime) -> bool:
         """Whether it is time. A clock that was set back delays nothing for longer than the interval."""
         return is_due(self.done_at, self.every, now)
+
+    def noting(self, snapshot: Snapshot) -> "Item":
+        """How far it has come by a snapshot of Spotify's that is kept: further, where that is of this item."""
+        at = snapshot.taken_at
+        if snapshot.source is not SnapshotSource.SPOTIFY:
+            return self
+        match snapshot:
+            case ArtistSnapshot(artist_id=id_) if self.kind == "top" and at > self.artists.get(id_, _NEVER):
+                return replace(self, artists={**self.artists, id_: at}, done_at=max(at, self.done_at or _NEVER))
+            case ArtistSnapshot(artist_id=self.id, name=name) if at > (self.done_at or _NEVER):
+                return replace(self, name=name, done_at=at)
+            case PlaylistSnapshot(playlist_id=self.id, playlist_name=name) if at > (self.done_at or _NEVER):
+                return replace(self, name=name, done_at=at, snapshot_id=snapshot.snapshot_id)
+        return self
 
 
 def is_due(done_at: datetime | None, every: timedelta, now: datetime) -> bool:

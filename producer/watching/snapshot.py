@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import reduce
 from typing import Any
 
 from pipelines.clock import Clock, utc_now
@@ -17,7 +18,6 @@ from pipelines.domain.song import is_synthetic
 from pipelines.domain.spotify_items import artist_snapshot, playlist_snapshot
 from pipelines.failure import Failure
 from producer.snapshots.asker import Asker, PausedError
-from producer.snapshots.heard import Heard
 from producer.snapshots.outbox import Outbox
 from producer.state.documents import Documents
 from producer.state.kept import Kept
@@ -28,22 +28,29 @@ _log = logging.getLogger(__name__)
 
 
 class Snapshots:
-    """One run. ``heard`` is asked for where the artists of top tens are watched."""
+    """One run. ``top_artists`` is asked for where the artists of top tens are watched: ids of so many of each month."""
 
     def __init__(
-        self, state: str, items: Items, asker: Asker, outbox: Outbox, heard: Callable[[], Heard], clock: Clock = utc_now
+        self,
+        state: str,
+        items: Items,
+        asker: Asker,
+        outbox: Outbox,
+        top_artists: Callable[[int], list[str]],
+        clock: Clock = utc_now,
     ) -> None:
         self._state = state
         self._items = items
         self._asker = asker
         self._outbox = outbox
-        self._heard = heard
+        self._top_artists = top_artists
         self._clock = clock
 
     def run(self) -> bool:
         """Ask about all that is due; whether nothing went wrong. Logs a line for each. Raises Failure."""
         went_well = True
-        self._outbox.flush()  # what a run that was killed had asked for
+        self._note_what_is_kept()
+        self._outbox.flush()
         try:
             self._asker.check_polling()
             now = self._clock()
@@ -59,6 +66,13 @@ class Snapshots:
         finally:
             self._outbox.flush()
         return went_well
+
+    def _note_what_is_kept(self) -> None:
+        """What a run that was killed had asked for is not asked again, also where it had taken no note of that."""
+        kept = self._outbox.pending()
+        for item in self._items.all() if kept else []:
+            if (noted := reduce(Item.noting, kept, item)) != item:
+                self._items.update(noted)
 
     def _take(self, item: Item) -> None:
         match item.kind:
@@ -77,7 +91,7 @@ class Snapshots:
     def _top(self, item: Item) -> None:
         """Its artists, who change with the plays; who has no id of Spotify's cannot be asked about there."""
         now, done = self._clock(), dict(item.artists)
-        tops = self._heard().artists_in_top(int(item.id))
+        tops = self._top_artists(int(item.id))
         ids = [id_ for id_ in tops if not is_synthetic(id_)]
         due = sorted((id_ for id_ in ids if is_due(done.get(id_), item.every, now)), key=lambda id_: id_ in done)
         for id_ in due:
@@ -85,11 +99,15 @@ class Snapshots:
                 return
             done[id_] = now
             self._items.update(replace(item, artists={each: done[each] for each in ids if each in done}, done_at=now))
-        if tops and not ids:
+        if len(ids) < len(tops):
             _log.info(
-                "%s: none of %d artists has Spotify's id, which polls give and exports do not", item.key, len(tops)
+                "%s: of %d artists, %d cannot be asked about: an export has their names alone, and Spotify's ids come "
+                "with polls, or with heavy-rotation enrich for songs of an extended export",
+                item.key,
+                len(tops),
+                len(tops) - len(ids),
             )
-        elif not due:
+        if ids and not due:
             _log.info("%s: %d artists, none is due", item.key, len(ids))
 
     def _ask_artist(self, artist_id: str, now: datetime) -> str | None:

@@ -31,10 +31,13 @@ RUNS = "run.googleapis.com/job/completed_execution_count"
 POLLS = "logging.googleapis.com/user/heavy-rotation-polls"
 LAG = "dataflow.googleapis.com/job/system_lag"
 # The metric, what it is asked of, the threshold, for how long, over which period, and how it becomes one number.
-SILENT = {"The producer is silent": (POLLS, "", "< 1 or none", "60s", "3600s", "SUM")}
+BOTH = {
+    "The producer is silent": (POLLS, "", "< 1 or none", "60s", "3600s", "SUM"),
+    "Watching fails": (RUNS, "one_of(enrich, snapshot) failed", "> 0", "0s", "3600s", "SUM"),
+}
 METRICS_OF = {
-    "small": SILENT | {"The runs fail": (RUNS, "poll failed", "> 2", "0s", "3600s", "SUM")},
-    "stream": SILENT
+    "small": BOTH | {"The runs fail": (RUNS, "poll failed", "> 2", "0s", "3600s", "SUM")},
+    "stream": BOTH
     | {
         "Data is old": (OLDEST, "plays-stream", "> 3600", "300s", "300s", "MAX"),
         "The nightly rebuild fails": (RUNS, "rebuild failed", "> 0", "0s", "3600s", "SUM"),
@@ -92,7 +95,7 @@ def test_what_is_measured(plan: Plan, size: str) -> None:
         is_absence = ".absence[" in address
         asked = _condition(alert, "condition_absent" if is_absence else "condition_threshold")
         (how,) = asked["aggregations"]
-        labels = dict(re.findall(r'([\w.]+)="([^"]*)"', asked["filter"]))
+        labels = dict(re.findall(r"([\w.]+)=(\w+\([^)]*\)|[^ ]+)", asked["filter"].replace('"', "")))
         metric, _ = labels.pop("metric.type"), labels.pop("resource.type")
         sign = "absent" if is_absence else {"COMPARISON_GT": "> ", "COMPARISON_LT": "< "}[asked["comparison"]]
         threshold = "" if is_absence else f"{asked['threshold_value']:g}"
@@ -108,6 +111,14 @@ def test_what_is_measured(plan: Plan, size: str) -> None:
             aligner,
         )
     assert found == METRICS_OF[size]
+
+
+def test_jobs_that_there_are_not_are_not_watched_over(plan: Plan) -> None:
+    without = plan(size="small", image_tag="v1").all("google_monitoring_alert_policy").values()
+    assert "Watching fails" not in map(_title, without)
+    some = plan(size="small", image_tag="v1", watch="true").all("google_monitoring_alert_policy").values()
+    (alert,) = [alert for alert in some if _title(alert) == "Watching fails"]
+    assert 'one_of("snapshot")' in _condition(alert, "condition_threshold")["filter"]
 
 
 @pytest.mark.parametrize("size", SIZES)

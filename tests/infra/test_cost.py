@@ -32,7 +32,7 @@ def test_it_counts_the_conditions_that_there_are(cost: ModuleType, plan: Plan, s
     alerts = plan(size=size, **EVERYTHING).all("google_monitoring_alert_policy")
     on_logs = [address for address in alerts if ".log[" in address]
     assert len(on_logs) == cost.LOG_CONDITIONS
-    assert len(alerts) - len(on_logs) == cost.METRIC_CONDITIONS[size]
+    assert len(alerts) - len(on_logs) == cost.METRIC_CONDITIONS[size] + cost.WATCHING_CONDITIONS
 
 
 def test_a_month_by_hand(cost: ModuleType) -> None:

@@ -13,7 +13,7 @@ import pytest
 TEXT = (Path(__file__).parents[2] / "docs" / "operations.md").read_text(encoding="utf-8")
 SECTIONS = [
     "Deploy", "Update", "Drain", "Cancel and come back", "Move between sizes", "What it costs", "Alerts",
-    "Backlog", "Data is old", "The producer fails", "A gap", "A token near its end", "Rejects",
+    "Backlog", "Data is old", "The producer fails", "Watching fails", "A gap", "A token near its end", "Rejects",
     "A schema change", "Rotate secrets", "Forget a person", "Restore a month", "Tear down",
     "What only a real project can show",
 ]  # fmt: skip

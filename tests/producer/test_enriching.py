@@ -4,7 +4,9 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,7 @@ from producer.sources.musicbrainz import MusicBrainz, SearchBusyError
 from producer.sources.polite import EndedError, Polite, SourceError
 from tests.builders import play
 from tests.commands import Run, run
+from tests.enriching import WaitingClock, enrich
 from tests.producer.test_watching import Watching
 from tests.standins.spotify import Spotify, spotify
 
@@ -40,20 +43,6 @@ __all__ = ["run", "spotify"]
 SOURCES = {"musicbrainz": "MusicBrainz", "listenbrainz": "ListenBrainz", "coverart": "the Cover Art Archive"}
 NOW = datetime(2026, 11, 10, 20, tzinfo=UTC)
 MUSICBRAINZ, LISTENBRAINZ = SnapshotSource.MUSICBRAINZ, SnapshotSource.LISTENBRAINZ
-
-
-class Clock:
-    """Waiting takes no time; whoever looks at the clock sees that it has passed."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> bool:
-        self.now += seconds
-        return False
 
 
 @pytest.fixture
@@ -84,7 +73,7 @@ class World:
         self.server = server
         self.state, self.archive = str(folder / "state"), str(folder / "archive")
         self.now = NOW
-        self.clock = Clock()
+        self.clock = WaitingClock()
 
     def listen(self, tracks: list[Track], **fields: Any) -> None:
         plays = [self._play(number, track, **fields) for number, track in enumerate(tracks)]
@@ -105,18 +94,7 @@ class World:
         def one(name: str) -> Polite:
             return Polite(name, self.server.url, "test@example.com", 1.0, self.clock.wait, now=self.clock, **options)
 
-        names = ("MusicBrainz", "ListenBrainz", "the Cover Art Archive")
-        outbox = Outbox(self.state, topic=None, archive=self.archive)
-        heard_of = heard(Archive(self.archive))
-        return Enriching(
-            heard_of,
-            self.archive,
-            self.state,
-            outbox,
-            None,
-            OpenSources(*map(one, names), None),
-            clock=lambda: self.now,
-        ).run()
+        return enrich(heard(Archive(self.archive)), self.archive, self.state, one, self.now)
 
     def artists(self, source: SnapshotSource) -> dict[str, ArtistSnapshot]:
         return {each.artist_id: each for each in self._read("artist_snapshot") if each.source is source}
@@ -162,6 +140,15 @@ def test_an_artist_is_found_by_link_by_isrc_by_name_or_not(world: World) -> None
     figures = world.artists(LISTENBRAINZ)
     assert set(figures) == {of_each_kind[kind][0].id for kind in range(3)}
     assert any(each.listeners for each in figures.values())
+
+
+def test_an_artist_costs_as_many_requests_as_the_guide_reckons_with(world: World) -> None:
+    """Of each kind one: all links in one request, then 1 by link, 2 by ISRC, 3 by name, 2 who is not there."""
+    of_each_kind = {world.server._number[band.id] % 4: track for band, track in bands(world.server)}
+    world.listen(list(of_each_kind.values()))
+    world.enrich()
+    asked = [path for path in world.asked() if path.startswith("/ws/2/")]
+    assert len(asked) == 1 + 1 + 2 + 3 + 2
 
 
 def test_what_was_asked_is_not_asked_again_found_or_not(world: World) -> None:
@@ -289,7 +276,7 @@ def test_more_than_one_a_second_is_refused_by_the_look_alike_and_asked_again(sou
 
 def test_listenbrainz_is_not_asked_past_its_rate(sources: LookAlikes) -> None:
     sources.per_ten_seconds = 2
-    clock = Clock()
+    clock = WaitingClock()
     client = ListenBrainz(polite(sources, clock), None)
     ids = list(sources.artists)[:3]
     client.popularity(ids)
@@ -325,7 +312,7 @@ def test_one_link_and_many_are_answered_in_different_forms(sources: LookAlikes) 
 
 
 def test_a_host_that_is_not_there_is_given_up_soon() -> None:
-    clock = Clock()
+    clock = WaitingClock()
     gone = Polite("MusicBrainz", "http://127.0.0.1:9", "test@example.com", 1.1, clock.wait, now=clock)
     with pytest.raises(SourceError, match="MusicBrainz cannot be reached; the next run goes on"):
         gone.ask("GET", "/")
@@ -333,9 +320,38 @@ def test_a_host_that_is_not_there_is_given_up_soon() -> None:
     assert clock.now < 30
 
 
+@pytest.mark.parametrize(("part", "every"), [(b" " * (1 << 20), 0.0), (b" ", 0.05)], ids=["too long", "too slow"])
+def test_an_answer_without_an_end_is_left(part: bytes, every: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("producer.sources.polite._LONGEST_ANSWER_SECONDS", 30 if not every else 0.3)
+
+    class Endless(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):  # until it is hung up
+                while not time.sleep(every):
+                    self.wfile.write(part)
+                    self.wfile.flush()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        endless = Polite("MusicBrainz", f"http://127.0.0.1:{server.server_port}", "me@example.com", 0, lambda _: False)
+        try:
+            with pytest.raises(SourceError, match="MusicBrainz did not come to the end of an answer; the next run"):
+                endless.ask("GET", "/")
+        finally:
+            endless.close()
+            server.shutdown()
+            thread.join()
+
+
 def test_a_run_ends_with_its_time_and_with_a_stop(sources: LookAlikes) -> None:
     with pytest.raises(EndedError, match="is over"):
-        polite(sources, Clock(), seconds=0).ask("GET", "/")
+        polite(sources, WaitingClock(), seconds=0).ask("GET", "/")
     stopping = threading.Event()
     stopping.set()
     with pytest.raises(EndedError, match="stopped"):

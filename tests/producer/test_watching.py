@@ -13,11 +13,11 @@ from demo.faults import QuotaExceeded, RateLimited
 from demo.spotify_library import Playlist
 from demo.spotify_tokens import _Consent
 from pipelines.domain.play import Artist
-from pipelines.domain.snapshots import ArtistSnapshot, PlaylistSnapshot
+from pipelines.domain.snapshots import ArtistSnapshot, PlaylistSnapshot, SnapshotSource
 from pipelines.storage.archive import Archive
 from pipelines.storage.snapshots import SnapshotArchive
 from producer.snapshots.asker import Asker, PausedError
-from producer.snapshots.heard import Heard, heard
+from producer.snapshots.heard import artists_in_top
 from producer.snapshots.outbox import Outbox
 from producer.spotify.client import Endpoints
 from producer.spotify.client import Spotify as Client
@@ -28,6 +28,7 @@ from producer.watching.items import Items, WatchError, key_of
 from producer.watching.snapshot import Snapshots
 from tests.builders import play
 from tests.commands import Run, run
+from tests.snapshots import track
 from tests.standins.spotify import NOW, Spotify, spotify
 
 __all__ = ["run", "spotify"]
@@ -73,8 +74,8 @@ class Watching:
         for key in keys:
             self.items.add(key, None, self.now)
 
-    def heard(self) -> Heard:
-        return heard(Archive(self.archive))
+    def top_artists(self, count: int) -> list[str]:
+        return artists_in_top(self.archive, count)
 
     def asker(self, **options: Any) -> Asker:
         login = App(self.server, self.refresh_token)
@@ -84,7 +85,7 @@ class Watching:
     def snapshot(self, **options: Any) -> bool:
         outbox = Outbox(self.state, topic=None, archive=self.archive)
         return Snapshots(
-            self.state, self.items, self.asker(**options), outbox, self.heard, clock=lambda: self.now
+            self.state, self.items, self.asker(**options), outbox, self.top_artists, clock=lambda: self.now
         ).run()
 
     def rows(self) -> list[PlaylistSnapshot]:
@@ -288,6 +289,34 @@ def test_the_artists_of_top_tens_are_watched_by_themselves(watching: Watching) -
     assert watching.asked() == [], "once a week"
 
 
+def test_artists_whom_only_exports_named_are_asked_about_once_a_song_told_their_id(
+    watching: Watching, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    told, namesake, unknown = list(
+        dict.fromkeys(album.artist for album, _ in watching.server.library.catalogue.albums)
+    )[:3]
+    plays = [
+        play(f"2026-10-01T0{number}:00:00Z", f"t{number}", artists=(Artist(artist.name),))
+        for number, artist in enumerate((told, namesake, unknown))
+    ]
+    Archive(watching.archive).write(ADDED.date(), plays)
+    watching.add("top:10")
+    watching.snapshot()
+    assert watching.asked() == []
+    assert "top:10: of 3 artists, 3 cannot be asked about: an export has their names alone" in caplog.text
+    songs = [
+        track("t0", artists=(Artist("A guest"), Artist(told.name, told.id))),
+        track("t1", artists=(Artist(namesake.name, namesake.id),)),
+        track("another", artists=(Artist(namesake.name, "1" * 22),)),
+        track("t2", artists=(Artist(unknown.name, "2" * 22),), source=SnapshotSource.MUSICBRAINZ),
+    ]
+    SnapshotArchive(watching.archive).write(songs)
+    watching.snapshot()
+    assert [row.artist_id for row in watching.artists()] == [told.id]
+    assert "top:10: of 3 artists, 2 cannot be asked about" in caplog.text
+
+
 def test_a_budget_holds_for_the_day_and_the_rest_is_asked_the_next(
     watching: Watching, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -330,12 +359,39 @@ def test_what_was_asked_before_a_kill_is_written_by_the_next_run(watching: Watch
     watching.add(f"artist:{artist.id}")
     outbox = Outbox(watching.state, topic=None, archive=watching.archive)
     outbox.flush = lambda: None  # type: ignore[method-assign]
-    Snapshots(watching.state, watching.items, watching.asker(), outbox, watching.heard, lambda: watching.now).run()
+    Snapshots(
+        watching.state, watching.items, watching.asker(), outbox, watching.top_artists, lambda: watching.now
+    ).run()
     assert watching.artists() == []
     watching.asked()
     watching.snapshot()
     assert watching.asked() == []
     assert [row.artist_id for row in watching.artists()] == [artist.id]
+
+
+def test_what_is_kept_is_not_asked_again_by_the_next_run_though_no_note_was_taken_of_it(watching: Watching) -> None:
+    watching.server.library.has_all = True
+    artist, other = list(dict.fromkeys(album.artist for album, _ in watching.server.library.catalogue.albums))[:2]
+    playlist(watching.server, 20)
+    watching.add(f"playlist:{LIST}", f"artist:{artist.id}", "top:10")
+    of = (Artist(artist.name, artist.id), Artist(other.name, other.id))
+    plays = [play(f"2026-10-01T0{n}:00:00Z", f"t{n}", artists=(one,)) for n, one in enumerate(of)]
+    Archive(watching.archive).write(ADDED.date(), plays)
+    watching.snapshot()
+    kept = [*watching.rows(), *watching.artists()]
+    watching.asked()
+    for key in (f"playlist:{LIST}", f"artist:{artist.id}", "top:10"):
+        watching.items.remove(key)
+        watching.add(key)
+    Outbox(watching.state, topic=None, archive=watching.archive).put(kept)
+    watching.snapshot()
+    assert watching.asked() == []
+    watching.later(days=1)
+    watching.snapshot()
+    assert watching.asked() == [
+        f"/v1/playlists/{LIST}",
+        *(f"/v1/artists/{artist.id}{more}" for more in ("", "/top-tracks")),
+    ]
 
 
 def test_the_commands_as_a_person_types_them(spotify: Spotify, tmp_path: Path, run: Run) -> None:

@@ -34,7 +34,7 @@ def test_every_file_is_in_one_lot_and_only_whole_months_are_finished_there(sprea
     shares = list(shares_of(made, spread=spread))
     lots = [lot for share in shares for lot in share.lots]
     assert sorted(path for lot in lots for path in lot.paths) == sorted(made.paths)
-    assert all(share.pieces == {OCTOBER: 5} for share in shares)
+    assert all(share.pieces == {OCTOBER: 10} for share in shares)
     for lot in lots:
         of_months = {path for path in made.paths if any(f"month={month:%Y-%m}/" in path for month in lot.months)}
         assert set(lot.paths) == of_months or (not lot.months and all("2026-10" in path for path in lot.paths))

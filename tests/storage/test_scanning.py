@@ -113,7 +113,7 @@ def test_a_broken_file_is_named(damage: Callable[[bytes], bytes]) -> None:
 def test_a_file_that_is_cut_at_the_end_of_a_block_is_not_complete() -> None:
     data = encode(plays("abc" * 3_000))
     *_, last = fastavro.block_reader(io.BytesIO(data))
-    with pytest.raises(StorageError, match="of its 9000 plays are left"):
+    with pytest.raises(StorageError, match="of its 9000 records are left"):
         scan(data[: last.offset])
 
 

@@ -6,12 +6,13 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from pipelines.domain.month import month_text
 from web.drawing.figure import Source
+from web.figures.withdrawn import FEATURES, withdrawn_of
 from web.pages.lists import item_url
 from web.pages.months import month_steps, require_month
 from web.rendering import page
 from web.routing import Month, StrictRoute
 from web.visit import Row, Visit, visit
-from web.words import count, month
+from web.words import count, day, month
 
 router = APIRouter(route_class=StrictRoute)
 # Those from 0 to 1, which bars can show.
@@ -44,8 +45,18 @@ def show(
         names=_BARS,
         rows=[_row(visit, row) for row in rows] if known else [],
         note=f"Spotify gave them for {known:,} of {count(len(rows), 'song')}." if known < len(rows) else "",
+        refused=_refused(request, visit) if known < len(rows) else "",
         source=Source("features", {"from": span[0], "to": span[1]}),
     )
+
+
+def _refused(request: Request, visit: Visit) -> str:
+    """That Spotify does not give them to this app, if that is known."""
+    refused = withdrawn_of(request.app.state.settings.state, FEATURES)
+    if refused is None:
+        return ""
+    since, again = (day(visit.local(at).date()) for at in (refused.since, refused.asked_again_at))
+    return f"Spotify refused them to this app on {since} ({refused.why}); it is asked again from {again} on."
 
 
 def _row(visit: Visit, row: Row) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """``/song/KEY``, ``/artist/KEY``, ``/album/KEY``: one of them, in a span and of all time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Annotated
 
@@ -24,55 +24,44 @@ from web.words import count, day, length_of, month, span
 router = APIRouter(route_class=StrictRoute)
 _KINDS = {name: kind for kind, name in PAGES.items()}
 _SONGS, _IDS = 100, 50
-_From = Annotated[Day | None, Query(alias="from")]
-_To = Annotated[Day | None, Query(alias="to")]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Of which item, in which span, and by what its songs are ordered."""
+
+    key: str
+    first: Annotated[Day | None, Query(alias="from")] = None
+    last: Annotated[Day | None, Query(alias="to")] = None
+    by: By = "plays"
+
+
+_Visit = Annotated[Visit, Depends(visit)]
+_AskedFor = Annotated[_Asked, Depends()]
 
 
 @router.get("/song/{key:path}")
-def song(
-    request: Request,
-    visit: Annotated[Visit, Depends(visit)],
-    key: str,
-    first: _From = None,
-    last: _To = None,
-    by: By = "plays",
-) -> Response:
+def song(request: Request, visit: _Visit, asked: _AskedFor) -> Response:
     """A song, by its key or any of Spotify's ids of it."""
-    return _show(request, visit, "song", key, first, last, by)
+    return _show(request, visit, "song", asked)
 
 
 @router.get("/artist/{key:path}")
-def artist(
-    request: Request,
-    visit: Annotated[Visit, Depends(visit)],
-    key: str,
-    first: _From = None,
-    last: _To = None,
-    by: By = "plays",
-) -> Response:
+def artist(request: Request, visit: _Visit, asked: _AskedFor) -> Response:
     """An artist, by Spotify's id or one made from the name."""
-    return _show(request, visit, "artist", key, first, last, by)
+    return _show(request, visit, "artist", asked)
 
 
 @router.get("/album/{key:path}")
-def album(
-    request: Request,
-    visit: Annotated[Visit, Depends(visit)],
-    key: str,
-    first: _From = None,
-    last: _To = None,
-    by: By = "plays",
-) -> Response:
+def album(request: Request, visit: _Visit, asked: _AskedFor) -> Response:
     """An album, by its key or any of Spotify's ids of it."""
-    return _show(request, visit, "album", key, first, last, by)
+    return _show(request, visit, "album", asked)
 
 
-def _show(
-    request: Request, visit: Visit, what: str, key: str, first: date | None, last: date | None, by: By
-) -> Response:
-    kind = _KINDS[what]
+def _show(request: Request, visit: Visit, what: str, asked: _Asked) -> Response:
+    kind, key, by = _KINDS[what], asked.key, asked.by
     begin, end = visit.bounds["first_played_on"], visit.bounds["last_played_on"]
-    chosen = (first or begin, last or end)
+    chosen = (asked.first or begin, asked.last or end)
     require_span(visit, *chosen)
     is_span = chosen[0] > begin or chosen[1] < end
     found = visit.ask("item", kind=kind, id=key)

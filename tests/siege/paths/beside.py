@@ -75,15 +75,28 @@ class Beside(Siege):
             if not meanwhile.ends_within(20):
                 self.figures["waited for the other"] += 1
             waiting.send(signal.SIGCONT)
-            meanwhile.wait()
+            was_refused = self._was_refused(meanwhile)
             self._ended(waiting)
             self.note(pair[0], waiting)
+            if was_refused:
+                self.calm(pair[1], *_call(task))
         finally:
             waiting.kill()
         self.figures[f"{pair[1]} beside {pair[0]}"] += 1
         if "forget" not in pair:
             self._whole("rebuild")
             self._judge()
+
+    def _was_refused(self, meanwhile: Work) -> bool:
+        """Whether it gave up because the one that stands still holds what it needs, and so has to be done again."""
+        try:
+            meanwhile.wait()
+        except FailedError as error:
+            if "is locked by another process that does not go on" not in str(error):
+                raise
+            self.figures["told that another does not go on"] += 1
+            return True
+        return False
 
     def _poll_all(self) -> None:
         """So that something has come."""

@@ -1,6 +1,6 @@
 """Pages of what is watched, and what snapshots add to the others: a picture, a length, genres."""
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,15 +9,17 @@ from pipelines.querying import duck
 from pipelines.querying.asking import ask
 from pipelines.querying.show import show
 from pipelines.warehouse.folder import FolderWarehouse
+from producer.snapshots.asker import Asker as SpotifyAsker
 from tests.web.client import Client
 from tests.web.histories import COVER, NOW, a_history, a_play, opened, written
 from tests.web.pages.reading import Page
 from tests.web.watching import EMPTY, NOBODY, PLAYLIST, watched
 from web.asking import Asker
+from web.figures.withdrawn import FEATURES
 from web.recap.sheet import recap_html
 from web.settings import Settings
 from web.visit import visit_of
-from web.words import length_of
+from web.words import day, length_of
 
 PATHS = [
     "/watch",
@@ -184,3 +186,20 @@ def test_features_are_bars_of_the_month_s_ten(followed: Client) -> None:
     assert [row["rank"] for row in ten] == list(range(1, 11))
     assert page.count('class="now"') == 5 * sum(row["danceability"] is not None for row in ten)
     assert "/features?month=2026-04" in page
+
+
+def test_features_that_spotify_refused_this_app_are_said_with_its_words(
+    folder: str, tmp_path_factory: pytest.TempPathFactory, tmp_path: Path
+) -> None:
+    state = str(tmp_path)
+    bare = opened(written(tmp_path_factory.mktemp("bare"), a_history(number=30)), state=state)
+    assert "Spotify gives audio features to no new app" in bare.get("/features").text
+    SpotifyAsker([], state, "client", clock=lambda: NOW).withdraw(FEATURES, "403: Forbidden")
+    since, again = day(NOW.date()), day((NOW + timedelta(days=30)).date())
+    told = f"Spotify refused them to this app on {since} (403: Forbidden); it is asked again from {again} on."
+    assert told in bare.get("/features").text
+    assert told not in opened(folder, state=state).get("/features?month=2026-11").text, (
+        "all that are asked for are there"
+    )
+    (tmp_path / "asking.json").write_text('{"withdrawn": []}')
+    assert "Spotify gives audio features to no new app" in bare.get("/features").text
