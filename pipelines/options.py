@@ -14,10 +14,10 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from apache_beam.io.gcp.pubsub import parse_subscription
-from apache_beam.options.pipeline_options import GoogleCloudOptions, PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions
 
 from pipelines.arguments import Parser, calendar, whole_number
+from pipelines.checks import check_apart, check_reachable, check_subscription, check_write_method
 from pipelines.domain.month import DEFAULT_TIME_ZONE, parse_month
 from pipelines.home import VARIABLE, home_of
 from pipelines.rebuilding.settings import LATENESS, SELECTIONS, RebuildOptions, Selection
@@ -26,13 +26,9 @@ from pipelines.runners import (
     LOCAL_STREAM_RUNNER,
     RunnerError,
     is_local,
-    is_on_dataflow,
     load,
-    runner_of,
-    without_this_machines_folders,
 )
 from pipelines.streaming.settings import WRITE_METHODS, StreamOptions
-from pipelines.warehouse.bigquery import SCHEME
 from pipelines.warehouse.identity import warehouse_argument
 
 _MOST_DAYS = 36_500
@@ -99,10 +95,10 @@ def parse_stream(argv: Sequence[str] | None) -> tuple[StreamOptions, PipelineOpt
     parser = stream_parser()
     values, beam_options = _read(parser, argv, LOCAL_STREAM_RUNNER, streaming=True)
     options = StreamOptions(**values)
-    _check_subscription(parser, options, beam_options)
-    _check_write_method(parser, options, beam_options)
-    _check_reachable(parser, options, beam_options)
-    _check_apart(parser, options)
+    check_subscription(parser, options, beam_options)
+    check_write_method(parser, options, beam_options)
+    check_reachable(parser, options, beam_options)
+    check_apart(parser, options)
     return options, beam_options
 
 
@@ -152,17 +148,9 @@ def parse_rebuild(argv: Sequence[str] | None) -> tuple[RebuildOptions, PipelineO
     parser = rebuild_parser()
     values, beam_options = _read(parser, argv, LOCAL_BATCH_RUNNER, streaming=False)
     options = RebuildOptions(**values)
-    _check_reachable(parser, options, beam_options)
-    _check_apart(parser, options)
+    check_reachable(parser, options, beam_options)
+    check_apart(parser, options)
     return options, beam_options
-
-
-def _check_apart(parser: Parser, options: StreamOptions | RebuildOptions) -> None:
-    if (
-        "://" not in options.archive + options.warehouse
-        and Path(options.archive).resolve() == Path(options.warehouse).resolve()
-    ):
-        parser.error(f"--archive and --warehouse are both {options.archive}: the tables need a folder of their own")
 
 
 def _add_places(parser: Parser) -> None:
@@ -189,42 +177,6 @@ def _add_places(parser: Parser) -> None:
 
 def _add_lateness(parser: Parser, text: str) -> None:
     parser.add_argument("--allowed-lateness-days", type=_days, default=LATENESS, help=text)
-
-
-def _check_subscription(parser: Parser, options: StreamOptions, beam_options: PipelineOptions) -> None:
-    """The local runner asks Pub/Sub, or its emulator; on the others Beam has rules of its own for names."""
-    if runner_of(beam_options) == LOCAL_STREAM_RUNNER:
-        return
-    try:
-        parse_subscription(options.subscription)
-    except ValueError as error:
-        parser.error(f"--subscription={options.subscription}: {error}")
-
-
-def _check_write_method(parser: Parser, options: StreamOptions, beam_options: PipelineOptions) -> None:
-    method, local = options.bigquery_write_method, runner_of(beam_options) == LOCAL_STREAM_RUNNER
-    if method != WRITE_METHODS[0] and not options.warehouse.startswith(SCHEME):
-        parser.error(f"--bigquery-write-method={method} is for --warehouse=bigquery://PROJECT.DATASET")
-    if method != WRITE_METHODS[0] and local:
-        parser.error(f"the local runner cannot write by {method}; it can by {WRITE_METHODS[0]}")
-    if method == "FILE_LOADS":
-        _require_bucket(parser, beam_options, "--bigquery-write-method=FILE_LOADS")
-
-
-def _check_reachable(parser: Parser, options: StreamOptions | RebuildOptions, beam_options: PipelineOptions) -> None:
-    """Workers elsewhere see no folder of the machine that launches them."""
-    where = without_this_machines_folders(beam_options)
-    if where and not options.archive.startswith("gs://"):
-        parser.error(f"{where} the archive has to be in a bucket: --archive=gs://BUCKET/FOLDER")
-    if where and not options.warehouse.startswith(SCHEME):
-        parser.error(f"{where} the warehouse has to be in BigQuery: --warehouse=bigquery://PROJECT.DATASET")
-    if isinstance(options, RebuildOptions) and is_on_dataflow(beam_options):
-        _require_bucket(parser, beam_options, "a rebuild on Dataflow")
-
-
-def _require_bucket(parser: Parser, beam_options: PipelineOptions, what: str) -> None:
-    if not str(beam_options.view_as(GoogleCloudOptions).temp_location or "").startswith("gs://"):
-        parser.error(f"{what} needs --temp_location=gs://BUCKET/FOLDER, where files wait to be loaded")
 
 
 def _read(

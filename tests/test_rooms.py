@@ -20,6 +20,7 @@ ORDER = (
         "pipelines.rebuilding",
     },
     {"pipelines.arguments", "pipelines.command", "pipelines.runners"},
+    {"pipelines.checks"},
     {"pipelines.options", "pipelines.submission"},
     {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )

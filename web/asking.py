@@ -6,9 +6,9 @@ tables. What turns at midnight, as "so far" and streaks do, has the day among it
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import Future
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from threading import Lock
 from typing import Any, Protocol
@@ -17,8 +17,6 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from pipelines.clock import utc_now
-from pipelines.domain.month import following
-from pipelines.querying.each_month import MONTHS, PART, each_month
 from pipelines.querying.parameters import Value
 from pipelines.querying.reader import FolderReader
 from pipelines.querying.steps import Cut
@@ -38,7 +36,7 @@ from pipelines.warehouse.folder import FolderWarehouse
 # How many cells all remembered answers have together: some 100 MB. A page's have a few thousand.
 _MOST_CELLS = 1_000_000
 # How long a version is believed, so that the dozen questions of a page look once.
-FRESH_SECONDS = 0.1
+FRESH_SECONDS = 0.3
 # How long BigQuery's newest computed_at is believed: asking for it costs a query.
 _BIGQUERY_SECONDS = 30.0
 # Parameters by which one thing is looked for.
@@ -58,12 +56,6 @@ class Source(Protocol):
 
     def version_for(self, question: str, values: Mapping[str, Value], today: date) -> Hashable:
         """Another value once a question may have another answer."""
-
-    def rows_of_each(self, question: str, asked: Mapping[date, Mapping[str, Value]]) -> Mapping[date, list[Row]]:
-        """The rows of a question for each of these months, where that is quicker than one by one; else for none.
-
-        ``asked`` are all parameters of each, which differ by @from and @to.
-        """
 
     def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
         """The rows of a question, all of whose parameters are given."""
@@ -123,19 +115,6 @@ class Asker:
         """As ``ask``, each row a dict by column. They are kept and given to others too: leave them as they are."""
         rows: list[Row] = self._remembered("rows", question, span, given, self._source.rows)
         return rows
-
-    def prepare(self, question: str, months: Sequence[date], **given: Value) -> None:
-        """Remember a question's ``rows`` for each of these months, first days, as its span, all in one go."""
-        asked = {
-            month: bound(question, {**given, "from": month, "to": following(month) - timedelta(days=1)})
-            for month in months
-        }
-        keys = {month: self._key("rows", question, values) for month, values in asked.items()}
-        with self._lock:
-            missing = [month for month, key in keys.items() if key not in self._kept]
-        if missing:
-            for month, rows in self._source.rows_of_each(question, {one: asked[one] for one in missing}).items():
-                self._keep(keys[month], rows, asked[month])
 
     def close(self) -> None:
         """Let go of the warehouse."""
@@ -208,15 +187,6 @@ class _Folder:
         months = months_read(question, values)
         return self._reader.version(None if isinstance(months, str) or not reads_only_plays(question) else months)
 
-    def rows_of_each(self, question: str, asked: Mapping[date, Mapping[str, Value]]) -> Mapping[date, list[Row]]:
-        spans = {span for values in asked.values() for span in self._months(question, values) or ()}
-        statement, used, _ = self._asked(question, next(iter(asked.values())))
-        used = {name: value for name, value in used.items() if name not in ("from", "to")} | {MONTHS: tuple(asked)}
-        found: dict[date, list[Row]] = {month: [] for month in asked}
-        for row in self._reader.rows(each_month(statement), used, spans or None):
-            found[row.pop(PART)].append(row)
-        return found
-
     def table(self, question: str, values: Mapping[str, Value]) -> pa.Table:
         return self._reader.query(*self._asked(question, values))
 
@@ -273,10 +243,6 @@ class _BigQuery:
 
     def version_for(self, question: str, values: Mapping[str, Value], today: date) -> Hashable:  # noqa: ARG002
         return self.version(), today
-
-    def rows_of_each(self, question: str, asked: Mapping[date, Mapping[str, Value]]) -> Mapping[date, list[Row]]:  # noqa: ARG002
-        """For none: what BigQuery reads is paid for."""
-        return {}
 
     def rows(self, question: str, values: Mapping[str, Value]) -> list[Row]:
         rows: list[Row] = self.table(question, values).to_pylist()

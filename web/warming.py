@@ -1,8 +1,7 @@
 """Answers that are made before anybody asks: what pages of months and years show, in the background, the newest first.
 
-A month's page asks some ten questions, and DuckDB takes longer to set up each than to run it. A year of months in one
-statement costs little more than two, so that all months together are a few seconds of one core, once. Answers stay
-until the files of their months change.
+A month nobody asked for takes some tens of milliseconds, and one that is remembered a few. Before any, all months have
+to be read once, which takes longer than all else. Answers stay until the files of their months change.
 """
 
 import os
@@ -17,16 +16,14 @@ from web.errors import SentenceError
 from web.opening import Warehouse
 from web.pages.charts import day_by_day, hours
 from web.pages.first_heard import first_heard
+from web.pages.genres import genres_of
 from web.pages.months import sheet
 from web.pages.years import shown
 from web.settings import Settings
 from web.visit import Visit, visit_of
 
-# What a month's page asks about one month, those that read least first.
-_OF_A_MONTH = ("days", "clock", "totals", "tens", "discoveries")
-# Of so many plays answers are made, the newest first, and for so many at a time.
-_MOST_PLAYS = 1_000_000
-_MONTHS_AT_ONCE, _PLAYS_AT_ONCE = 12, 50_000
+# Of so many plays answers are made, the newest first.
+_MOST_PLAYS = 5_000_000
 
 
 class Warming:
@@ -59,38 +56,30 @@ class Warming:
 
 
 def warm(visit: Visit) -> Iterator[None]:
-    """Make answers, and stop for a moment after each statement."""
-    newest, end = visit.last_month, visit.end_of(visit.last_month)
-    month = sheet(visit, newest, "plays", covers=False)
-    day_by_day(visit, newest, month.compared)
-    hours(visit, newest, end)
+    """Make answers, and stop for a moment after what each page shows."""
+    newest = visit.last_month
+    sheet(visit, newest, "plays", covers=False)
     yield
-    first_heard(visit, newest, end)  # reads all months
+    first_heard(visit, newest, visit.end_of(newest))  # reads all months
     yield
-    for months in _chunks(visit):
-        for question in _OF_A_MONTH:
-            visit.asker.prepare(question, months, **visit.complete(question, {}))
-            yield
     plays = {row["month"]: row["plays"] for row in visit.ask("months")}
-    for year in sorted({month.year for month in plays}, reverse=True):
-        if sum(number for month, number in plays.items() if month.year >= year) > _MOST_PLAYS:
+    left = _MOST_PLAYS
+    for month in sorted(plays, reverse=True):
+        left -= plays[month]
+        if left < 0:
             return
+        if visit.first_month <= month <= newest:
+            _of_month(visit, month)
+            yield
+    for year in sorted({month.year for month in plays}, reverse=True):
         shown(visit, date(year, 1, 1), date(year, 12, 31), "plays", covers=False, state=None)
         yield
 
 
-def _chunks(visit: Visit) -> Iterator[list[date]]:
-    """The months before the newest, a year of them or fewer at a time."""
-    chunk: list[date] = []
-    plays = of_chunk = 0
-    for row in reversed(visit.ask("months")):
-        plays += row["plays"]
-        if row["month"] >= visit.last_month or plays > _MOST_PLAYS:
-            continue
-        if chunk and (len(chunk) == _MONTHS_AT_ONCE or of_chunk + row["plays"] > _PLAYS_AT_ONCE):
-            yield chunk
-            chunk, of_chunk = [], 0
-        chunk.append(row["month"])
-        of_chunk += row["plays"]
-    if chunk:
-        yield chunk
+def _of_month(visit: Visit, month: date) -> None:
+    end = visit.end_of(month)
+    made = sheet(visit, month, "plays", covers=False)
+    day_by_day(visit, month, made.compared)
+    hours(visit, month, end)
+    first_heard(visit, month, end)
+    genres_of(visit, month, end)

@@ -102,10 +102,12 @@ def _zone(name: str) -> ZoneInfo:
         ) from None
 
 
+@cache  # for each play of a stream, several times
 def _nth_month(n: int) -> date:
     return date(FIRST_YEAR + n // 12, n % 12 + 1, 1)
 
 
+@cache
 def _start(month: date, zone: ZoneInfo) -> datetime:
     # fold=0: of a midnight that comes twice the first; of one that is skipped, the instant of the change.
     return datetime(month.year, month.month, 1, tzinfo=zone).astimezone(UTC)

@@ -166,11 +166,11 @@ def _ten(pairs: _Pairs, kind: Kind) -> list[dict[str, Any]]:
     by_count = {key: (-plays, -(last[key] // 1000)) for key, plays in counts.items()}
     edge = nsmallest(TOP, by_count.values())[-1:]
     lines = {key: _line(of_key[key], show) for key, rank in by_count.items() if rank <= edge[0]}
-    best = nsmallest(TOP, lines, key=lambda key: (*by_count[key], lines[key]["id"]))
+    best = sorted(lines, key=lambda key: (*by_count[key], lines[key]["id"]))[:TOP]
     return [
-        {"rank": rank}
-        | lines[key]
-        | {
+        {
+            "rank": rank,
+            **lines[key],
             "plays": counts[key],
             "last_played_at": from_millis(last[key] // 1000 * 1000),
             "song_id": key if kind == "track" else None,

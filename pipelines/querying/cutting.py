@@ -13,7 +13,21 @@ from pipelines.querying.steps import Cut, Step
 from pipelines.tables.questions import PREFIXES
 
 # What is worth keeping of the parts: each is read several times, in one question or by several.
-KEPT = frozenset({"span", "credits", "ranked", "firsts"})
+KEPT = frozenset(
+    {
+        "span",
+        "credits",
+        "ranked",
+        "known",
+        "since",
+        "edges",
+        "different",
+        "plays_of_item",
+        "chosen",
+        "guests",
+        "days_played",
+    }
+)
 
 
 def cut(query: exp.Query, kept: Collection[str] = KEPT) -> Cut:
@@ -26,20 +40,20 @@ def cut(query: exp.Query, kept: Collection[str] = KEPT) -> Cut:
     steps: list[Step] = []
     for name, body in tables.items():
         if _bare(name) in kept:
-            steps.append(_step(body, tables, numbers, is_alike=True))
+            steps.append(_step(body, tables, numbers, part=_bare(name)))
             numbers[name] = len(steps) - 1
-    return Cut(tuple(steps), _step(main, tables, numbers, is_alike=False), query.sql(dialect="duckdb"))
+    return Cut(tuple(steps), _step(main, tables, numbers), query.sql(dialect="duckdb"))
 
 
-def _step(body: exp.Expr, tables: Mapping[str, exp.Expr], numbers: Mapping[str, int], *, is_alike: bool) -> Step:
-    """``body`` with those tables before it that it needs; ``is_alike``: in the one form that it has everywhere."""
+def _step(body: exp.Expr, tables: Mapping[str, exp.Expr], numbers: Mapping[str, int], part: str = "") -> Step:
+    """``body`` with those tables before it that it needs; a ``part`` in the one form that it has everywhere."""
     needed = set(_needed(body, tables, numbers))
     tree = body.copy()
     assert isinstance(tree, exp.Query)
     for name, table in tables.items():
         if name in needed and name not in numbers:
             tree = tree.with_(name, as_=table.copy(), copy=False)
-    if is_alike:
+    if part:
         # A column that is called as a table is has lost its prefix, too: nobody asks for one.
         for identifier in tree.find_all(exp.Identifier):
             if identifier.name in tables:
@@ -56,7 +70,7 @@ def _step(body: exp.Expr, tables: Mapping[str, exp.Expr], numbers: Mapping[str, 
     places = {name: f"p{place}" for place, name in enumerate(parameters)}
     for parameter in tree.find_all(exp.Parameter):
         parameter.set("this", exp.to_identifier(places[parameter.name]))
-    return Step(tree.sql(dialect="duckdb"), tuple(parameters), tuple(reads))
+    return Step(tree.sql(dialect="duckdb"), tuple(parameters), tuple(reads), part, tuple(map(_bare, parameters)))
 
 
 def _needed(body: exp.Expr, tables: Mapping[str, exp.Expr], numbers: Mapping[str, int]) -> Iterator[str]:

@@ -23,6 +23,9 @@ MACROS = (
     "histogram(x)), lambda e: {'c': -CAST(e.value AS BIGINT), 'v': e.key}))[1:n], "
     "lambda e: {'value': e.v, 'count': -e.c})",
 )
+# A text of ASCII, as most names are, has one form, and costs a hundredth of a call of Python.
+_NORMALIZE = """CREATE MACRO normalize_text(x, form, is_casefold) AS CASE
+WHEN strlen(x) <> length(x) THEN normalize_any(x, form, is_casefold) WHEN is_casefold THEN lower(x) ELSE x END"""
 NORMAL_FORMS = ("NFC", "NFKC", "NFD", "NFKD")
 
 
@@ -32,7 +35,8 @@ def add_functions(connection: duckdb.DuckDBPyConnection, statement: str) -> None
         connection.execute(macro)
     called = statement.lower()
     if "normalize_text" in called:
-        connection.create_function("normalize_text", _normalize, ["VARCHAR", "VARCHAR", "BOOLEAN"], "VARCHAR")
+        connection.create_function("normalize_any", _normalize, ["VARCHAR", "VARCHAR", "BOOLEAN"], "VARCHAR")
+        connection.execute(_NORMALIZE)
     if "safe_convert_bytes_to_string" in called:
         connection.create_function("safe_convert_bytes_to_string", _decode, ["BLOB"], "VARCHAR")
 

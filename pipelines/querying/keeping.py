@@ -11,11 +11,14 @@ from typing import Any
 import duckdb
 
 from pipelines.domain.month import preceding
+from pipelines.querying.columns.steps import Columns, Made, size_of, table_of
 from pipelines.querying.steps import Cut, Step
 
 # Some 150 MB. What reads more is asked whole: to keep it would cost more than it saves.
 _MOST_ROWS = 500_000
 MOST_ROWS_OF_ONE = 250_000
+# What is made in columns takes so much less room than a table.
+_NARROW = 8
 _SCHEMA = "kept"
 _ALL = date.min, date.max
 # The place of a table in a step's text.
@@ -24,11 +27,15 @@ _PLACE = "kept_"
 
 @dataclass
 class _Kept:
-    """A table. ``users`` are reading it; one that is ``gone`` is dropped when the last of them has ended."""
+    """A table, or what was ``made`` in columns; ``rows`` are as many as would take its room in a table.
+
+    ``users`` are reading it; one that is ``gone`` is dropped when the last of them has ended.
+    """
 
     name: str
     rows: int
     months: tuple[date, date]
+    made: Any = None
     users: int = 0
     is_gone: bool = False
 
@@ -36,8 +43,9 @@ class _Kept:
 class Keeper:
     """The kept tables of one database; any number of threads may ask at once."""
 
-    def __init__(self, database: duckdb.DuckDBPyConnection) -> None:
-        self._database = database
+    def __init__(self, database: duckdb.DuckDBPyConnection, columns: Columns | None) -> None:
+        """With ``columns`` those steps that they know are made in columns, the others by DuckDB."""
+        self._database, self._columns = database, columns
         self._lock = Lock()
         self._tables: OrderedDict[Hashable, _Kept] = OrderedDict()
         self._made = self._changes = 0
@@ -45,12 +53,12 @@ class Keeper:
 
     @contextmanager
     def statement(
-        self, cursor: duckdb.DuckDBPyConnection, cut: Cut, values: Mapping[str, Any]
+        self, cursor: duckdb.DuckDBPyConnection, cut: Cut, values: Mapping[str, Any], plays: Mapping[date, int]
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The rest of a cut query and its parameters' values, to be run while this is open.
 
-        What its steps give is made where it is not there yet, from months that the tables have to hold.
-        Raises duckdb.Error.
+        What its steps give is made where it is not there yet, from months that the tables have to hold; ``plays`` are
+        how many the table of this name has of each. Raises duckdb.Error.
         """
         held: list[_Kept] = []
         keys: list[Hashable] = []
@@ -61,8 +69,8 @@ class Keeper:
                 own = [span for span in (months_of(step, values), *(months[number] for number in step.reads)) if span]
                 own = own or [_ALL]
                 months.append((min(first for first, _ in own), max(last for _, last in own)))
-                held.append(self._hold(cursor, step, keys[-1], values, held, months[-1]))
-            yield _filled(cut.last, held), _named(cut.last, values)
+                held.append(self._hold(cursor, step, keys[-1], values, held, months[-1], plays))
+            yield self._filled(cursor, cut.last, held), _named(cut.last, values)
         finally:
             self._release(held)
 
@@ -83,6 +91,7 @@ class Keeper:
         values: Mapping[str, Any],
         earlier: Sequence[_Kept],
         months: tuple[date, date],
+        plays: Mapping[date, int],
     ) -> _Kept:
         with self._lock:
             if kept := self._tables.get(key):
@@ -91,8 +100,15 @@ class Keeper:
                 return kept
             self._made += 1
             name, changes = f"{_SCHEMA}.table_{self._made}", self._changes
-        made = cursor.execute(f"CREATE TABLE {name} AS {_filled(step, earlier)}", _named(step, values) or None)
-        kept = _Kept(name, (made.fetchone() or (0,))[0], months, users=1)
+        made = self._in_columns(cursor, step, values, earlier, plays)
+        if made is None:
+            created = cursor.execute(
+                f"CREATE TABLE {name} AS {self._filled(cursor, step, earlier)}", _named(step, values) or None
+            )
+            rows = (created.fetchone() or (0,))[0]
+        else:
+            rows = size_of(made) // _NARROW
+        kept = _Kept(name, rows, months, made, users=1)
         with self._lock:
             if changes != self._changes or key in self._tables:
                 kept.is_gone = True  # it may be of before the change, or another thread was as quick
@@ -100,6 +116,32 @@ class Keeper:
                 self._tables[key] = kept
                 self._make_room()
         return kept
+
+    def _in_columns(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        step: Step,
+        values: Mapping[str, Any],
+        earlier: Sequence[_Kept],
+        plays: Mapping[date, int],
+    ) -> Made | None:
+        if self._columns is None or not step.part:
+            return None
+        named = dict(zip(step.names, _values(step, values), strict=True))
+        return self._columns.make(cursor, step, named, [earlier[number].made for number in step.reads], plays)
+
+    def _filled(self, cursor: duckdb.DuckDBPyConnection, step: Step, tables: Sequence[_Kept]) -> str:
+        """A step's text over the tables that it reads; names and values of listeners are never in it."""
+        text = step.sql
+        for place in range(len(step.reads) - 1, -1, -1):
+            kept = tables[step.reads[place]]
+            name = kept.name
+            if kept.made is not None:
+                # For this cursor alone, which ends with the statement.
+                name = f"made_{place}"
+                cursor.register(name, table_of(kept.made, step.sql))
+            text = text.replace(f"{_PLACE}{place} ", f"{name} ")
+        return text
 
     def _make_room(self) -> None:
         rows = sum(kept.rows for kept in self._tables.values())
@@ -117,7 +159,7 @@ class Keeper:
 
     def _drop(self, kept: _Kept) -> None:
         kept.is_gone = True
-        if not kept.users:
+        if not kept.users and kept.made is None:
             with self._database.cursor() as cursor:
                 cursor.execute(f"DROP TABLE {kept.name}")
 
@@ -141,11 +183,3 @@ def _named(step: Step, values: Mapping[str, Any]) -> dict[str, Any]:
         f"p{place}": list(value) if isinstance(value, tuple) else value
         for place, value in enumerate(_values(step, values))
     }
-
-
-def _filled(step: Step, tables: Sequence[_Kept]) -> str:
-    """A step's text over the tables that it reads; names and values of listeners are never in it."""
-    text = step.sql
-    for place in range(len(step.reads) - 1, -1, -1):
-        text = text.replace(f"{_PLACE}{place} ", f"{tables[step.reads[place]].name} ")
-    return text

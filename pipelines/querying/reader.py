@@ -18,6 +18,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from pipelines.querying.columns.history import Histories
+from pipelines.querying.columns.steps import Columns
 from pipelines.querying.duck import new_database, plain_numbers, rows_of
 from pipelines.querying.functions import add_functions
 from pipelines.querying.keeping import MOST_ROWS_OF_ONE, Keeper, months_of
@@ -48,8 +50,11 @@ SELECT month FROM new GROUP BY user_id, month, track_id HAVING MIN(song_id) <> M
 class FolderReader:
     """Answers to queries over one folder; any number of threads may ask at once."""
 
-    def __init__(self, warehouse: FolderWarehouse, fresh_seconds: float = 0.0) -> None:
-        """For so long it is believed that the files are those that were there; then it is looked again."""
+    def __init__(self, warehouse: FolderWarehouse, fresh_seconds: float = 0.0, *, in_columns: bool = True) -> None:
+        """For so long it is believed that the files are those that were there; then it is looked again.
+
+        Without ``in_columns`` DuckDB makes every step of a cut query.
+        """
         self.warehouse = warehouse
         self._fresh_seconds, self._looked = fresh_seconds, -math.inf
         self._lock = Lock()
@@ -61,7 +66,9 @@ class FolderReader:
         self._kept: dict[str, dict[date, tuple[Path, ...]]] = {name: {} for name in _KEPT}
         self._dead_rows = dict.fromkeys(_KEPT, 0)
         self._plays: dict[date, int] = {}
-        self._keeper = Keeper(self._database)
+        self._histories = Histories()
+        self._keeper = Keeper(self._database, Columns(self._histories) if in_columns else None)
+        self._in_columns = in_columns
         for name, table in _KEPT.items():
             self._register(table, [])
             source = duckdb_view(name) if name in VIEWS else f"FROM {table}_rows"
@@ -142,10 +149,10 @@ class FolderReader:
         with self._cursor(months) as cursor:
             if isinstance(statement, str):
                 yield cursor, statement, for_duckdb(parameters)
-            elif self._is_large(statement, parameters or {}):
+            elif not self._in_columns and self._is_large(statement, parameters or {}):
                 yield cursor, statement.whole, for_duckdb(parameters)
             else:
-                with self._keeper.statement(cursor, statement, parameters or {}) as (text, values):
+                with self._keeper.statement(cursor, statement, parameters or {}, self._plays) as (text, values):
                     yield cursor, text, values or None
 
     def _is_large(self, statement: Cut, parameters: Parameters) -> bool:
@@ -219,6 +226,7 @@ class FolderReader:
         finally:
             self._register(table, [])
         if name == "plays":
+            self._histories.forget(months)
             self._keeper.forget(months)
             counts = database.execute(
                 "SELECT month, COUNT(*) FROM plays WHERE list_contains($months::DATE[], month) GROUP BY month",

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 class Step:
     """A query whose tables ``kept_0``, ``kept_1`` are what the steps of these numbers gave, in this order.
 
-    Its ``$p0``, ``$p1`` are the question's ``parameters``, in this order.
+    Its ``$p0``, ``$p1`` are the question's ``parameters``, in this order. ``part`` is the common table that it is, by
+    the name in the part's file, and ``names`` are what the parameters are called there.
     """
 
     sql: str
     parameters: tuple[str, ...]
     reads: tuple[int, ...]
+    part: str = ""
+    names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

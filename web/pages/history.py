@@ -34,8 +34,9 @@ def show(
     begin, end = first or visit.bounds["first_played_on"], last or visit.bounds["last_played_on"]
     require_span(visit, begin, end)
     wanted = " ".join(q.split())
-    asked = {"q": wanted, "from": begin, "to": end}
-    rows, has_more = more_than(visit.ask("history", **asked, before=before, limit=limit + 1), limit)
+    question = "history" if wanted else "last_plays"  # which looks at no names
+    asked = {"from": begin, "to": end} | ({"q": wanted} if wanted else {})
+    rows, has_more = more_than(visit.ask(question, **asked, before=before, limit=limit + 1), limit)
     found = visit.ask("search", q=wanted, limit=_FOUND) if wanted and not before else []
     kept = {"q": wanted or None, "from": first, "to": last, "limit": limit if limit != 100 else None}
     return page(
@@ -47,7 +48,7 @@ def show(
         found=_found(visit, found),
         found_source=Source("search", {"q": wanted, "limit": _FOUND}),
         days=_days(visit, rows),
-        source=Source("history", {**asked, "limit": limit, "before": instant_text(before) if before else None}),
+        source=Source(question, {**asked, "limit": limit, "before": instant_text(before) if before else None}),
         next_page=visit.url("/history", **kept, before=instant_text(rows[-1]["played_at"])) if has_more else None,
         first_page=visit.url("/history", **kept) if before else None,
     )

@@ -29,11 +29,8 @@ SELECT
   kind,
   key,
   COALESCE(ranked.id, before_ranked.id) AS id,
-  COALESCE(${name}, ${before_name}) AS name,
-  CASE kind
-    WHEN 'track' THEN COALESCE(credits.artist_name, before_credits.artist_name)
-    WHEN 'album' THEN COALESCE(credits.album_artist, before_credits.album_artist)
-  END AS artist_name,
+  COALESCE(ranked.name, before_ranked.name) AS name,
+  COALESCE(ranked.artist_name, before_ranked.artist_name) AS artist_name,
   COALESCE(ranked.plays, 0) AS plays,
   ranked.heard_ms AS heard_ms,
   COALESCE(ranked.estimated_plays, 0) AS estimated_plays,
@@ -46,7 +43,5 @@ SELECT
   before_ranked.rank AS rank_before
 FROM ranked
 FULL JOIN before_ranked USING (kind, key)
-LEFT JOIN credits ON credits.track_id = ranked.shown_by
-LEFT JOIN before_credits ON before_credits.track_id = before_ranked.shown_by
 WHERE COALESCE(ranked.rank, @limit + 1) <= @limit OR COALESCE(before_ranked.rank, @limit + 1) <= @limit
 ORDER BY kind, LEAST(COALESCE(ranked.rank, @limit + 1), COALESCE(before_ranked.rank, @limit + 1)), ranked.rank, key

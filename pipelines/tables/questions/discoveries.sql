@@ -20,22 +20,9 @@ ${lines},
 
 ${firsts},
 
-known AS (
-  SELECT DISTINCT kind, key
-  FROM credits
-  CROSS JOIN
-    UNNEST([
-      STRUCT('track' AS kind, song_id AS key, 'song' AS known_by, song_id AS value),
-      STRUCT('track', song_id, 'track', track_id),
-      STRUCT('artist', artist_key, 'artist', artist_key),
-      STRUCT('artist', artist_key, 'name alone', artist_name),
-      STRUCT('artist', artist_key, 'name', IF(STARTS_WITH(artist_key, 'names:'), artist_name, NULL)),
-      STRUCT('album', album_key, 'album', album_key),
-      STRUCT('album', album_key, 'album id', shown_album_id)
-    ])
-  JOIN firsts USING (known_by, value)
-  WHERE IF(@from = DATE_TRUNC(@from, MONTH), first_month < @from, first_day < @from)
-),
+${known},
+
+${since},
 
 fresh AS (
   SELECT
@@ -45,15 +32,7 @@ fresh AS (
   FROM ranked
   LEFT JOIN known ON known.kind = ranked.kind AND known.key = ranked.key
   WHERE known.key IS NULL
-),
-
-wanted AS (
-  SELECT *
-  FROM fresh
-  WHERE place <= @limit
-),
-
-${named}
+)
 
 SELECT
   kind,
@@ -70,6 +49,7 @@ SELECT
   estimated_plays,
   unknown_plays,
   found,
-  (SELECT MIN(first_day) FROM firsts WHERE known_by = 'track') AS known_since
-FROM named
+  (SELECT known_since FROM since) AS known_since
+FROM fresh
+WHERE place <= @limit
 ORDER BY kind, rank

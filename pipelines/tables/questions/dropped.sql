@@ -30,13 +30,12 @@ SELECT
   before_ranked.rank AS rank_before,
   key,
   before_ranked.id,
-  ${before_name} AS name,
-  CASE kind WHEN 'track' THEN before_credits.artist_name WHEN 'album' THEN before_credits.album_artist END AS artist_name,
+  before_ranked.name AS name,
+  before_ranked.artist_name AS artist_name,
   before_ranked.plays AS plays_before,
   COALESCE(ranked.plays, 0) AS plays,
   ranked.rank AS rank
 FROM before_ranked
 LEFT JOIN ranked USING (kind, key)
-JOIN before_credits ON before_credits.track_id = before_ranked.shown_by
 WHERE before_ranked.rank <= @limit AND COALESCE(ranked.rank, @limit + 1) > @limit
 ORDER BY kind, rank_before

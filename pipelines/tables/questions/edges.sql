@@ -9,25 +9,17 @@ WITH ${span},
 ${heard},
 
 edges AS (
-  SELECT MIN(played_at) AS first_played_at, MAX(played_at) AS last_played_at
-  FROM heard
+  SELECT 'first' AS which, MIN(played_at) AS edge FROM heard
+  UNION ALL
+  SELECT 'last', MAX(played_at) FROM heard
 )
 
 SELECT
-  'first' AS which,
+  which,
 ${shown}
 FROM ${dataset}.plays
+JOIN edges ON played_at = edge
 WHERE
   user_id = @user_id
   AND month BETWEEN DATE_TRUNC(@from, MONTH) AND @to
-  AND played_at = (SELECT first_played_at FROM edges)
-UNION ALL
-SELECT
-  'last' AS which,
-${shown}
-FROM ${dataset}.plays
-WHERE
-  user_id = @user_id
-  AND month BETWEEN DATE_TRUNC(@from, MONTH) AND @to
-  AND played_at = (SELECT last_played_at FROM edges)
 ORDER BY which

@@ -26,8 +26,8 @@ SELECT
   ranked.rank AS rank,
   ranked.key AS key,
   ranked.id AS id,
-  credits.track_name AS name,
-  credits.artist_name AS artist_name,
+  ranked.name AS name,
+  ranked.artist_name AS artist_name,
   ranked.plays AS plays,
   known.danceability,
   known.energy,
@@ -40,7 +40,6 @@ SELECT
   known.loudness,
   known.taken_at
 FROM ranked
-JOIN credits ON credits.track_id = ranked.shown_by
 LEFT JOIN known ON known.track_id = ranked.id
 WHERE ranked.kind = 'track' AND ranked.rank <= @limit
 ORDER BY rank

@@ -47,7 +47,7 @@ found AS (
   QUALIFY asked.preference = MIN(asked.preference) OVER (PARTITION BY asked.artist_key, asked.made_id, told.source)
 ),
 
-known AS (
+of_source AS (
   SELECT source, SUM(plays) AS known_plays
   FROM (SELECT DISTINCT source, artist_key, made_id, plays FROM found)
   GROUP BY source
@@ -74,10 +74,10 @@ SELECT
   counted.plays,
   counted.heard_ms,
   counted.artists,
-  known.known_plays,
+  of_source.known_plays,
   (SELECT COUNT(*) FROM heard) AS all_plays
 FROM counted
-JOIN known ON known.source = counted.source
+JOIN of_source ON of_source.source = counted.source
 WHERE TRUE
 QUALIFY rank <= @limit
-ORDER BY known.known_plays DESC, counted.source, rank
+ORDER BY of_source.known_plays DESC, counted.source, rank

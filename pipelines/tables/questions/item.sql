@@ -10,6 +10,17 @@ ${credits},
 
 ${chosen},
 
+-- Plays of tracks that name an artist after the main one.
+guests AS (
+  SELECT id, COUNT(*) AS plays
+  FROM (
+    SELECT DISTINCT played_at, artist.id AS id
+    FROM ${dataset}.plays, UNNEST(artists) AS artist WITH OFFSET AS position
+    WHERE user_id = @user_id AND position > 0 AND artist.id <> ''
+  )
+  GROUP BY id
+),
+
 shown AS (
   SELECT
     heard.*,
@@ -60,15 +71,7 @@ SELECT
   MAX(played_on) AS last_played_on,
   IF(
     @kind = 'artist',
-    (
-      SELECT COUNT(*)
-      FROM ${dataset}.plays
-      WHERE user_id = @user_id AND EXISTS(
-        SELECT 1
-        FROM UNNEST(artists) AS artist WITH OFFSET AS position
-        WHERE position > 0 AND artist.id = (SELECT key FROM meant)
-      )
-    ),
+    COALESCE((SELECT plays FROM guests WHERE id = (SELECT key FROM meant)), 0),
     NULL
   ) AS guest_plays
 FROM shown

@@ -13,15 +13,15 @@ named AS (
   SELECT
     CASE @kind
       WHEN 'track' THEN track_id
-      WHEN 'artist' THEN NULLIF(artists[SAFE_OFFSET(0)].id, '')
+      WHEN 'artist' THEN NULLIF(artist_id, '')
       ELSE NULLIF(album_id, '')
     END AS id,
     CASE @kind
       WHEN 'track' THEN track_name
-      WHEN 'artist' THEN artists[SAFE_OFFSET(0)].name
+      WHEN 'artist' THEN artist_name
       ELSE album_name
     END AS name,
-    IF(@kind = 'artist', NULL, NULLIF(artists[SAFE_OFFSET(0)].name, '')) AS artist_name,
+    IF(@kind = 'artist', NULL, NULLIF(artist_name, '')) AS artist_name,
     IF(@kind = 'track', NULLIF(album_name, ''), NULL) AS album_name,
     played_at
   FROM heard

@@ -7,12 +7,17 @@
 --   @limit    INT64 = 10          how many
 -- Months: all
 -- since and until are its true ends, which may lie outside the span. unknown_days: how many of its days are not known.
-WITH days AS (
+WITH days_played AS (
+  SELECT DISTINCT played_on AS day
+  FROM ${dataset}.plays
+  WHERE user_id = @user_id
+),
+
+days AS (
   SELECT day, LOGICAL_OR(is_played) AS is_played
   FROM (
-    SELECT played_on AS day, TRUE AS is_played
-    FROM ${dataset}.plays
-    WHERE user_id = @user_id
+    SELECT day, TRUE AS is_played
+    FROM days_played
     UNION ALL
     SELECT day, FALSE
     FROM UNNEST(@unknown_days) AS day

@@ -18,17 +18,7 @@ ${heard},
 
 ${credits},
 
-${lines},
-
-${tied},
-
-wanted AS (
-  SELECT *
-  FROM ranked
-  WHERE IF(ARRAY_LENGTH(@keys) > 0, key IN UNNEST(@keys), rank <= @limit)
-),
-
-${named}
+${lines}
 
 SELECT
   kind,
@@ -46,9 +36,9 @@ SELECT
   unknown_plays,
   first_played_at,
   last_played_at,
-  rank > first_rank AS is_tied,
-  last_rank - rank AS tied_after,
+  is_tied,
+  tied_after,
   lines
-FROM named
-JOIN tied USING (kind, amount)
+FROM ranked
+WHERE IF(ARRAY_LENGTH(@keys) > 0, key IN UNNEST(@keys), rank <= @limit)
 ORDER BY kind, rank

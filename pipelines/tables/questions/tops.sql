@@ -19,14 +19,12 @@ ${credits},
 
 ${lines},
 
-${tied},
-
-placed AS (
+in_order AS (
   SELECT
     ranked.*,
     CONCAT(
       CASE @order
-        WHEN 'name' THEN REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(${name}, NFKD), r'\pM', '')
+        WHEN 'name' THEN REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(name, NFKD), r'\pM', '')
         WHEN 'first' THEN LPAD(CAST(UNIX_MILLIS(first_played_at) AS STRING), 15, '0')
         ELSE CONCAT(
           LPAD(CAST(1000000000000000 - IF(@order = 'time', COALESCE(heard_ms, -1), plays) AS STRING), 16, '0'),
@@ -39,18 +37,7 @@ placed AS (
       key
     ) AS place
   FROM ranked
-  JOIN credits ON credits.track_id = shown_by
-),
-
-wanted AS (
-  SELECT *
-  FROM placed
-  WHERE place > @after
-  ORDER BY place
-  LIMIT @limit
-),
-
-${named}
+)
 
 SELECT
   kind,
@@ -68,10 +55,11 @@ SELECT
   unknown_plays,
   first_played_at,
   last_played_at,
-  rank > first_rank AS is_tied,
-  last_rank - rank AS tied_after,
+  is_tied,
+  tied_after,
   lines,
   place
-FROM named
-JOIN tied USING (kind, amount)
+FROM in_order
+WHERE place > @after
 ORDER BY place
+LIMIT @limit

@@ -13,21 +13,39 @@ heard AS (
   SELECT * FROM span WHERE NOT is_hidden AND played_at_local < @until
 ),
 
-${credits}
+${credits},
+
+${different},
+
+counted AS (
+  SELECT
+    COUNTIF(NOT is_hidden) AS plays,
+    COUNTIF(is_hidden) AS hidden_plays,
+    SUM(IF(is_hidden, NULL, heard_ms)) AS heard_ms,
+    COUNTIF(NOT is_hidden AND is_estimated) AS estimated_plays,
+    COUNTIF(NOT is_hidden AND is_unknown) AS unknown_plays,
+    COUNT(DISTINCT IF(is_hidden, NULL, played_on)) AS days,
+    COUNTIF(NOT is_hidden AND skipped) AS skipped,
+    COUNTIF(NOT is_hidden AND skipped IS NOT NULL) AS skip_known,
+    MIN(IF(is_hidden, NULL, played_at)) AS first_played_at,
+    MAX(IF(is_hidden, NULL, played_at)) AS last_played_at
+  FROM span
+  WHERE played_at_local < @until
+)
 
 SELECT
-  COUNTIF(NOT is_hidden) AS plays,
-  COUNTIF(is_hidden) AS hidden_plays,
-  SUM(IF(is_hidden, NULL, heard_ms)) AS heard_ms,
-  COUNTIF(NOT is_hidden AND is_estimated) AS estimated_plays,
-  COUNTIF(NOT is_hidden AND is_unknown) AS unknown_plays,
-  (SELECT COUNT(DISTINCT song_id) FROM credits) AS songs,
-  (SELECT COUNT(DISTINCT artist_key) FROM credits) AS artists,
-  (SELECT COUNT(DISTINCT IF(album_name IS NULL, NULL, album_key)) FROM credits) AS albums,
-  COUNT(DISTINCT IF(is_hidden, NULL, played_on)) AS days,
-  COUNTIF(NOT is_hidden AND skipped) AS skipped,
-  COUNTIF(NOT is_hidden AND skipped IS NOT NULL) AS skip_known,
-  MIN(IF(is_hidden, NULL, played_at)) AS first_played_at,
-  MAX(IF(is_hidden, NULL, played_at)) AS last_played_at
-FROM span
-WHERE played_at_local < @until
+  plays,
+  hidden_plays,
+  heard_ms,
+  estimated_plays,
+  unknown_plays,
+  songs,
+  artists,
+  albums,
+  days,
+  skipped,
+  skip_known,
+  first_played_at,
+  last_played_at
+FROM counted
+CROSS JOIN different

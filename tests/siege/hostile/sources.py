@@ -61,21 +61,6 @@ class _Answers(BaseAdapter):
         """Nothing is open."""
 
 
-class _Clock:
-    """Waiting takes no time."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def wait(self, seconds: float) -> bool:
-        """As an event."""
-        self.now += seconds
-        return False
-
-
 def sources() -> Parser:
     """A run of ``enrich`` that gets strange answers, and one more that gets good ones: what was kept spoils neither."""
     from pipelines.domain.snapshots import KINDS
@@ -108,12 +93,11 @@ def sources() -> Parser:
 
 
 def _enrich(folder: Path, answers: list[Answer]) -> None:
-    from producer.enriching.enrich import Enriching, OpenSources
     from producer.snapshots.heard import Heard, HeardArtist, HeardTrack
-    from producer.snapshots.outbox import Outbox
     from producer.sources.polite import Polite
+    from tests.enriching import WaitingClock, enrich
 
-    clock, adapter = _Clock(), _Answers(answers)
+    clock, adapter = WaitingClock(), _Answers(answers)
 
     def one(name: str) -> Polite:
         polite = Polite(name, "http://source.example", "me@example.com", 1.0, clock.wait, now=clock)
@@ -124,11 +108,7 @@ def _enrich(folder: Path, answers: list[Answer]) -> None:
         [HeardArtist("1" * 22, "Ana Duarte", 9, "FRX201900001"), HeardArtist("n:ana", "Ana Duarte", 2)],
         [HeardTrack("2" * 22, "Comet", "Ana Duarte", 9, "FRX201900001"), HeardTrack("n:x", "Comet", "Ana Duarte", 1)],
     )
-    archive, state = str(folder / "archive"), str(folder / "state")
-    outbox = Outbox(state, topic=None, archive=archive)
-    asked = OpenSources(one("MusicBrainz"), one("ListenBrainz"), one("the Cover Art Archive"), None)
-    Enriching(heard, archive, state, outbox, None, asked, clock=lambda: NOW).run()
-    asked.close()
+    enrich(heard, str(folder / "archive"), str(folder / "state"), one, NOW)
 
 
 def snapshot_messages() -> Parser:

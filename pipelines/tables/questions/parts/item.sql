@@ -42,7 +42,7 @@ ends AS (
   WHERE user_id = @user_id
 ),
 
-heard AS (
+plays_of_item AS (
   SELECT
     *,
     ${first_artist},
@@ -51,4 +51,8 @@ heard AS (
   FROM ${dataset}.plays
   JOIN ends USING (played_at)
   WHERE user_id = @user_id AND track_id IN (SELECT track_id FROM candidates)
+),
+
+heard AS (
+  SELECT * FROM plays_of_item
 )

@@ -1,0 +1,165 @@
+"""What each track id counts for, and how much that is: the parts ``credits``, ``different`` and ``known``."""
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+
+from pipelines.domain.month import preceding
+from pipelines.querying.columns.grouping import first_of, least, no_empty, starts_with_names
+from pipelines.querying.columns.history import Column, History, day_number
+from pipelines.querying.columns.spans import Span
+from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
+
+# As the part's SQL puts a source before an instant.
+_FAR = 1_000_000_000_000_000
+
+
+@dataclass(frozen=True)
+class Credits:
+    """What each track id counts for, texts by number; a row for each of ``track_id``."""
+
+    texts: Texts
+    track_id: Codes
+    track_name: Codes
+    song_id: Codes
+    artist_name: Codes
+    artist_key: Codes
+    album_key: Codes
+    shown_album_id: Codes
+    is_album_of_spotify: Column
+    album_name: Codes
+    album_artist: Codes
+    # For each play of the span that is heard, its track's row.
+    rows: Column
+
+
+def credits_of(span: Span) -> Credits:
+    """As the part ``credits``."""
+    texts, copies = span.texts, span.copies
+    heard = span.heard
+    copy = span.of("copy")[heard]
+    tracks, rows = numbered(copies["track_id"][copy], len(texts))
+    wanted = span.of("source_rank")[heard] * np.int64(_FAR) + span.of("ingested_at")[heard] // 1000
+    preference = least(rows, wanted, len(tracks))
+    best = np.flatnonzero(wanted == preference[rows])
+    chosen = np.empty(len(tracks), np.int64)
+    chosen[rows[best]] = best  # the last play of those, since plays are in order
+    one = {name: codes[copy[chosen]] for name, codes in copies.items()}
+    artist_id, artist_name = no_empty(one["artist_id"]), no_empty(one["artist_name"])
+    album_id, album_name = no_empty(one["album_id"]), no_empty(one["album_name"])
+    album_artist = first_of(no_empty(one["album_artist_name"]), artist_name)
+    album_key = first_of(one["album_key"], one["album_id"], one["album_name"])
+
+    # The preferred copy of each album's id.
+    of_album = np.flatnonzero((album_id != NULL) & (album_name != NULL))
+    albums, places = numbered(album_id[of_album], len(texts))
+    firsts = _first_copies(
+        texts, of_album, places, len(albums), preference, tracks, (album_name, album_artist, album_key)
+    )
+    of_id = np.full(len(texts), NULL)
+    of_id[albums] = firsts
+    found = np.where(album_id == NULL, NULL, of_id[album_id])
+    has = found != NULL
+
+    # The one id of each name that has just one.
+    both = np.flatnonzero((artist_id != NULL) & (artist_name != NULL))
+    names, places = numbered(artist_name[both], len(texts))
+    low = least(places, artist_id[both].astype(np.int64), len(names))
+    high = -least(places, -artist_id[both].astype(np.int64), len(names))
+    only_id = np.full(len(texts), NULL, np.int32)
+    only_id[names[low == high]] = low[low == high]
+    artist_key = np.where(artist_id != NULL, artist_id, np.where(artist_name == NULL, NULL, only_id[artist_name]))
+    artist_key = np.where(artist_name == NULL, NULL, artist_key).astype(np.int32)
+    unnamed = np.flatnonzero((artist_key == NULL) & (artist_name != NULL))
+    artist_key[unnamed] = texts.made_artist_ids(artist_name[unnamed])
+
+    def offirst_of(column: Codes) -> Codes:
+        return np.where(has, column[found], NULL)
+
+    return Credits(
+        texts=texts,
+        track_id=tracks.astype(np.int32),
+        track_name=one["track_name"],
+        song_id=one["song_id"],
+        artist_name=artist_name,
+        artist_key=artist_key,
+        album_key=first_of(offirst_of(album_key), album_key),
+        shown_album_id=first_of(album_id, album_key),
+        is_album_of_spotify=album_id != NULL,
+        album_name=np.where(album_name == NULL, NULL, first_of(offirst_of(album_name), album_name)),
+        album_artist=np.where(has, offirst_of(album_artist), album_artist),
+        rows=rows,
+    )
+
+
+def _first_copies(
+    texts: Texts,
+    rows: Column,
+    places: Column,
+    number: int,
+    preference: Column,
+    tracks: Codes,
+    said: tuple[Codes, ...],
+) -> Column:
+    """For each album the row of its preferred copy: the first by preference, then by the text of its track's id."""
+    lowest = least(places, preference[rows], number)
+    best = np.flatnonzero(preference[rows] == lowest[places])
+    chosen = np.empty(number, np.int64)
+    chosen[places[best]] = rows[best]
+    # Only where equals differ in what they say does it matter which is first.
+    differs = np.zeros(number, bool)
+    for column in said:
+        differs[places[best][column[rows[best]] != column[chosen[places[best]]]]] = True
+    if differs.any():
+        for place, row in zip(places[best].tolist(), rows[best].tolist(), strict=True):
+            if differs[place] and texts[tracks[row]] < texts[tracks[chosen[place]]]:
+                chosen[place] = row
+    return chosen
+
+
+def different_of(credited: Credits) -> dict[str, int]:
+    """As the part ``different``."""
+    albums = credited.album_key[credited.album_name != NULL]
+    return {
+        name: len(np.unique(keys[keys != NULL]))
+        for name, keys in (("songs", credited.song_id), ("artists", credited.artist_key), ("albums", albums))
+    }
+
+
+def known_of(history: History, credited: Credits, first: date) -> tuple[tuple[str, Codes], ...]:
+    """As the part ``known``: the keys of each kind of which anything was heard before ``first``.
+
+    The history has all plays of before.
+    """
+    texts, copies = credited.texts, history.copies
+    begin = first.replace(day=1)
+    there = np.zeros(len(copies["track_id"]), bool)
+    for month in history.between(date.min, preceding(begin)):
+        there[month["copy"]] = True
+    if first > begin:
+        for month in history.between(begin, begin):
+            there[month["copy"][month["played_on"] < day_number(first)]] = True
+    heard = np.flatnonzero(there)
+
+    def seen(codes: Codes) -> Column:
+        there = np.zeros(len(texts) + 1, bool)
+        there[codes] = True
+        there[NULL] = False  # the last one
+        return there
+
+    one = {name: codes[heard] for name, codes in copies.items()}
+    has_id = one["artist_id"] > EMPTY
+    songs, tracks = seen(one["song_id"]), seen(one["track_id"])
+    ids, names_alone = seen(one["artist_id"]), seen(one["artist_name"][~has_id])
+    ids[EMPTY] = False
+    names = seen(one["artist_name"][has_id])
+    albums = seen(first_of(one["album_key"], one["album_id"], one["album_name"]))
+    album_ids = seen(one["album_id"])
+    is_made = starts_with_names(texts, credited.artist_key)
+    artist = ids[credited.artist_key] | names_alone[credited.artist_name] | (is_made & names[credited.artist_name])
+    return (
+        ("track", np.unique(credited.song_id[songs[credited.song_id] | tracks[credited.track_id]])),
+        ("artist", np.unique(credited.artist_key[artist])),
+        ("album", np.unique(credited.album_key[albums[credited.album_key] | album_ids[credited.shown_album_id]])),
+    )

@@ -1,0 +1,84 @@
+"""Texts as numbers: equal texts have one, so that columns of them are compared, counted and joined as integers."""
+
+import hashlib
+from collections.abc import Iterable
+from threading import RLock
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int32]
+# The numbers of no text at all, and of the empty one.
+NULL, EMPTY = -1, 0
+
+
+class Texts:
+    """All texts of a history. It only grows: a number means the same text for ever. Any number of threads may ask."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._codes: dict[str | None, int] = {None: NULL, "": EMPTY}
+        self._list: list[str] = [""]
+        self._array = pa.array(self._list, pa.large_string())
+        self._made_ids: dict[int, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._list)
+
+    def __getitem__(self, code: int) -> str:
+        return self._list[code]
+
+    def code(self, text: str | None) -> int:
+        """The text's number, a new one if it is new."""
+        with self._lock:
+            found = self._codes.get(text)
+            if found is None:
+                assert text is not None
+                found = self._codes[text] = len(self._list)
+                self._list.append(text)
+            return found
+
+    def known(self, texts: Iterable[str]) -> Codes:
+        """The numbers of those texts that have one."""
+        return np.array([self._codes[text] for text in texts if text in self._codes], np.int32)
+
+    def coded(self, column: pa.ChunkedArray) -> Codes:
+        """A column's numbers."""
+        encoded = column.combine_chunks().dictionary_encode()
+        own = np.array([self.code(text) for text in encoded.dictionary.to_pylist()] + [NULL], np.int32)
+        return own[encoded.indices.fill_null(len(own) - 1).to_numpy(zero_copy_only=False)]
+
+    def array(self, codes: Codes) -> pa.Array:
+        """The texts of numbers, null where there is none."""
+        with self._lock:
+            if len(self._array) < len(self._list):
+                tail = pa.array(self._list[len(self._array) :], pa.large_string())
+                self._array = pa.concat_arrays([self._array, tail])
+            array = self._array
+        return array.take(pa.array(codes.astype(np.int32), pa.int32(), mask=codes < 0))
+
+    def made_artist_ids(self, names: Codes) -> Codes:
+        """The numbers of the ids that are made from artists' names, as ``credits`` makes them."""
+        return np.array([self._made_artist_id(int(name)) for name in names], np.int32)
+
+    def _made_artist_id(self, name: int) -> int:
+        made = self._made_ids.get(name)
+        if made is None:
+            digest = hashlib.sha256(f"artist\x1f{self._list[name]}".encode()).hexdigest()
+            made = self._made_ids[name] = self.code(f"names:{digest[:22]}")
+        return made
+
+
+def numbered(values: NDArray[Any], most: int) -> tuple[NDArray[Any], NDArray[np.intp]]:
+    """Distinct values in their order, and for each value its place among them; all are from 0 to below ``most``."""
+    if len(values) * 8 < most:  # to sort a few is quicker than to look all of them up
+        distinct, places = np.unique(values, return_inverse=True)
+        return distinct, places
+    is_there = np.zeros(most, bool)
+    is_there[values] = True
+    distinct = np.flatnonzero(is_there)
+    place = np.empty(most, np.intp)
+    place[distinct] = np.arange(len(distinct))
+    return distinct.astype(values.dtype), place[values]
