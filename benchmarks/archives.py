@@ -57,7 +57,8 @@ class Shape:
         skew = f", one with {self.first_share:.0%}" if self.first_share else ""
         large = f", {self.last_share:.0%} in one" if self.last_share else ""
         files = "" if self.plays_in_file == PLAYS_IN_FILE else f", files of {self.plays_in_file}"
-        return f"{self.plays:,} plays, {who}{skew}, {self.months} months{large}{files}"
+        span = "one month" if self.months == 1 else f"{self.months} months"
+        return f"{self.plays:,} plays, {who}{skew}, {span}{large}{files}"
 
     def scaled(self, share: float) -> "Shape":
         """The same with a share of the plays."""

@@ -47,10 +47,12 @@ def cases(settings: Settings) -> list[Case]:
         Case(Shape(1_000_000, 200, 24), fast, settings.runs),
         Case(Shape(1_000_000, 100_000, 24), fast, settings.runs),
         Case(Shape(300_000, 1, 150), fast, settings.runs),
+        Case(Shape(1_000_000, 800, 1), fast, 1),
         Case(Shape(100_000, 1, 24, plays_in_file=10), fast, 1),
         Case(Shape(10_000_000, 200, 24), fast, 1),
     ]
     if settings.long:
+        found.append(Case(Shape(5_000_000, 800, 1, first_share=0.2), fast, 1))
         found.append(Case(Shape(50_000_000, 200, 24, first_share=0.2, last_share=0.1), fast, 1))
     return [case for case in found if case.shape.plays <= settings.most]
 

@@ -22,6 +22,8 @@ from web.pages.years import shown
 from web.settings import Settings
 from web.visit import Visit, visit_of
 
+# Whoever started the server looks at a page first, and has the machine for it until then.
+_AFTER_SECONDS = 2.0
 # Of so many plays answers are made, the newest first.
 _MOST_PLAYS = 5_000_000
 
@@ -48,6 +50,8 @@ class Warming:
         if sys.platform == "linux":  # where a thread has a priority of its own
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, get_native_id(), 10)
+        if self._stop.wait(_AFTER_SECONDS):
+            return
         with suppress(Failure, SentenceError):  # whoever opens a page is told
             visit = visit_of(self._settings, self._warehouse.asker(), self._settings.user)
             for _ in warm(visit):

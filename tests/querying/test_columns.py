@@ -87,7 +87,7 @@ def in_folder(folder: Path, plays: list[Play]) -> FolderWarehouse:
     return warehouse
 
 
-@pytest.fixture(params=[1, 2])
+@pytest.fixture(params=[1, pytest.param(2, marks=pytest.mark.long)])
 def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> FolderWarehouse:
     return in_folder(tmp_path / "warehouse", hostile(request.param))
 
@@ -119,7 +119,7 @@ def test_questions_of_spans_answer_as_their_sql(of: FolderReader, span: str, hid
 def test_items_answer_as_their_sql(of: FolderReader, kind: str) -> None:
     keys = [row["key"] for row in of.rows(duckdb_question("tens"), asked("tens", "all there is", kind=kind))]
     assert keys
-    ids = [*keys, f"{kind}-1", f"{kind}-5", "Album 3", "nothing of this id"]
+    ids = [*keys[:4], f"{kind}-1", f"{kind}-5", "Album 3", "nothing of this id"]
     for id_ in ids:
         for question in ("item", "item_ids", "item_songs", "item_months", "item_span"):
             values, statement = asked(question, "over months", kind=kind, id=id_), duckdb_question(question)

@@ -9,6 +9,7 @@ import pytest
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.web.histories import CALENDAR, NOW, a_history, a_play, written
 from web import asking
+from web import warming as warming_module
 from web.asking import Asker
 from web.opening import Warehouse
 from web.pages.charts import day_by_day, hours
@@ -85,7 +86,10 @@ def test_a_play_of_another_month_leaves_it_as_it_is(
     assert asked == ["totals"]
 
 
-def test_the_thread_makes_them_and_ends(settings: Settings, warehouse: Warehouse) -> None:
+def test_the_thread_makes_them_and_ends(
+    settings: Settings, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warming_module, "_AFTER_SECONDS", 0.0)
     warming = Warming(settings, warehouse)
     warming.start()
     warming._thread.join(60)
@@ -94,9 +98,21 @@ def test_the_thread_makes_them_and_ends(settings: Settings, warehouse: Warehouse
     warming.close()
 
 
-def test_where_there_is_nothing_yet_it_ends_too(tmp_path: Path) -> None:
+def test_where_there_is_nothing_yet_it_ends_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warming_module, "_AFTER_SECONDS", 0.0)
     settings = Settings(str(tmp_path / "none"))
     warming = Warming(settings, Warehouse(settings))
+    warming.start()
+    warming._thread.join(60)
+    assert not warming._thread.is_alive()
+    warming.close()
+
+
+def test_a_server_that_is_stopped_at_once_does_not_wait_for_it(
+    settings: Settings, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warming_module, "_AFTER_SECONDS", 3600.0)
+    warming = Warming(settings, warehouse)
     warming.start()
     warming.close()
     assert not warming._thread.is_alive()
