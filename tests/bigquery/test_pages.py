@@ -1,6 +1,6 @@
-"""The pages' questions over tables in BigQuery: over its API they give what a folder of the same plays gives.
+"""Pages over tables in BigQuery: by its API they are what they are over a folder of the same plays, to the letter.
 
-The emulator does not understand the SQL over spans of days; Google's own analyser judges that, in tests/tables.
+An emulator runs the SQL here; Google's own analyser judges it, in tests/tables.
 """
 
 from collections.abc import Iterator
@@ -17,9 +17,26 @@ from tests.warehouse.listening import READ_AT, listening_in, rows
 from tests.web.client import Client
 from web.app import create_app
 from web.asking import Asker
+from web.recap import command as recap
 from web.settings import Settings
 
 pytestmark = pytest.mark.long
+PAGES = {
+    "/": "Artist 2",
+    "/month/2026-10": "Artist 2",
+    "/month/2026-10?by=time": "Artist 2",
+    "/year/2026": "longest session",
+    "/recap?from=2026-10-01&to=2026-11-03": "longest streak",
+    "/top/tracks": "Track 2",
+    "/top/albums?by=time": "Album 2",
+    "/compare?a=2026-10&b=2026-11": "Artist 2",
+    "/calendar/2026": "October",
+    "/day/2026-11-03": "Track 2",
+    "/song/track-1": "Artist 1",
+    "/history": "Track 2",
+    "/history?q=track": "Track 2",
+    "/health": "Health",
+}
 
 
 @pytest.fixture
@@ -39,13 +56,29 @@ def folder(tmp_path: Path) -> str:
     return str(listening_in(tmp_path / "warehouse").folder)
 
 
-def test_the_history_is_the_folders(browser: Client, folder: str) -> None:
+def test_pages_are_the_folders(browser: Client, folder: str) -> None:
     app = create_app(Settings(folder, clock=lambda: READ_AT))
-    ours, theirs = browser.get("/history"), Client(app, "http://127.0.0.1:8723").get("/history")
-    assert (ours.status_code, theirs.status_code) == (200, 200), ours.text
-    assert "Track 2" in ours.text
-    assert ours.text == theirs.text
+    there = Client(app, "http://127.0.0.1:8723")
+    for path, says in PAGES.items():
+        ours, theirs = browser.get(path), there.get(path)
+        assert (ours.status_code, theirs.status_code) == (200, 200), (path, ours.text)
+        assert says in ours.text, path
+        assert ours.text == theirs.text, path
     app.state.warehouse.close()
+
+
+def test_a_recap_is_the_folders(
+    cloud: Cloud, browser: Client, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEAVY_ROTATION_HOME", str(tmp_path / "home"))
+    made = []
+    for place in (cloud.address, folder):
+        out = tmp_path / f"recap-{len(made)}"
+        span = ["--from", "2026-10-01", "--to", "2026-11-03"]
+        assert recap.main(["--warehouse", place, *span, "--with-times", "--out", str(out)]) == 0
+        made.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert len(made[0]) == 5
+    assert made[0] == made[1]
 
 
 SPAN = {"from": date(2026, 10, 1), "to": date(2026, 11, 3)}

@@ -7,6 +7,8 @@ looked for in ``FOLDER/.cloudstorage``, where the emulator of Cloud Storage keep
 - It knows no partition decorators (``table$202611``): a load job that truncates would empty the whole table, and a
   partition can't be deleted. Both are done here as BigQuery documents them, for the months of a column.
 - It lets a row without a REQUIRED field through.
+- It has no type for a column of records, takes it for another table's, and loses it; all of ours are repeated.
+- It forgets that a STRUCT of columns has their names, and puts COALESCE between a COUNTIF and its OVER.
 """
 
 import sys
@@ -18,8 +20,12 @@ from bqemulator import server
 from bqemulator.api.routes import tabledata
 from bqemulator.config import LogFormat, LogLevel, PersistenceMode, Settings
 from bqemulator.jobs import executor
+from bqemulator.sql import catalog_schema
+from bqemulator.sql.rewriter import struct_helpers
+from bqemulator.sql.rules.misc_helpers import CountIfEmptyZeroRule
 from bqemulator.storage.engine import DuckDBEngine
 from bqemulator.storage.sql_identifiers import quoted_table_ref
+from sqlglot import exp
 
 
 def main(folder: Path) -> None:
@@ -28,6 +34,9 @@ def main(folder: Path) -> None:
     executor._parse_load_job_config = _parse_load_job_config
     executor._apply_load_write_disposition = _apply_load_write_disposition
     tabledata._partition_rows_for_insert = _partition_rows_for_insert
+    catalog_schema._safe_bq_to_duckdb = _type_of_column
+    struct_helpers._rewrite_positional_structs = _rewrite_positional_structs
+    CountIfEmptyZeroRule.applies_to = _is_of_an_aggregate
     server.create_app = _create_app
     settings = Settings(
         rest_port=0,
@@ -60,6 +69,9 @@ def _nothing(_: Any) -> None:
 _parse = executor._parse_load_job_config
 _apply = executor._apply_load_write_disposition
 _split = tabledata._partition_rows_for_insert
+_type = catalog_schema._safe_bq_to_duckdb
+_rewrite = struct_helpers._rewrite_positional_structs
+_applies = CountIfEmptyZeroRule.applies_to
 _create = server.create_app
 
 
@@ -98,6 +110,22 @@ def _partition_rows_for_insert(rows: list[dict[str, Any]], schema: Any) -> tuple
     good, more = _split([row for index, row in enumerate(rows) if index not in indices], schema)
     kept = [index for index in range(len(rows)) if index not in indices]
     return good, refused + [error | {"index": kept[error["index"]]} for error in more]
+
+
+def _type_of_column(name: str) -> str | None:
+    return "STRUCT[]" if name in {"RECORD", "STRUCT"} else _type(name)
+
+
+def _rewrite_positional_structs(tree: Any) -> bool:
+    for struct in tree.find_all(exp.Struct):
+        if all(isinstance(child, exp.Column) for child in struct.expressions):
+            named = [exp.PropertyEQ(this=exp.to_identifier(one.name), expression=one) for one in struct.expressions]
+            struct.set("expressions", named)
+    return _rewrite(tree)
+
+
+def _is_of_an_aggregate(rule: CountIfEmptyZeroRule, node: Any) -> bool:
+    return not isinstance(node.parent, exp.Window) and _applies(rule, node)
 
 
 def _create_app(context: Any) -> Any:
