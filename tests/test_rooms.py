@@ -25,6 +25,7 @@ ORDER = (
     {"pipelines.stream", "pipelines.rebuild", "pipelines.query", "pipelines.top", "pipelines.forget"},
 )
 PRODUCER = (
+    {"bodies"},
     {"identity", "private_files", "sources", "spotify"},
     {"state"},
     {"accounts"},

@@ -20,10 +20,9 @@ second because exports know no more, then the shown id ascending: a total order.
 ``rebuilding/top_tens.py`` says the same on columns, and ``tables/questions/parts`` over longer spans.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
-from heapq import nsmallest
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Literal, NamedTuple
 
 from pipelines.domain.instants import from_millis, to_millis
@@ -33,6 +32,8 @@ from pipelines.domain.song import album_key, is_synthetic, song_key, synthetic_i
 Kind = Literal["track", "artist", "album"]
 KINDS: tuple[Kind, ...] = ("track", "artist", "album")
 TOP = 10
+# Wide enough for any instant in seconds, below the number of plays.
+_SECONDS_BITS = 44
 
 # What ranking needs of a play, as plain values, because this is what a shuffle carries for every play: preference,
 # track id and name, artist id and name, album id, name and artist, image.
@@ -125,12 +126,13 @@ def snapshots_of(
 ) -> Iterator[dict[str, Any]]:
     """``snapshots`` of a tally that is known by what its copies say: no two of them the same."""
     pairs = _with_preferred(copies)
+    plays_in_month = sum([own.plays for own, _ in pairs])
     for kind in KINDS:
         yield {
             "user_id": user_id,
             "month": month,
             "kind": kind,
-            "plays_in_month": sum(own.plays for own, _ in pairs),
+            "plays_in_month": plays_in_month,
             "is_final": is_final,
             "computed_at": computed_at,
             "items": _ten(pairs, kind),
@@ -139,89 +141,91 @@ def snapshots_of(
 
 def _with_preferred(copies: Iterable[Copies]) -> _Pairs:
     ordered = sorted(copies, key=attrgetter("last"))
-    preferred = _preferred((some.track_id, some) for some in ordered)
+    preferred = _preferred([(some.track_id, some) for some in ordered])
     return [(some, preferred[some.track_id]) for some in ordered]
 
 
-def _preferred(copies: Iterable[tuple[str, Copies]]) -> dict[str, Copies]:
+def _preferred(copies: Sequence[tuple[str, Copies]]) -> dict[str, Copies]:
     """Of each id those with its preferred copy."""
-    best: dict[str, Copies] = {}
-    for of, some in copies:
-        known = best.get(of)
-        if known is None or some.preference < known.preference:
-            best[of] = some
+    best = dict(copies)
+    if len(best) < len(copies):
+        for of, some in copies:
+            if some.preference < best[of].preference:
+                best[of] = some
     return best
 
 
 def _ten(pairs: _Pairs, kind: Kind) -> list[dict[str, Any]]:
-    key_of, show = _RANKINGS[kind](pairs)
-    counts: dict[str, int] = {}
-    last: dict[str, int] = {}
-    of_key: dict[str, _Pairs] = {}
-    for pair in pairs:
-        if (key := key_of(pair[1])) is not None:
-            counts[key], last[key] = counts.get(key, 0) + pair[0].plays, pair[0].last
-            of_key.setdefault(key, []).append(pair)
+    keys, show = _RANKINGS[kind](pairs)
+    last = dict(zip(keys, [own.last for own, _ in pairs], strict=True))
+    counts: dict[str | None, int] = dict.fromkeys(last, 0)
+    for key, (own, _) in zip(keys, pairs, strict=True):
+        counts[key] += own.plays
+    counts.pop(None, None)
+    # One number for both: sorting these is most of what a large month takes here.
+    ranks = {key: (plays << _SECONDS_BITS) + last[key] // 1000 for key, plays in counts.items()}
     # What is shown is looked up for those alone that may be among the ten: the id decides the ties.
-    by_count = {key: (-plays, -(last[key] // 1000)) for key, plays in counts.items()}
-    edge = nsmallest(TOP, by_count.values())[-1:]
-    lines = {key: _line(of_key[key], show) for key, rank in by_count.items() if rank <= edge[0]}
-    best = sorted(lines, key=lambda key: (*by_count[key], lines[key]["id"]))[:TOP]
+    edge = min(sorted(ranks.values(), reverse=True)[:TOP], default=0)
+    chosen: dict[str | None, _Pairs] = {key: [] for key, rank in ranks.items() if rank >= edge}
+    for key, pair in zip(keys, pairs, strict=True):
+        if key in chosen:
+            chosen[key].append(pair)
+    lines = {key: _line(key, of_key, show) for key, of_key in chosen.items() if key is not None}
+    best = sorted([(-ranks[key], line.id, key, line) for key, line in lines.items()], key=itemgetter(0, 1))[:TOP]
     return [
         {
             "rank": rank,
-            **lines[key],
+            "id": line.id,
+            "name": line.name,
+            "artist_name": line.artist_name,
+            "album_name": line.album_name,
+            "image_url": line.image_url,
             "plays": counts[key],
             "last_played_at": from_millis(last[key] // 1000 * 1000),
             "song_id": key if kind == "track" else None,
         }
-        for rank, key in enumerate(best, start=1)
+        for rank, (_, _, key, line) in enumerate(best, start=1)
     ]
 
 
-def _line(pairs: _Pairs, show: "_Show") -> dict[str, Any]:
+def _line(key: str, pairs: _Pairs, show: "_Show") -> _Shown:
     """What is shown of all that counts for one key: of the last plays that have it."""
-    shown: _Shown | None = None
-    album = image = None
-    for own, copy in pairs:
-        new = show(own, copy)
-        if shown is None or new.is_spotifys or not shown.is_spotifys:
+    shown = show(key, *pairs[0])
+    if len(pairs) == 1:
+        return shown
+    album, image = shown.album_name, shown.image_url
+    for own, copy in pairs[1:]:
+        new = show(key, own, copy)
+        if new.is_spotifys or not shown.is_spotifys:
             shown = new
         album, image = new.album_name or album, new.image_url or image
-    assert shown is not None
-    names = {"id": shown.id, "name": shown.name, "artist_name": shown.artist_name}
-    return names | {"album_name": album, "image_url": image}
+    return _Shown(shown.id, shown.is_spotifys, shown.name, shown.artist_name, album, image)
 
 
-# What a preferred copy counts for, None for nothing; and what may be shown of some copies and their preferred one.
-_Key = Callable[[Copies], str | None]
-_Show = Callable[[Copies, Copies], _Shown]
+# What each preferred copy counts for, None for nothing; and what may be shown of a key's copies.
+_Keys = list[str | None]
+_Show = Callable[[str, Copies, Copies], _Shown]
 
 
-def _tracks(_pairs: _Pairs) -> tuple[_Key, _Show]:
-    def key(copy: Copies) -> str:
-        return song_key(copy.track_id, copy.track_name, copy.artist_name)
-
-    def show(own: Copies, copy: Copies) -> _Shown:
+def _tracks(pairs: _Pairs) -> tuple[_Keys, _Show]:
+    def show(_key: str, own: Copies, copy: Copies) -> _Shown:
         is_spotifys = not is_synthetic(copy.track_id)
         return _Shown(copy.track_id, is_spotifys, copy.track_name, copy.artist_name, own.album_name, own.image_url)
 
-    return key, show
+    return [song_key(copy.track_id, copy.track_name, copy.artist_name) for _, copy in pairs], show
 
 
-def _artists(pairs: _Pairs) -> tuple[_Key, _Show]:
+def _artists(pairs: _Pairs) -> tuple[_Keys, _Show]:
     known: dict[str, set[str]] = {}
-    for _, copy in pairs:
-        if copy.artist_name is not None and copy.artist_id is not None:
-            known.setdefault(copy.artist_name, set()).add(copy.artist_id)
+    if any(copy.artist_id is None for _, copy in pairs):
+        for _, copy in pairs:
+            if copy.artist_name is not None and copy.artist_id is not None:
+                known.setdefault(copy.artist_name, set()).add(copy.artist_id)
 
-    def key(copy: Copies) -> str | None:
-        return copy.artist_name and (copy.artist_id or _id_of_name(copy.artist_name, known))
+    def show(key: str, _own: Copies, copy: Copies) -> _Shown:
+        return _Shown(key, True, copy.artist_name or "")
 
-    def show(_own: Copies, copy: Copies) -> _Shown:
-        return _Shown(key(copy) or "", True, copy.artist_name or "")
-
-    return key, show
+    return [copy.artist_name and (copy.artist_id or _id_of_name(copy.artist_name, known)) for _, copy in pairs], show
 
 
 def _id_of_name(artist_name: str, known: Mapping[str, set[str]]) -> str:
@@ -229,19 +233,22 @@ def _id_of_name(artist_name: str, known: Mapping[str, set[str]]) -> str:
     return next(iter(ids)) if len(ids) == 1 else synthetic_id("artist", artist_name)
 
 
-def _albums(pairs: _Pairs) -> tuple[_Key, _Show]:
-    preferred = _preferred((copy.album_id, copy) for _, copy in pairs if copy.album_id and copy.album_name)
+def _albums(pairs: _Pairs) -> tuple[_Keys, _Show]:
+    preferred = _preferred([(copy.album_id, copy) for _, copy in pairs if copy.album_id and copy.album_name])
+    of_ids = {id_: album_key(album.album_name, album.album_artist) for id_, album in preferred.items()}
 
-    def key(copy: Copies) -> str | None:
+    def show(key: str, own: Copies, copy: Copies) -> _Shown:
         album = preferred.get(copy.album_id or "", copy)
-        return album_key(album.album_name, album.album_artist) if copy.album_name else None
-
-    def show(own: Copies, copy: Copies) -> _Shown:
-        album, id_ = preferred.get(copy.album_id or "", copy), copy.album_id or key(copy) or ""
         is_spotifys = copy.album_id is not None
-        return _Shown(id_, is_spotifys, album.album_name or "", album.album_artist, image_url=own.image_url)
+        return _Shown(
+            copy.album_id or key, is_spotifys, album.album_name or "", album.album_artist, image_url=own.image_url
+        )
 
-    return key, show
+    keys = [
+        of_ids[copy.album_id] if copy.album_id and copy.album_name else album_key(copy.album_name, copy.album_artist)
+        for _, copy in pairs
+    ]
+    return keys, show
 
 
 _RANKINGS = {"track": _tracks, "artist": _artists, "album": _albums}

@@ -31,8 +31,8 @@ _log = logging.getLogger("heavy_rotation")
 _TOO_LATE, _SNAPSHOTS = "too_late", "snapshots"
 TOO_LATE_LINE = "%d plays of %s came after their month closed: they are kept, and a rebuild of %s counts them"
 
-# How many tallies a bundle keeps at hand.
-_MOST_TALLIES = 1_000
+# A bundle keeps tallies at hand up to so many bytes of state, of which they take two to three times as much memory.
+_MOST_STATE = 32 << 20
 
 # A user, and the window of a month.
 Key = tuple[str, Any]
@@ -129,6 +129,7 @@ class _Count(beam.DoFn):
         self.shown: set[Key] = set()
         self.due: dict[Key, Timestamp] = {}
         self.tallies: dict[Key, Tally] = {}
+        self.kept = 0  # bytes of the tallies' state
 
     def setup(self) -> None:
         search_seldom()
@@ -137,7 +138,7 @@ class _Count(beam.DoFn):
         objsize.default_settings.update(exclude_modules_globals=False)
 
     def start_bundle(self) -> None:
-        self.shown, self.due, self.tallies = set(), {}, {}
+        self.shown, self.due, self.tallies, self.kept = set(), {}, {}, 0
 
     def process(
         self,
@@ -166,9 +167,10 @@ class _Count(beam.DoFn):
             drained.set(window.end)
             refresh.set(at)
         self.shown.discard(key)
+        self.kept += len(piece)
         if whole := tally.compacted():
             pieces.clear()
-            del self.tallies[key]
+            self.kept -= self.tallies.pop(key).size
         pieces.add(whole or piece)
         if not batch[1].are_there:
             yield user_id, Plays([play for play, is_new in zip(plays, passed, strict=True) if is_new])
@@ -232,11 +234,12 @@ class _Count(beam.DoFn):
                 yield TaggedOutput(_SNAPSHOTS, row)
 
     def _tally(self, key: Key, pieces: Any) -> Tally:
-        """What the state has, which a bundle reads once; with too many listeners it reads again."""
+        """What the state has, which a bundle reads once; where that is too much at hand, it reads again."""
         if (tally := self.tallies.get(key)) is None:
-            if len(self.tallies) == _MOST_TALLIES:
-                self.tallies = {}
+            if self.kept > _MOST_STATE:
+                self.tallies, self.kept = {}, 0
             tally = self.tallies[key] = Tally(_start(key[1]), pieces.read())
+            self.kept += tally.size
         return tally
 
     def _next_refresh(self, user_id: str) -> Timestamp:

@@ -16,13 +16,12 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from pipelines.failure import Failure
+from producer.bodies import whole_body
 
 _TIMEOUT_SECONDS = (5, 30)
 _TRANSIENT = (429, 500, 502, 503, 504)
 # Waits before what passes is asked again. A source that asks for longer is left alone until the next run.
 _BACKOFF_SECONDS = (2, 4, 8)
-# Fifty links with all that MusicBrainz says of them are some hundred kilobytes.
-_LARGEST_BYTES, _LONGEST_ANSWER_SECONDS = 16 << 20, 60
 _LONGEST_WAIT_SECONDS = 60.0
 
 Wait = Callable[[float], object]
@@ -98,7 +97,7 @@ class Polite:
             with self._session.request(
                 method, self._url + path, timeout=_TIMEOUT_SECONDS, allow_redirects=False, stream=True, **options
             ) as response:
-                body = _body(response)
+                body = whole_body(response)
         except (requests.RequestException, HTTPError):  # its text may show more than a person needs
             self._not_before = self._now() + self._spacing
             return None, "cannot be reached", None
@@ -135,18 +134,6 @@ def _number(text: str | None) -> float | None:
         number = float(text or "")
         return number if 0 <= number < math.inf else None
     return None
-
-
-def _body(response: requests.Response) -> bytes | None:
-    """The whole of it; None where it is longer, or takes longer, than any answer that makes sense."""
-    parts, size, ends = [], 0, time.monotonic() + _LONGEST_ANSWER_SECONDS
-    # What has come: to wait for more, as the other ways to read do, has no end where it comes by single bytes.
-    while part := response.raw.read1(64 << 10, decode_content=True):
-        parts.append(part)
-        size += len(part)
-        if size > _LARGEST_BYTES or time.monotonic() > ends:
-            return None
-    return b"".join(parts)
 
 
 def _json(body: bytes) -> Any:

@@ -12,12 +12,13 @@ import orjson
 import requests
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from urllib3.exceptions import InvalidHeader
+from urllib3.exceptions import DecodeError, HTTPError, InvalidHeader, ProtocolError, ReadTimeoutError
 from urllib3.util import Retry
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.durations import duration_text
 from pipelines.failure import Failure
+from producer.bodies import whole_body
 
 Wait = Callable[[float], object]
 """Waits for so many seconds; gives back something true when the program is to stop, as ``Event.wait`` does."""
@@ -131,18 +132,22 @@ class Transport:
 
     def _ask_once(self, method: str, url: str, options: dict[str, Any]) -> Answer | _Trouble:
         try:
-            response = self._session.request(
+            with self._session.request(
                 method,
                 url,
                 timeout=self._timeout,
                 allow_redirects=False,  # which would take a token elsewhere
                 **self._settings(_host(url)),
                 **options,
-            )
-        except requests.RequestException as error:
+            ) as response:
+                content = whole_body(response)
+        except (requests.RequestException, HTTPError) as error:
             # Without its text and its cause, which show the request.
             return _Trouble(UnreachableError(f"cannot reach {_host(url)} ({_reason(error)}); try again later"))
-        body = _object(response)
+        if content is None:
+            text = f"{_host(url)} did not come to the end of an answer; try again later"
+            return _Trouble(UnreachableError(text))
+        body = _object(content)
         if response.status_code == 429:
             return self._too_many_requests(response, body)
         if response.status_code >= 500:
@@ -152,10 +157,10 @@ class Transport:
         return Answer(response.status_code, body or {})
 
     def _settings(self, host: str) -> Any:
-        """The proxy and the certificates that the environment names for this host."""
+        """The proxy and the certificates that the environment names for this host, and that answers are streamed."""
         if host not in self._of_environment:
             with requests.Session() as session:
-                self._of_environment[host] = session.merge_environment_settings(host, {}, None, None, None)
+                self._of_environment[host] = session.merge_environment_settings(host, {}, True, None, None)
         return self._of_environment[host]
 
     def _too_many_requests(self, response: requests.Response, body: dict[str, Any] | None) -> _Trouble:
@@ -204,9 +209,9 @@ def unexpected(url: str, answer: Answer) -> SpotifyError:
     return SpotifyError(f"{_host(url)} answered {answer.status}; try again later")
 
 
-def _object(response: requests.Response) -> dict[str, Any] | None:
+def _object(content: bytes) -> dict[str, Any] | None:
     try:
-        value = orjson.loads(response.content)
+        value = orjson.loads(content)
     except orjson.JSONDecodeError:
         return None
     return value if isinstance(value, dict) else None
@@ -231,14 +236,14 @@ def _host(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
 
 
-def _reason(error: requests.RequestException) -> str:
-    if isinstance(error, requests.Timeout):
+def _reason(error: requests.RequestException | HTTPError) -> str:
+    if isinstance(error, requests.Timeout | ReadTimeoutError):
         return "no answer in time"
     if isinstance(error, requests.exceptions.SSLError):
         return "its certificate is not trusted"
     if isinstance(error, requests.exceptions.ProxyError):
         return "the proxy does not let it through"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+    if isinstance(error, ProtocolError | DecodeError):
         return "the answer broke off"
     if isinstance(error, requests.ConnectionError):
         return "no connection"

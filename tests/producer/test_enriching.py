@@ -4,9 +4,8 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ from tests.builders import play
 from tests.commands import Run, run
 from tests.enriching import WaitingClock, enrich
 from tests.producer.test_watching import Watching
+from tests.standins.endless import ENDLESS, Endless, endless
 from tests.standins.spotify import Spotify, spotify
 
 __all__ = ["run", "spotify"]
@@ -320,33 +320,12 @@ def test_a_host_that_is_not_there_is_given_up_soon() -> None:
     assert clock.now < 30
 
 
-@pytest.mark.parametrize(("part", "every"), [(b" " * (1 << 20), 0.0), (b" ", 0.05)], ids=["too long", "too slow"])
-def test_an_answer_without_an_end_is_left(part: bytes, every: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("producer.sources.polite._LONGEST_ANSWER_SECONDS", 30 if not every else 0.3)
-
-    class Endless(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            with suppress(OSError):  # until it is hung up
-                while not time.sleep(every):
-                    self.wfile.write(part)
-                    self.wfile.flush()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
-            """Nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endless) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        endless = Polite("MusicBrainz", f"http://127.0.0.1:{server.server_port}", "me@example.com", 0, lambda _: False)
-        try:
-            with pytest.raises(SourceError, match="MusicBrainz did not come to the end of an answer; the next run"):
-                endless.ask("GET", "/")
-        finally:
-            endless.close()
-            server.shutdown()
-            thread.join()
+@pytest.mark.parametrize("answer", ENDLESS, ids=lambda each: each.name)
+def test_an_answer_without_an_end_is_left(answer: Endless, monkeypatch: pytest.MonkeyPatch) -> None:
+    with endless(answer, monkeypatch) as url:
+        source = Polite("MusicBrainz", url, "me@example.com", 0, lambda _: False)
+        with closing(source), pytest.raises(SourceError, match="MusicBrainz did not come to the end of an answer; the"):
+            source.ask("GET", "/")
 
 
 def test_a_run_ends_with_its_time_and_with_a_stop(sources: LookAlikes) -> None:

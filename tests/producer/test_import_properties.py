@@ -97,12 +97,16 @@ def tracks(plays: list[Play] | list[Real]) -> list[str]:
 @settings(max_examples=60, deadline=None)
 @given(histories(), st.data())
 def test_each_play_counts_once_whatever_was_polled_before(plays: list[Real], data: st.DataObject) -> None:
-    """The whole extended export and a part of it, in any order and again, and some account data after it."""
+    """The whole extended export and a part of it, in any order and again, and some account data after it.
+
+    The part has what was polled: docs/import.md has what may come of another one among what stays.
+    """
     with tempfile.TemporaryDirectory() as folder:
         history = History(Path(folder))
-        poll(history, told_by(plays, data))
+        polled, others = told_by(plays, data), told_by(plays, data)
+        poll(history, polled)
         whole = [play.exported for play in plays]
-        part = [play.exported for play in told_by(plays, data)]
+        part = [play.exported for play in plays if play in polled or play in others]
         minutes = [play.in_account_data for play in told_by(plays, data)]
         for rows in (*data.draw(st.permutations([whole, part])), whole, minutes, whole):
             history.load(*rows)

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -36,6 +37,7 @@ from producer.spotify.transport import (
     UnreachableError,
 )
 from tests.commands import Run
+from tests.standins.endless import ENDLESS, Endless, endless
 
 ROTATES = pytest.mark.parametrize("rotates", [True], indirect=True)
 Environment = dict[str, str]
@@ -336,6 +338,18 @@ def test_an_error_that_is_no_json(server: SpotifyServer, client: Spotify, status
     server.faults.add(NotJson(status))
     with pytest.raises(SpotifyError, match=says):
         client.recently_played()
+
+
+@pytest.mark.parametrize("answer", ENDLESS, ids=lambda each: each.name)
+def test_an_answer_without_an_end_is_left(
+    answer: Endless, environment: Environment, tmp_path: Path, slept: Slept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with endless(answer, monkeypatch) as url:
+        client = Spotify(login_of(environment, tmp_path), Endpoints(url, url), slept)
+        with closing(client), pytest.raises(UnreachableError) as raised:
+            client.recently_played()
+    assert str(raised.value) == f"{url} did not come to the end of an answer; try again later"
+    assert_growing(slept, 4)
 
 
 def test_no_network(environment: Environment, tmp_path: Path, slept: Slept) -> None:

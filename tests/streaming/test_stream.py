@@ -1,6 +1,7 @@
 """The stream under every order of events that can happen to it: time is scripted, all else is real."""
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +12,8 @@ from apache_beam.io.gcp.pubsub import PubsubMessage
 from pipelines.domain.instants import parse, rfc3339
 from pipelines.domain.play import Artist, Source
 from pipelines.storage.archive import Archive
+from pipelines.streaming import counting
+from pipelines.streaming.tally import Tally
 from tests import oracle
 from tests.builders import play, plays
 from tests.streaming.running import Outcome, Script, run_stream
@@ -218,3 +221,28 @@ def test_a_thousand_plays_over_months_and_panes_are_all_there(tmp_path: Path) ->
     assert len(outcome.play_events) == 700
     assert len(outcome.archived) == 700 + 9 * 20
     assert oracle.of_rows(outcome.snapshots) == oracle.top_tens(some)
+
+
+@pytest.mark.long
+def test_without_room_for_tallies_a_bundle_reads_them_again_and_counts_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = [play(A.played_at + timedelta(minutes=n), f"t{n % 7}", user_id=f"u{n % 3}") for n in range(60)]
+    reads: list[int] = []
+
+    def run(folder: str) -> Outcome:
+        return run_stream(tmp_path / folder, Script().plays(*some[:30]).plays(*some[20:]))
+
+    class Read(Tally):
+        def __init__(self, start: int, pieces: Iterable[bytes]) -> None:
+            reads.append(start)
+            super().__init__(start, pieces)
+
+    monkeypatch.setattr(counting, "Tally", Read)
+    with_room = run("room")
+    often = len(reads)
+    monkeypatch.setattr(counting, "_MOST_STATE", 0)
+    without = run("none")
+    assert oracle.of_rows(without.snapshots) == oracle.of_rows(with_room.snapshots) == oracle.top_tens(some)
+    assert len(without.play_events) == len(with_room.play_events) == 60
+    assert len(reads) - often > often

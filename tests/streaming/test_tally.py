@@ -83,6 +83,7 @@ def test_a_tally_that_is_kept_says_what_one_says_that_is_read_again(groups: list
         _, piece = tally.add([ranking.entry(p) for p in some])
         kept.pieces += [piece] if piece is not None else []
     assert kept.tally().copies() == tally.copies()
+    assert kept.tally().size == tally.size == sum(map(len, kept.pieces))
 
 
 @given(some_plays, st.integers(1, 7), st.integers(0, 3))
