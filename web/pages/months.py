@@ -69,8 +69,8 @@ def sheet(visit: Visit, first: date, by: By, *, covers: bool) -> MonthSheet:
         until = {"until": same_days(visit, earlier)} if is_going_on else {}
         [before] = visit.ask("totals", span=(earlier, visit.end_of(earlier)), **until)
     than = f"{month_name(earlier)}’s same days" if is_going_on else month_name(earlier)
-    songs = Fact("songs", f"{totals['songs']:,}", [f"{before['songs']:,} on {than}"] if before else [])
-    artists = Fact("artists", f"{totals['artists']:,}", [f"{before['artists']:,} on {than}"] if before else [])
+    songs = Fact("songs", f"{totals['songs']:,}", [f"{before['songs']:,} in {than}"] if before else [])
+    artists = Fact("artists", f"{totals['artists']:,}", [f"{before['artists']:,} in {than}"] if before else [])
     facts = [plays_fact(visit, totals, before, than), heard_fact(totals), songs, artists]
     return MonthSheet(
         first=first,
