@@ -48,7 +48,7 @@ def test_the_packages_are_those_that_everything_else_runs_with_and_no_beam() -> 
         assert f"\n{requirement.name}=={pinned}" in everywhere, f"{requirement}: run make lock"
         assert version(requirement.name) == pinned
     names = {requirement.name for requirement in requirements(WEB)}
-    assert not names & {"apache-beam", "polars", "numpy", "rich", "pytest", "dask"}
+    assert not names & {"apache-beam", "polars", "rich", "pytest", "dask"}
     assert {"fastapi", "uvicorn", "jinja2", "duckdb", "google-cloud-bigquery"} <= names
 
 
