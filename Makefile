@@ -16,6 +16,11 @@ if ! { test -x $(BIN)/uv && $(BIN)/uv pip install --quiet --no-deps --python $(1
   $(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps $(2); fi
 endef
 
+# Where Python may not keep what it has compiled, as in many containers, every start would compile all of it again.
+define compiled
+test -z "$$PYTHONDONTWRITEBYTECODE" || $(1)/bin/python -m compileall -qq -j 0 $(1)/lib || true
+endef
+
 .DEFAULT_GOAL := help
 .PHONY: help setup tools demo pictures web test test-long siege siege-long bench bench-accounts check infra-check infra-tools bqemulator prism format lock clean
 
@@ -32,6 +37,7 @@ $(STAMP): requirements.txt pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps "$$(grep '^uv==' requirements-dev.txt)" || true
 	@$(call install,$(VENV),-r requirements.txt "$$(grep '^setuptools==' requirements-dev.txt)")
 	@$(call install,$(VENV),--no-build-isolation -e .)
+	@$(call compiled,$(VENV))
 	@touch $@
 
 tools: $(TOOLS_STAMP) ## what developing needs besides, into the same .venv
@@ -39,6 +45,7 @@ tools: $(TOOLS_STAMP) ## what developing needs besides, into the same .venv
 $(TOOLS_STAMP): $(STAMP) requirements-dev.txt
 	@echo "Installing the developers' tools into $(VENV)"
 	@$(call install,$(VENV),-r requirements-dev.txt)
+	@$(call compiled,$(VENV))
 	@touch $@
 
 bqemulator: $(BQEMULATOR)/.installed ## make .tools/bqemulator, a BigQuery for tests; without it they skip
@@ -47,6 +54,7 @@ $(BQEMULATOR)/.installed: requirements-bqemulator.txt
 	@test -x $(BQEMULATOR)/bin/python || $(PYTHON) -m venv $(BQEMULATOR)
 	@echo "Installing the BigQuery emulator into $(BQEMULATOR), half a minute the first time"
 	@$(call install,$(BQEMULATOR),-r requirements-bqemulator.txt)
+	@$(call compiled,$(BQEMULATOR))
 	@touch $@
 
 prism: $(PRISM)/prism ## make .tools/prism, Beam's portable local runner, for tests and bench; needs go, a minute or two
