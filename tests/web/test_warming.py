@@ -86,26 +86,27 @@ def test_a_play_of_another_month_leaves_it_as_it_is(
     assert asked == ["totals"]
 
 
-def test_the_thread_makes_them_and_ends(
-    settings: Settings, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def _ended(settings: Settings, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch) -> Warming:
+    """One that began at once and has made all that there is to make."""
     monkeypatch.setattr(warming_module, "_AFTER_SECONDS", 0.0)
     warming = Warming(settings, warehouse)
     warming.start()
     warming._thread.join(60)
     assert not warming._thread.is_alive()
+    return warming
+
+
+def test_the_thread_makes_them_and_ends(
+    settings: Settings, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warming = _ended(settings, warehouse, monkeypatch)
     assert len(warehouse.asker()._kept) > 10
     warming.close()
 
 
 def test_where_there_is_nothing_yet_it_ends_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warming_module, "_AFTER_SECONDS", 0.0)
     settings = Settings(str(tmp_path / "none"))
-    warming = Warming(settings, Warehouse(settings))
-    warming.start()
-    warming._thread.join(60)
-    assert not warming._thread.is_alive()
-    warming.close()
+    _ended(settings, Warehouse(settings), monkeypatch).close()
 
 
 def test_a_server_that_is_stopped_at_once_does_not_wait_for_it(

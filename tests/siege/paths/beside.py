@@ -28,6 +28,9 @@ _PAIRS = (
     ("poll", "another poll"),
 )
 _AT_LAST = (("poll", "forget"), ("import", "forget"), ("forget", "poll"), ("forget", "rebuild"), ("rebuild", "forget"))
+# What may be said beside another one, and what it counts as.
+_REFUSED = "is locked by another process that does not go on", "told that another does not go on"
+_FORGOTTEN = "was forgotten while this import was under way", "told that somebody was forgotten"
 Task = tuple[Callable[..., Any], list[Any]]
 
 
@@ -75,8 +78,10 @@ class Beside(Siege):
             if not meanwhile.ends_within(20):
                 self.figures["waited for the other"] += 1
             waiting.send(signal.SIGCONT)
-            was_refused = self._was_refused(meanwhile)
-            self._ended(waiting)
+            # The one that stands still may hold what this one needs, which has to be done again then.
+            was_refused = self._said(meanwhile, *_REFUSED)
+            # Who writes of somebody who is forgotten meanwhile may say so.
+            self._said(waiting, *_FORGOTTEN)
             self.note(pair[0], waiting)
             if was_refused:
                 self.calm(pair[1], *_call(task))
@@ -87,30 +92,21 @@ class Beside(Siege):
             self._whole("rebuild")
             self._judge()
 
-    def _was_refused(self, meanwhile: Work) -> bool:
-        """Whether it gave up because the one that stands still holds what it needs, and so has to be done again."""
-        try:
-            meanwhile.wait()
-        except FailedError as error:
-            if "is locked by another process that does not go on" not in str(error):
-                raise
-            self.figures["told that another does not go on"] += 1
-            return True
-        return False
-
     def _poll_all(self) -> None:
         """So that something has come."""
         for user in self.world.users:
             self._whole("poll", user)
 
-    def _ended(self, waiting: Work) -> None:
-        """Who writes of somebody who is forgotten meanwhile may say so, and be right."""
+    def _said(self, work: Work, words: str, figure: str) -> bool:
+        """Wait for it. Whether it gave up with these words, which is right beside another one, and is counted."""
         try:
-            waiting.wait()
+            work.wait()
         except FailedError as error:
-            if "was forgotten while this import was under way" not in str(error):
+            if words not in str(error):
                 raise
-            self.figures["told that somebody was forgotten"] += 1
+            self.figures[figure] += 1
+            return True
+        return False
 
     def _task(self, name: str, user: str) -> Task:
         """What to do, and the ledger knows of it."""
