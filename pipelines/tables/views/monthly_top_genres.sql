@@ -5,12 +5,22 @@ WITH heard AS (
   SELECT
     user_id,
     month,
-    NULLIF(artists[SAFE_OFFSET(0)].id, '') AS id,
-    CONCAT('names:', SUBSTR(TO_HEX(SHA256(CONCAT('artist\x1f', artists[SAFE_OFFSET(0)].name))), 1, 22)) AS made_id,
-    COUNT(*) AS plays,
-    MAX(played_at) AS last_played_at
-  FROM ${dataset}.plays
-  GROUP BY 1, 2, 3, 4
+    id,
+    -- Once for each name of a month: to make it takes longer than to count a play.
+    CONCAT('names:', SUBSTR(TO_HEX(SHA256(CONCAT('artist\x1f', name))), 1, 22)) AS made_id,
+    plays,
+    last_played_at
+  FROM (
+    SELECT
+      user_id,
+      month,
+      NULLIF(artists[SAFE_OFFSET(0)].id, '') AS id,
+      artists[SAFE_OFFSET(0)].name AS name,
+      COUNT(*) AS plays,
+      MAX(played_at) AS last_played_at
+    FROM ${dataset}.plays
+    GROUP BY 1, 2, 3, 4
+  )
 ),
 
 -- By its id; else by the one that was made from its name, which may have been all that was known when a source was asked.
