@@ -19,10 +19,10 @@ by_track AS (
   GROUP BY track_id
 ),
 
-of_artists AS (
+by_artist AS (
   SELECT
     credits.artist_key,
-    CONCAT('names:', SUBSTR(TO_HEX(SHA256(CONCAT('artist\x1f', credits.artist_name))), 1, 22)) AS made_id,
+    credits.artist_name,
     SUM(by_track.plays) AS plays,
     SUM(by_track.heard_ms) AS heard_ms,
     MAX(by_track.last_played_at) AS last_played_at
@@ -30,6 +30,17 @@ of_artists AS (
   JOIN by_track ON by_track.track_id = credits.track_id
   WHERE credits.artist_key IS NOT NULL
   GROUP BY 1, 2
+),
+
+-- After counting, as in monthly_top_genres.
+of_artists AS (
+  SELECT
+    artist_key,
+    CONCAT('names:', SUBSTR(TO_HEX(SHA256(CONCAT('artist\x1f', artist_name))), 1, 22)) AS made_id,
+    plays,
+    heard_ms,
+    last_played_at
+  FROM by_artist
 ),
 
 -- By the id that counts; else by the one that was made from the name, which may have been asked about.

@@ -1,26 +1,28 @@
 -- The ten genres most played in each month, one ten for each source that has genres: a row for each rank.
 -- A play counts once for each genre of its main artist. known_plays are the month's plays whose artist has genres at the
 -- source; a month has all_plays. Ranked by plays, then by the last of them, then by name.
-WITH heard AS (
+WITH by_name AS (
+  SELECT
+    user_id,
+    month,
+    NULLIF(artists[SAFE_OFFSET(0)].id, '') AS id,
+    artists[SAFE_OFFSET(0)].name AS name,
+    COUNT(*) AS plays,
+    MAX(played_at) AS last_played_at
+  FROM ${dataset}.plays
+  GROUP BY 1, 2, 3, 4
+),
+
+-- After counting: to make an id of a name takes longer than to count a play.
+heard AS (
   SELECT
     user_id,
     month,
     id,
-    -- Once for each name of a month: to make it takes longer than to count a play.
     CONCAT('names:', SUBSTR(TO_HEX(SHA256(CONCAT('artist\x1f', name))), 1, 22)) AS made_id,
     plays,
     last_played_at
-  FROM (
-    SELECT
-      user_id,
-      month,
-      NULLIF(artists[SAFE_OFFSET(0)].id, '') AS id,
-      artists[SAFE_OFFSET(0)].name AS name,
-      COUNT(*) AS plays,
-      MAX(played_at) AS last_played_at
-    FROM ${dataset}.plays
-    GROUP BY 1, 2, 3, 4
-  )
+  FROM by_name
 ),
 
 -- By its id; else by the one that was made from its name, which may have been all that was known when a source was asked.
