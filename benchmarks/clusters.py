@@ -32,8 +32,7 @@ class DaskCluster:
     @property
     def options(self) -> list[str]:
         """What the command is given to run here."""
-        about = json.loads((self._folder / "scheduler.json").read_text())
-        return ["--runner=DaskRunner", f"--dask_client_address={about['address']}", "--dask_npartitions=8"]
+        return ["--runner=DaskRunner", f"--dask_client_address={self._address()}", "--dask_npartitions=8"]
 
     @property
     def pids(self) -> list[int]:
@@ -47,7 +46,7 @@ class DaskCluster:
             self.scheduler = self._start(
                 "scheduler", "--port", "0", "--no-jupyter", "--scheduler-file", str(file), *_HERE
             )
-            self._wait(file.exists, "scheduler")
+            self._wait(self._address, "scheduler")
             for _ in range(self._count):
                 self.add_worker()
             for number in range(self._count):
@@ -65,6 +64,14 @@ class DaskCluster:
         options = [*self._worker(), *_HERE]
         self.workers.append(self._start("worker", *options, log=f"worker{len(self.workers)}"))
 
+    def _address(self) -> str | None:
+        """The scheduler's, once it has told it whole: its file is there, empty, before it is written."""
+        try:
+            about = json.loads((self._folder / "scheduler.json").read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return None
+        return str(about["address"])
+
     def _worker(self) -> list[str]:
         file = self._folder / "scheduler.json"
         return [
@@ -77,7 +84,7 @@ class DaskCluster:
         process = Process(["-m", "dask", what, *options], environment, self._folder / f"{log or what}.log")
         return self._stack.enter_context(process)
 
-    def _wait(self, is_there: Callable[[], bool], what: str) -> None:
+    def _wait(self, is_there: Callable[[], object], what: str) -> None:
         until = time.monotonic() + _PATIENCE_SECONDS
         while not is_there():
             if time.monotonic() > until:
