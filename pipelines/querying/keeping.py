@@ -107,7 +107,7 @@ class Keeper:
             )
             rows = (created.fetchone() or (0,))[0]
         else:
-            rows = size_of(made) // _NARROW
+            rows = max(size_of(made) // _NARROW, 1)
         kept = _Kept(name, rows, months, made, users=1)
         with self._lock:
             if changes != self._changes or key in self._tables:

@@ -34,6 +34,12 @@ SEEN = {
     "known": "fb6a9614dc4c",
     "different": "148c9832ae9e",
     "item": "a9f3fa537fbd",
+    "chosen": "424f766f8bda",
+    "guests": "0222f7fb0460",
+    "matching": "872b44811e86",
+    "every_play": "7de0d55eb9a9",
+    "holding": "eca7a1f10483",
+    "folded_search": "0d025481f0e2",
     "first_artist": "579db5d9b4c9",
     "source_rank": "1de62a7495eb",
     "time_heard": "258a67c78ecc",
@@ -60,10 +66,11 @@ def hostile(seed: int, number: int = 400) -> list[Play]:
             if dice.random() < 0.9
             else ()
         )
+        guests = [Artist("Guest", one_of("artist-1", "artist-2", "", None)) for _ in range(dice.randrange(4))]
         fields = {
             "track_id": one_of(f"track-{track}", f"names:{track}"),
-            "track_name": one_of(f"Track {track}", f"Track {track} (Live)", f"TRACK {track}"),
-            "artists": names,
+            "track_name": one_of(f"Track {track}", f"Tràck {track} (Live)", f"TRACK {track}", f"Straße {track}"),
+            "artists": names and (*names, *guests),
             "album_id": one_of(f"album-{album}", None, f"album-{album}"),
             "album_name": one_of(f"Album {album}", None, "", f"Album {album} (Deluxe)"),
             "album_artist_name": one_of(None, "", f"Artist {artist}", "Various Artists"),
@@ -126,6 +133,18 @@ def test_items_answer_as_their_sql(of: FolderReader, kind: str) -> None:
             assert of.rows(statement, values) == of.rows(statement.whole, values), (question, id_)
 
 
+@pytest.mark.parametrize("q", ["", "track", "TRÁCK 1", "strasse", "artist", "um 3", "\u0301", "nowhere"])
+def test_searches_answer_as_their_sql(of: FolderReader, q: str) -> None:
+    search = duckdb_question("search"), bound("search", {"user_id": "listener", "q": q, "limit": 3})
+    assert of.rows(*search) == of.rows(search[0].whole, search[1])
+    statement = duckdb_question("history")
+    for span in SPANS:
+        for before in ({}, {"before": datetime(2026, 10, 7, 12, tzinfo=UTC)}):
+            values = asked("history", span, q=q, **before) | {"limit": 30}
+            assert of.rows(statement, values) == of.rows(statement.whole, values), (span, before)
+    assert bool(of.rows(*search)) == (q != "nowhere")
+
+
 def test_two_spans_beside_each_other_answer_as_their_sql(of: FolderReader) -> None:
     before = {"before_from": date(2026, 9, 1), "before_to": date(2026, 9, 30)}
     for question in ("compare", "dropped"):
@@ -159,7 +178,7 @@ def test_months_that_change_are_read_again_and_no_other_copies_stay(tmp_path: Pa
 def test_every_part_that_is_made_in_columns_is_found(of: FolderReader) -> None:
     """It is by its text: one that read otherwise would be DuckDB's, slowly."""
     for question, parts in PARTS.items():
-        values = asked(question, "a month", kind="track", id="track-1")
+        values = asked(question, "a month", kind="track", id="track-1", q="t")
         statement = duckdb_question(question, frozenset({"until"}.intersection(values)))
         of.rows(statement, values)
         held = {key[0]: kept.made for key, kept in of._keeper._tables.items()}  # type: ignore[index]

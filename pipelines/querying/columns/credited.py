@@ -1,14 +1,15 @@
-"""What each track id counts for, and how much that is: the parts ``credits``, ``different`` and ``known``."""
+"""What each track id counts for: the parts ``credits``, ``chosen``, ``different`` and ``known``."""
 
 from dataclasses import dataclass
 from datetime import date
 
 import numpy as np
+import pyarrow as pa
 
 from pipelines.domain.month import preceding
-from pipelines.querying.columns.grouping import first_of, least, no_empty, starts_with_names
+from pipelines.querying.columns.grouping import first_of, kinds_column, least, no_empty, starts_with_names
 from pipelines.querying.columns.history import Column, History, day_number
-from pipelines.querying.columns.spans import Span
+from pipelines.querying.columns.spans import Span, names_of_artist
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
 
 # As the part's SQL puts a source before an instant.
@@ -118,16 +119,61 @@ def _first_copies(
     return chosen
 
 
-def different_of(credited: Credits) -> dict[str, int]:
-    """As the part ``different``."""
-    albums = credited.album_key[credited.album_name != NULL]
-    return {
-        name: len(np.unique(keys[keys != NULL]))
-        for name, keys in (("songs", credited.song_id), ("artists", credited.artist_key), ("albums", albums))
+_CODED = (
+    "track_id",
+    "track_name",
+    "song_id",
+    "artist_name",
+    "artist_key",
+    "album_key",
+    "shown_album_id",
+    "album_name",
+    "album_artist",
+)
+
+
+def table_of_credits(credited: Credits, rows: Column | None = None, **more: pa.Array) -> pa.Table:
+    """All columns of the part ``credits``, of all rows or these, and ``more``."""
+    some = slice(None) if rows is None else rows
+    made = {name: credited.texts.array(getattr(credited, name)[some]) for name in _CODED}
+    return pa.table({**made, "is_album_of_spotify": pa.array(credited.is_album_of_spotify[some]), **more})
+
+
+def chosen_of(history: History, credited: Credits, kind: str, id_: str) -> pa.Table:
+    """As the part ``chosen``, with the one key that is meant."""
+    texts, key = credited.texts, credited.texts.found(id_)
+    keys = {"track": credited.song_id, "artist": credited.artist_key, "album": _albums(credited)}[kind]
+    is_asked = {
+        "track": lambda: credited.track_id == key,
+        "artist": lambda: keys == key,
+        "album": lambda: keys == key,
     }
+    is_also = {
+        "track": lambda: keys == key,
+        "artist": lambda: np.isin(credited.artist_name, names_of_artist(history, id_)),
+        "album": lambda: credited.shown_album_id == key,
+    }
+    rows = np.empty(0, np.int64)
+    for may_be in (is_asked[kind], is_also[kind], lambda: np.ones(len(keys), bool)):
+        if len(found := np.unique(keys[may_be() & (keys != NULL)])):
+            meant = max(found.tolist(), key=texts.__getitem__)
+            rows = np.flatnonzero(keys == meant)
+            break
+    return table_of_credits(credited, rows, key=texts.array(keys[rows]))
 
 
-def known_of(history: History, credited: Credits, first: date) -> tuple[tuple[str, Codes], ...]:
+def _albums(credited: Credits) -> Codes:
+    """The key of each track's album, if that has a name: one without is none."""
+    return np.where(credited.album_name == NULL, np.int32(NULL), credited.album_key)
+
+
+def different_of(credited: Credits) -> pa.Table:
+    """As the part ``different``."""
+    of = {"songs": credited.song_id, "artists": credited.artist_key, "albums": _albums(credited)}
+    return pa.table({name: [len(np.unique(keys[keys != NULL]))] for name, keys in of.items()})
+
+
+def known_of(history: History, credited: Credits, first: date) -> pa.Table:
     """As the part ``known``: the keys of each kind of which anything was heard before ``first``.
 
     The history has all plays of before.
@@ -158,8 +204,19 @@ def known_of(history: History, credited: Credits, first: date) -> tuple[tuple[st
     album_ids = seen(one["album_id"])
     is_made = starts_with_names(texts, credited.artist_key)
     artist = ids[credited.artist_key] | names_alone[credited.artist_name] | (is_made & names[credited.artist_name])
-    return (
-        ("track", np.unique(credited.song_id[songs[credited.song_id] | tracks[credited.track_id]])),
-        ("artist", np.unique(credited.artist_key[artist])),
-        ("album", np.unique(credited.album_key[albums[credited.album_key] | album_ids[credited.shown_album_id]])),
-    )
+    of = {
+        "track": credited.song_id[songs[credited.song_id] | tracks[credited.track_id]],
+        "artist": credited.artist_key[artist],
+        "album": credited.album_key[albums[credited.album_key] | album_ids[credited.shown_album_id]],
+    }
+    of = {kind: np.unique(keys) for kind, keys in of.items()}
+    kinds = kinds_column([(kind, len(keys)) for kind, keys in of.items()])
+    return pa.table({"kind": kinds, "key": texts.array(np.concatenate(list(of.values())))})
+
+
+def guests_of(history: History) -> pa.Table:
+    """As the part ``guests``."""
+    of = [month["guests"] for month in history.between(date.min, date.max)]
+    plays = np.bincount(np.concatenate(of)) if of else np.empty(0, np.int64)
+    there = np.flatnonzero(plays)
+    return pa.table({"id": history.texts.array(there.astype(np.int32)), "plays": pa.array(plays[there])})
