@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.querying.columns.counted import Counts, copies_of, is_heard
-from pipelines.querying.columns.grouping import first_of, least, no_empty, starts_with_names
+from pipelines.querying.columns.grouping import first_of, least, no_empty
 from pipelines.querying.columns.history import Column, History
 from pipelines.querying.columns.spans import Span, names_of_artist, span_of
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
@@ -204,7 +204,7 @@ def known_of(history: History, credited: Credits, first: date) -> dict[str, Code
     names = seen(one["artist_name"][has_id])
     albums = seen(first_of(one["album_key"], one["album_id"], one["album_name"]))
     album_ids = seen(one["album_id"])
-    is_made = starts_with_names(texts, credited.artist_key)
+    is_made = texts.are_made(credited.artist_key)
     artist = ids[credited.artist_key] | names_alone[credited.artist_name] | (is_made & names[credited.artist_name])
     return {
         "track": credited.song_id[songs[credited.song_id] | tracks[credited.track_id]],

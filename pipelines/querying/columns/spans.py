@@ -37,6 +37,8 @@ class Span:
     months: tuple[OfMonth, ...]
     hidden: frozenset[str] = frozenset()
     kept: dict[tuple[str, int, frozenset[str]], Kept] = field(default_factory=dict)
+    # What was made of these plays and is asked for again.
+    memo: dict[str, Mapping[str, Column]] = field(default_factory=dict, init=False)
 
     def of(self, name: str) -> Column:
         """A column: the history's own, or what the plays' copies say, by number."""

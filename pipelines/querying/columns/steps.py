@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
-from pipelines.querying.columns.answers import ANSWERS, Asked
+from pipelines.querying.columns.answers import ANSWERS, Asked, edges_of
 from pipelines.querying.columns.credited import (
     Credits,
     chosen_of,
@@ -34,6 +34,7 @@ _WORDS = re.compile(r"\w+")
 # Which parts are made in columns, and in which question each reads as it is meant here.
 PARTS = {
     "tens": ("span", "credits", "ranked"),
+    "edges": ("edges",),
     "item": ("plays_of_item", "credits", "chosen", "guests"),
     "history": ("matching",),
     "search": ("every_play", "credits", "holding"),
@@ -99,6 +100,8 @@ class Columns:
                 return guests_of(history())
             case "credits", Span() as span:
                 return credits_of(span)
+            case "edges", Span() as span:
+                return edges_of(span)
             case "ranked", Span() as span, Credits() as credits:
                 return ranked_of(span, credits, values["by"], values["kind"])
             case "chosen", Credits() as credits:
