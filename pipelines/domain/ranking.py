@@ -33,12 +33,14 @@ Kind = Literal["track", "artist", "album"]
 KINDS: tuple[Kind, ...] = ("track", "artist", "album")
 TOP = 10
 # Wide enough for any instant in seconds, below the number of plays.
-_SECONDS_BITS = 44
+SECONDS_BITS = 44
 
 # What ranking needs of a play, as plain values, because this is what a shuffle carries for every play: preference,
 # track id and name, artist id and name, album id, name and artist, image.
 Entry = tuple[tuple[int, int, str], str, str, str | None, str | None, str | None, str | None, str | None, str | None]
 Tally = dict[int, Entry]
+# Of a snapshot: each has rank, id, name, artist_name, album_name, image_url, plays, last_played_at and song_id.
+Items = list[dict[str, Any]]
 
 
 class Copies(NamedTuple):
@@ -109,33 +111,48 @@ def copies_of(tally: Tally) -> list[Copies]:
     ]
 
 
-def top_ten(tally: Tally, kind: Kind) -> list[dict[str, Any]]:
-    """The items of a snapshot: rank, id, name, artist_name, album_name, image_url, plays, last_played_at, song_id."""
-    return _ten(_with_preferred(copies_of(tally)), kind)
+def top_ten(tally: Tally, kind: Kind) -> Items:
+    """The items of a snapshot."""
+    return ten_of(copies_of(tally), kind)
+
+
+def ten_of(copies: Iterable[Copies], kind: Kind) -> Items:
+    """The same of what copies say, no two of them the same."""
+    return _ten(_with_preferred(copies), kind)
+
+
+def tens_of(copies: Iterable[Copies]) -> dict[Kind, Items]:
+    """The same for each kind."""
+    pairs = _with_preferred(copies)
+    return {kind: _ten(pairs, kind) for kind in KINDS}
+
+
+def rank_of(item: Mapping[str, Any]) -> int:
+    """What an item is ranked by, as one number, but for what decides between equals."""
+    return _rank(item["plays"], to_millis(item["last_played_at"]))
 
 
 def snapshots(
     user_id: str, month: date, tally: Tally, *, is_final: bool, computed_at: datetime
 ) -> Iterator[dict[str, Any]]:
     """The three rows of ``top_ten_snapshots``, one for each kind."""
-    return snapshots_of(user_id, month, copies_of(tally), is_final=is_final, computed_at=computed_at)
+    tens = tens_of(copies_of(tally))
+    return snapshots_of(user_id, month, len(tally), tens, is_final=is_final, computed_at=computed_at)
 
 
 def snapshots_of(
-    user_id: str, month: date, copies: Iterable[Copies], *, is_final: bool, computed_at: datetime
+    user_id: str, month: date, plays: int, tens: Mapping[Kind, Items], *, is_final: bool, computed_at: datetime
 ) -> Iterator[dict[str, Any]]:
-    """``snapshots`` of a tally that is known by what its copies say: no two of them the same."""
-    pairs = _with_preferred(copies)
-    plays_in_month = sum([own.plays for own, _ in pairs])
+    """``snapshots`` of a month with so many plays, of which the tens are known."""
     for kind in KINDS:
         yield {
             "user_id": user_id,
             "month": month,
             "kind": kind,
-            "plays_in_month": plays_in_month,
+            "plays_in_month": plays,
             "is_final": is_final,
             "computed_at": computed_at,
-            "items": _ten(pairs, kind),
+            "items": tens[kind],
         }
 
 
@@ -155,7 +172,11 @@ def _preferred(copies: Sequence[tuple[str, Copies]]) -> dict[str, Copies]:
     return best
 
 
-def _ten(pairs: _Pairs, kind: Kind) -> list[dict[str, Any]]:
+def _rank(plays: int, last: int) -> int:
+    return (plays << SECONDS_BITS) + last // 1000
+
+
+def _ten(pairs: _Pairs, kind: Kind) -> Items:
     keys, show = _RANKINGS[kind](pairs)
     last = dict(zip(keys, [own.last for own, _ in pairs], strict=True))
     counts: dict[str | None, int] = dict.fromkeys(last, 0)
@@ -163,14 +184,16 @@ def _ten(pairs: _Pairs, kind: Kind) -> list[dict[str, Any]]:
         counts[key] += own.plays
     counts.pop(None, None)
     # One number for both: sorting these is most of what a large month takes here.
-    ranks = {key: (plays << _SECONDS_BITS) + last[key] // 1000 for key, plays in counts.items()}
+    ranks = {key: _rank(plays, last[key]) for key, plays in counts.items()}
     # What is shown is looked up for those alone that may be among the ten: the id decides the ties.
     edge = min(sorted(ranks.values(), reverse=True)[:TOP], default=0)
     chosen: dict[str | None, _Pairs] = {key: [] for key, rank in ranks.items() if rank >= edge}
     for key, pair in zip(keys, pairs, strict=True):
         if key in chosen:
             chosen[key].append(pair)
-    lines = {key: _line(key, of_key, show) for key, of_key in chosen.items() if key is not None}
+    # An artist has one name, the last one: that is of one play, however many songs there are.
+    shown = slice(-1, None) if kind == "artist" else slice(None)
+    lines = {key: _line(key, of_key[shown], show) for key, of_key in chosen.items() if key is not None}
     best = sorted([(-ranks[key], line.id, key, line) for key, line in lines.items()], key=itemgetter(0, 1))[:TOP]
     return [
         {

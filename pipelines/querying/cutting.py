@@ -25,6 +25,9 @@ KEPT = frozenset(
         "plays_of_item",
         "chosen",
         "guests",
+        "matching",
+        "every_play",
+        "holding",
         "days_played",
     }
 )

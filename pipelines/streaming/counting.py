@@ -228,9 +228,10 @@ class _Count(beam.DoFn):
         now, tally = self.clock(), self._tally((user_id, window), pieces)
         if (until := self._forgotten_until(user_id)) is not None:
             tally.forget(until)
-        if copies := tally.copies():
+        if tally:
             month, is_final = month_of_window(self.calendar, window), self._is_over(window, now)
-            for row in ranking.snapshots_of(user_id, month, copies, is_final=is_final, computed_at=now):
+            plays, tens = len(tally), tally.tens()
+            for row in ranking.snapshots_of(user_id, month, plays, tens, is_final=is_final, computed_at=now):
                 yield TaggedOutput(_SNAPSHOTS, row)
 
     def _tally(self, key: Key, pieces: Any) -> Tally:

@@ -9,26 +9,30 @@ its state as it left it. State of a newer version raises StateError.
 """
 
 from collections.abc import Iterable, Sequence
-from itertools import islice
 from struct import Struct
 from typing import Any, NamedTuple
 
 import numpy as np
-import orjson
 
-from pipelines.domain.ranking import Copies, Entry
+from pipelines.domain import ranking
+from pipelines.domain.ranking import Copies, Entry, Items, Kind
+from pipelines.streaming import contenders
+from pipelines.streaming.contenders import MARK, MARKS, Ints
+from pipelines.streaming.songs import line_of, names_of, track_id_of
 
-VERSION = 1
-# A piece: its version, whether it is the large one, the number of its plays, the number of its first song; then the
-# plays, and what is said of its songs, a line for each. The large one has its plays in columns, small ones in rows.
+VERSION = 2
+# A piece: its version, whether it is the large one, the number of its plays, and of its first song; then the plays, and
+# what is said of its songs, a line for each. The large one has its plays in columns, small ones in rows. It has the
+# number of all its songs where others have that of the first, and from version 2 on their marks, in columns, before
+# their lines: who makes them of texts that are new pays for each song once.
 _HEAD, _ROW = Struct("<BB2xII"), Struct("<IIIH")
 _COLUMNS = (("<u4", 4), ("<u4", 4), ("<u4", 4), ("<u2", 2))
 # A preference as a number: the source's rank, then the milliseconds of the ingestion, which fit for five centuries. It
 # is in the last two columns, and the song is in the second.
 _INGESTED_BITS = 44
 _LEAST_SMALL, _PART_SMALL = 64, 8
-
-_Ints = np.ndarray[Any, np.dtype[Any]]
+# Of fewer songs all are ranked: it takes longer to tell which may be among the ten.
+_LEAST_SONGS = 128
 
 
 class StateError(Exception):
@@ -38,15 +42,15 @@ class StateError(Exception):
 class _Plays(NamedTuple):
     """Plays in columns, each instant once, ascending: milliseconds since the month began, song, preference."""
 
-    at: _Ints
-    song: _Ints
-    low: _Ints
-    high: _Ints
+    at: Ints
+    song: Ints
+    low: Ints
+    high: Ints
 
-    def preference(self, where: Any = slice(None)) -> _Ints:
+    def preference(self, where: Any = slice(None)) -> Ints:
         return self.low[where].astype(np.int64) | self.high[where].astype(np.int64) << 32
 
-    def only(self, where: _Ints) -> "_Plays":
+    def only(self, where: Ints) -> "_Plays":
         return _Plays(*(column[where] for column in self))
 
 
@@ -60,22 +64,27 @@ class Tally:
         self._large = _NO_PLAYS
         # By milliseconds since the month began: song and preference.
         self._small: dict[int, tuple[int, int]] = {}
+        # What is said of each song, the numbers of those that were looked for, and the marks of the first ones.
+        self._said: list[bytes] = []
         self._songs: dict[bytes, int] = {}
+        self._marks: Ints = np.zeros((MARKS, 0), MARK)
         self._is_less = False
         self.size = 0
         # A runner gives them in any order, and songs are numbered in theirs.
         for piece in sorted(pieces, key=_first_song):
             self.size += len(piece)
-            version, is_large, count, first = _HEAD.unpack_from(piece)
+            version, is_large, count, songs = _HEAD.unpack_from(piece)
             if version > VERSION:
                 raise StateError(f"state of form {version}, and this version knows {VERSION}: go on with a newer one")
             end = _HEAD.size + count * _ROW.size
-            if len(piece) > end:
-                said = piece[end:].split(b"\n")
-                self._songs.update(zip(said, range(first, first + len(said)), strict=True))
             if is_large:
                 self._large = _plays_in(piece, count)
-            else:
+                if version > 1:
+                    self._marks = np.frombuffer(piece, MARK, MARKS * songs, end).reshape(MARKS, songs)
+                    end += self._marks.nbytes
+            if len(piece) > end:
+                self._said += piece[end:].split(b"\n")
+            if not is_large:
                 for at, song, low, high in _ROW.iter_unpack(memoryview(piece)[_HEAD.size : end]):
                     if self._is_preferred(song, low | high << 32, self._small.get(at)):
                         self._small[at] = song, low | high << 32
@@ -84,28 +93,36 @@ class Tally:
         """Whether there is a play."""
         return bool(self._small) or len(self._large.at) > 0
 
+    def __len__(self) -> int:
+        """How many plays there are."""
+        both = len(self._small) and sum(there is not None for there in self._in_large([*self._small]))
+        return len(self._small) + len(self._large.at) - both
+
     def add(self, entries: Sequence[tuple[int, Entry]]) -> tuple[list[bool], bytes | None]:
         """Take plays in. Of each, whether it is new here, or a copy that is preferred to the one that was; and the
         piece to be kept besides the others, if any is."""
-        first = len(self._songs)
+        first = len(self._said)
+        if len(self._songs) < first:
+            self._songs = dict(zip(self._said, range(first), strict=True))
         small: dict[int, tuple[int, int]] = {}
         answers = []
         known = self._in_large([millis - self.start for millis, _ in entries])
         for (millis, entry), large in zip(entries, known, strict=True):
-            at, said, preference = millis - self.start, _said(entry), _number(entry)
-            song = self._songs.setdefault(said, len(self._songs))
+            at, said, preference = millis - self.start, line_of(entry), _number(entry)
+            if (song := self._songs.get(said)) is None:
+                song = self._songs[said] = len(self._said)
+                self._said.append(said)
             is_new = self._is_preferred(song, preference, self._small.get(at, large))
             if is_new:
                 self._small[at] = small[at] = song, preference
             answers.append(is_new)
         if not small:
             # No piece tells of their songs, so that another one's songs would be numbered as if they were there.
-            while len(self._songs) > first:
-                self._songs.popitem()
+            while len(self._said) > first:
+                del self._songs[self._said.pop()]
             return answers, None
         rows = b"".join([_ROW.pack(at, song, known & 0xFFFFFFFF, known >> 32) for at, (song, known) in small.items()])
-        new = [*islice(reversed(self._songs), len(self._songs) - first)][::-1]
-        piece = _HEAD.pack(VERSION, False, len(small), first) + rows + b"\n".join(new)
+        piece = _HEAD.pack(VERSION, False, len(small), first) + rows + b"\n".join(self._said[first:])
         self.size += len(piece)
         return answers, piece
 
@@ -122,12 +139,35 @@ class Tally:
             return None
         plays = self._all()
         columns = b"".join([column.astype(kind).tobytes() for column, (kind, _) in zip(plays, _COLUMNS, strict=True)])
-        return _HEAD.pack(VERSION, True, len(plays.at), 0) + columns + b"\n".join(self._songs)
+        head = _HEAD.pack(VERSION, True, len(plays.at), len(self._said))
+        return b"".join([head, columns, self._all_marks().tobytes(), b"\n".join(self._said)])
+
+    def tens(self) -> dict[Kind, Items]:
+        """The ten of each kind: ``ranking.tens_of`` all copies."""
+        # State of the first form has no marks.
+        if len(self._said) < _LEAST_SONGS or 2 * self._marks.shape[1] < len(self._said):
+            return ranking.tens_of(self.copies())
+        columns = self._by_song()
+        read: dict[int, Copies] = {}
+
+        def copies(which: Ints) -> list[Copies]:
+            new = [song for song in which.tolist() if song not in read]
+            values = zip(*[column[new].tolist() for column in columns], strict=True)
+            read.update(zip(new, _copies([self._said[song] for song in new], values), strict=True))
+            return [read[song] for song in which.tolist()]
+
+        plays, last, *_ = columns
+        return contenders.tens(plays, last, self._all_marks()[:, : len(plays)], copies)
 
     def copies(self) -> list[Copies]:
         """All plays, by what their copies say."""
         if not len(self._large.at):
             return self._copies_of_few()
+        return _copies(self._said, zip(*[column.tolist() for column in self._by_song()], strict=True))
+
+    def _by_song(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Of each song the plays, the last one's instant, the smallest preference as a number, and that play's
+        instant, in milliseconds since 1970. The last songs may be missing, where they have no plays."""
         plays = self._all()
         preference = plays.preference()
         counts = np.bincount(plays.song)
@@ -136,8 +176,13 @@ class Tally:
         last[plays.song] = plays.at
         by_preference = np.lexsort((plays.at, -preference))
         best[plays.song[by_preference]] = by_preference
-        columns = counts, self.start + last, preference[best], self.start + plays.at[best].astype(np.int64)
-        return _copies(self._songs, zip(*[column.tolist() for column in columns], strict=True))
+        return counts, self.start + last, preference[best], self.start + plays.at[best].astype(np.int64)
+
+    def _all_marks(self) -> Ints:
+        if new := self._said[self._marks.shape[1] :]:
+            marks = [contenders.marks_of(*names[:-1]) for names in names_of(new)]
+            self._marks = np.concatenate([self._marks, np.array(marks, MARK).T], axis=1)
+        return self._marks
 
     def _copies_of_few(self) -> list[Copies]:
         """The same where nothing is in columns, which would take longer than a few dozen plays do without."""
@@ -145,7 +190,7 @@ class Tally:
         for at, (song, preference) in self._small.items():
             by_song.setdefault(song, []).append((preference, -at))
         said, values = [], []
-        for song, line in enumerate(self._songs):
+        for song, line in enumerate(self._said):
             if plays := by_song.get(song):
                 (preference, before), last = min(plays), max([-at for _, at in plays])
                 said.append(line)
@@ -156,7 +201,7 @@ class Tally:
         """``Play.preference``, whose last part is the track's id."""
         if to is None or preference != to[1]:
             return to is None or preference < to[1]
-        return song != to[0] and self._track_id(song) < self._track_id(to[0])
+        return song != to[0] and track_id_of(self._said[song]) < track_id_of(self._said[to[0]])
 
     def _in_large(self, instants: list[int]) -> Iterable[tuple[int, int] | None]:
         large = self._large
@@ -167,9 +212,6 @@ class Tally:
         found = zip(large.song[where].tolist(), large.preference(where).tolist(), strict=True)
         there = (large.at[where] == wanted).tolist()
         return [play if is_there else None for play, is_there in zip(found, there, strict=True)]
-
-    def _track_id(self, number: int) -> str:
-        return str(orjson.loads(list(self._songs)[number])[0])
 
     def _all(self) -> _Plays:
         if not self._small:
@@ -193,7 +235,8 @@ def _plays_in(piece: bytes, count: int) -> _Plays:
 
 
 def _first_song(piece: bytes) -> int:
-    return int(_HEAD.unpack_from(piece)[3])
+    _, is_large, _, songs = _HEAD.unpack_from(piece)
+    return 0 if is_large else int(songs)
 
 
 _NO_PLAYS = _plays_in(bytes(_HEAD.size), 0)
@@ -208,21 +251,11 @@ def _ingested(preference: Any) -> Any:
     return preference & (1 << _INGESTED_BITS) - 1
 
 
-def _said(entry: Entry) -> bytes:
-    _, *said, album_artist, image_url = entry
-    # Most albums are the artist's.
-    return orjson.dumps([*said, 0 if album_artist == said[3] else album_artist, image_url])
-
-
 def _copies(said: Iterable[bytes], values: Iterable[tuple[int, int, int, int]]) -> list[Copies]:
     """Of what is said of each song, and of its plays: how many, the last one's instant, the smallest preference as a
     number, and that play's instant."""
-    found = []
-    # All at once: to call the parser for each song took as long as to parse it.
-    for names, (count, last, preference, at) in zip(orjson.loads(b"[%b]" % b",".join(said)), values, strict=False):
-        if count:
-            if names[6] == 0:
-                names[6] = names[3]
-            best = *divmod(preference, 1 << _INGESTED_BITS), names[0], -at
-            found.append(Copies._make((count, last, best, *names)))
-    return found
+    return [
+        Copies._make((count, last, (*divmod(preference, 1 << _INGESTED_BITS), names[0], -at), *names))
+        for names, (count, last, preference, at) in zip(names_of(said), values, strict=False)
+        if count
+    ]

@@ -60,8 +60,8 @@ class Kept:
         return Tally(to_millis(START), random.Random(len(self.pieces)).sample(self.pieces, len(self.pieces)))
 
 
-def shown(copies: list[ranking.Copies]) -> list[dict[str, object]]:
-    return list(ranking.snapshots_of("me", MONTH, copies, is_final=False, computed_at=NOW))
+def shown(tally: Tally) -> list[dict[str, object]]:
+    return list(ranking.snapshots_of("me", MONTH, len(tally), tally.tens(), is_final=False, computed_at=NOW))
 
 
 def plain(some: list[Play]) -> ranking.Tally:
@@ -93,7 +93,7 @@ def test_it_counts_as_a_plain_tally_does(some: list[Play], together: int, least:
         patched.setattr("pipelines.streaming.tally._LEAST_SMALL", least)  # so that there are large pieces
         for start in range(0, len(some), together):
             kept.add(some[start : start + together])
-    assert shown(kept.tally().copies()) == of_tally(plain(some))
+    assert shown(kept.tally()) == of_tally(plain(some))
 
 
 @given(some_plays, st.integers(0, 3))
@@ -120,7 +120,7 @@ def test_what_was_forgotten_is_left_out_and_hides_nothing_newer(some: list[Play]
         kept.add(newer, until=instant)
         tally = kept.tally()
         tally.forget(instant)
-    assert shown(tally.copies()) == of_tally(plain(newer))
+    assert shown(tally) == of_tally(plain(newer))
 
 
 def a_listener(count: int, songs: int) -> list[Play]:
@@ -175,12 +175,21 @@ def test_a_batch_writes_what_is_new_not_what_the_month_has() -> None:
     assert written < 100 * 60
 
 
-def test_state_of_the_first_form_is_read() -> None:
+@pytest.mark.parametrize("least", [0, 128])
+def test_state_of_the_first_form_is_read(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
     # As it lies in a job that runs: never to be changed, whatever forms come.
-    assert VERSION == 1
+    monkeypatch.setattr("pipelines.streaming.tally._LEAST_SONGS", least)
     pieces = [bytes.fromhex(text) for text in FIRST_FORM]
     first = plays("aab", start="2026-11-02T08:00:00Z")
-    assert shown(Tally(to_millis(START), pieces).copies()) == of_tally(plain([*first, play("2026-11-03T08:00:00Z")]))
+    known = [*first, play("2026-11-03T08:00:00Z")]
+    assert shown(Tally(to_millis(START), pieces)) == of_tally(plain(known))
+    kept = Kept()
+    kept.pieces = pieces
+    monkeypatch.setattr("pipelines.streaming.tally._LEAST_SMALL", 0)
+    more = plays("xyb", start="2026-11-04T08:00:00Z")
+    assert kept.add([*more, *known]) == more
+    assert [piece[:2] for piece in kept.pieces] == [bytes([VERSION, True])]
+    assert shown(kept.tally()) == of_tally(plain([*known, *more]))
 
 
 FIRST_FORM = [
@@ -198,8 +207,38 @@ FIRST_FORM = [
 ]
 
 
+@pytest.mark.parametrize("least", [0, 128])
+def test_state_of_the_second_form_is_read(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert VERSION == 2
+    monkeypatch.setattr("pipelines.streaming.tally._LEAST_SONGS", least)
+    pieces = [bytes.fromhex(text) for text in SECOND_FORM]
+    known = [*plays("aab", start="2026-11-02T08:00:00Z"), play("2026-11-03T08:00:00Z")]
+    tally = Tally(to_millis(START), pieces)
+    assert shown(tally) == of_tally(plain(known))
+    # The marks that lie in it are those that are made of texts now.
+    monkeypatch.setattr("pipelines.streaming.tally._LEAST_SMALL", 0)
+    made_anew = Tally(to_millis(START), [bytes.fromhex(text) for text in FIRST_FORM])
+    assert tally.compacted() == made_anew.compacted()
+
+
+SECOND_FORM = [
+    (
+        "02010000030000000200000080be1407e0a8150740931607000000000000000001000000807a55fd807a55fd807a55fda101"
+        "a101a10143beb7e8f9efbe71521d2fd57a816eaf7a20e836c071e1afe184cae05bd5c379df70182a652111b3d6a06852c9f1"
+        "a4fe5b2261222c22547261636b2061222c226172746973742d61222c22417274697374206f662061222c22616c62756d2d61"
+        "222c22416c62756d206f662061222c302c6e756c6c5d0a5b2262222c22547261636b2062222c226172746973742d62222c22"
+        "417274697374206f662062222c22616c62756d2d62222c22416c62756d206f662062222c302c6e756c6c5d"
+    ),
+    (
+        "020000000100000002000000801a3b0c02000000807a55fda1015b227431222c22547261636b207431222c22617274697374"
+        "2d7431222c22417274697374206f66207431222c22616c62756d2d7431222c22416c62756d206f66207431222c302c6e756c"
+        "6c5d"
+    ),
+]
+
+
 def test_state_of_a_newer_form_is_refused() -> None:
     kept = Kept()
     kept.add(plays("a"))
-    with pytest.raises(StateError, match="form 2, and this version knows 1"):
-        Tally(to_millis(START), [b"\x02" + kept.pieces[0][1:]])
+    with pytest.raises(StateError, match="form 3, and this version knows 2"):
+        Tally(to_millis(START), [b"\x03" + kept.pieces[0][1:]])

@@ -3,10 +3,8 @@
 import numpy as np
 import pyarrow.compute as pc
 
-from pipelines.querying.columns.history import Column
+from pipelines.querying.columns.history import LATE, Column
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts
-
-LATE = np.iinfo(np.int64).max
 
 
 def least(places: Column, values: Column, number: int) -> Column:

@@ -30,7 +30,7 @@ ranks AS (
     AND CASE @kind
       WHEN 'track' THEN item.id IN (SELECT track_id FROM chosen)
       WHEN 'artist' THEN
-        item.id = (SELECT key FROM meant)
+        item.id = (SELECT ANY_VALUE(key) FROM chosen)
         OR (STARTS_WITH(item.id, 'names:') AND item.name IN (SELECT artist_name FROM chosen))
       ELSE item.id IN (SELECT shown_album_id FROM chosen WHERE shown_album_id IS NOT NULL)
     END
