@@ -226,7 +226,9 @@ def test_what_is_not_installed_is_told_in_a_sentence(argv: list[str], package: s
     [(("--archive=a", "--warehouse=w"), False), (("--archive=gs://a", "--warehouse=w"), True)],
     ids=["folders", "a bucket"],
 )
-def test_a_rebuild_of_folders_loads_beam_without_its_connectors_and_waits_for_no_sample(places: tuple[str, ...], loaded: bool) -> None:
+def test_a_rebuild_of_folders_loads_beam_without_connectors_and_waits_for_no_sample(
+    places: tuple[str, ...], loaded: bool
+) -> None:
     code = (
         "import sys, heavy_rotation\n"
         "try:\n    heavy_rotation.main()\n"
