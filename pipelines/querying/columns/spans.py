@@ -142,12 +142,16 @@ def plays_of_item(history: History, kind: str, id_: str) -> Span:
         may_be = np.isin(keys, known[known != NULL]) | np.isin(ids, ids[asked & (ids > EMPTY)])
     is_candidate = np.zeros(len(texts) + 1, bool)
     is_candidate[said("track_id")[may_be]] = True
-    is_candidate = is_candidate[history.copies["track_id"]]
+    return plays_of_copies(history, is_candidate[history.copies["track_id"]], date.min, date.max)
+
+
+def plays_of_copies(history: History, is_meant: Column, first: date, last: date) -> Span:
+    """The plays of some months whose copies are meant."""
     found = (
-        replace(month, places=np.flatnonzero(is_candidate[month.columns["copy"]]))
-        for month in _months(history, date.min, date.max)
+        replace(month, places=np.flatnonzero(is_meant[month.columns["copy"]]))
+        for month in _months(history, first, last)
     )
-    return Span(texts, history.copies, tuple(month for month in found if month.size))
+    return Span(history.texts, history.copies, tuple(month for month in found if month.size))
 
 
 def names_of_artist(history: History, id_: str) -> Codes:
