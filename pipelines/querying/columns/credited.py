@@ -1,19 +1,16 @@
 """What each track id counts for: the parts ``credits``, ``chosen``, ``different`` and ``known``."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.domain.month import preceding
-from pipelines.querying.columns.grouping import first_of, kinds_column, least, no_empty, starts_with_names
-from pipelines.querying.columns.history import Column, History, day_number
-from pipelines.querying.columns.spans import Span, names_of_artist
+from pipelines.querying.columns.counted import Counts, copies_of, is_heard
+from pipelines.querying.columns.grouping import first_of, least, no_empty, starts_with_names
+from pipelines.querying.columns.history import Column, History
+from pipelines.querying.columns.spans import Span, names_of_artist, span_of
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
-
-# As the part's SQL puts a source before an instant.
-_FAR = 1_000_000_000_000_000
 
 
 @dataclass(frozen=True)
@@ -31,21 +28,23 @@ class Credits:
     is_album_of_spotify: Column
     album_name: Codes
     album_artist: Codes
-    # For each play of the span that is heard, its track's row.
+    # Plays that are heard, by their copies, and for each of these its track's row.
+    counts: Counts
     rows: Column
 
 
 def credits_of(span: Span) -> Credits:
     """As the part ``credits``."""
     texts, copies = span.texts, span.copies
-    heard = span.heard
-    copy = span.of("copy")[heard]
+    counts = copies_of(span)
+    copy = counts["copy"]
     tracks, rows = numbered(copies["track_id"][copy], len(texts))
-    wanted = span.of("source_rank")[heard] * np.int64(_FAR) + span.of("ingested_at")[heard] // 1000
-    preference = least(rows, wanted, len(tracks))
-    best = np.flatnonzero(wanted == preference[rows])
+    preference = least(rows, counts["preference"], len(tracks))
+    best = np.flatnonzero(counts["preference"] == preference[rows])
+    at = counts["preferred_at"][best]
+    last = best[at == -least(rows[best], -at, len(tracks))[rows[best]]]
     chosen = np.empty(len(tracks), np.int64)
-    chosen[rows[best]] = best  # the last play of those, since plays are in order
+    chosen[rows[last]] = last
     one = {name: codes[copy[chosen]] for name, codes in copies.items()}
     artist_id, artist_name = no_empty(one["artist_id"]), no_empty(one["artist_name"])
     album_id, album_name = no_empty(one["album_id"]), no_empty(one["album_name"])
@@ -90,6 +89,7 @@ def credits_of(span: Span) -> Credits:
         is_album_of_spotify=album_id != NULL,
         album_name=np.where(album_name == NULL, NULL, first_of(offirst_of(album_name), album_name)),
         album_artist=np.where(has, offirst_of(album_artist), album_artist),
+        counts=counts,
         rows=rows,
     )
 
@@ -167,26 +167,28 @@ def _albums(credited: Credits) -> Codes:
     return np.where(credited.album_name == NULL, np.int32(NULL), credited.album_key)
 
 
-def different_of(credited: Credits) -> pa.Table:
+def different_of(credited: Credits) -> dict[str, int]:
     """As the part ``different``."""
-    of = {"songs": credited.song_id, "artists": credited.artist_key, "albums": _albums(credited)}
-    return pa.table({name: [len(np.unique(keys[keys != NULL]))] for name, keys in of.items()})
+
+    def number(keys: Codes) -> int:
+        there = np.zeros(len(credited.texts) + 1, bool)
+        there[keys] = True
+        return int(np.count_nonzero(there[:NULL]))
+
+    return {
+        "songs": number(credited.song_id),
+        "artists": number(credited.artist_key),
+        "albums": number(_albums(credited)),
+    }
 
 
-def known_of(history: History, credited: Credits, first: date) -> pa.Table:
-    """As the part ``known``: the keys of each kind of which anything was heard before ``first``.
+def known_of(history: History, credited: Credits, first: date) -> dict[str, Codes]:
+    """As the part ``known``: the keys of each kind of which anything was heard before ``first``, some of them twice.
 
     The history has all plays of before.
     """
     texts, copies = credited.texts, history.copies
-    begin = first.replace(day=1)
-    there = np.zeros(len(copies["track_id"]), bool)
-    for month in history.between(date.min, preceding(begin)):
-        there[month["copy"]] = True
-    if first > begin:
-        for month in history.between(begin, begin):
-            there[month["copy"][month["played_on"] < day_number(first)]] = True
-    heard = np.flatnonzero(there)
+    heard = np.flatnonzero(is_heard(span_of(history, date.min, first - timedelta(days=1), ())))
 
     def seen(codes: Codes) -> Column:
         there = np.zeros(len(texts) + 1, bool)
@@ -204,14 +206,11 @@ def known_of(history: History, credited: Credits, first: date) -> pa.Table:
     album_ids = seen(one["album_id"])
     is_made = starts_with_names(texts, credited.artist_key)
     artist = ids[credited.artist_key] | names_alone[credited.artist_name] | (is_made & names[credited.artist_name])
-    of = {
+    return {
         "track": credited.song_id[songs[credited.song_id] | tracks[credited.track_id]],
         "artist": credited.artist_key[artist],
         "album": credited.album_key[albums[credited.album_key] | album_ids[credited.shown_album_id]],
     }
-    of = {kind: np.unique(keys) for kind, keys in of.items()}
-    kinds = kinds_column([(kind, len(keys)) for kind, keys in of.items()])
-    return pa.table({"kind": kinds, "key": texts.array(np.concatenate(list(of.values())))})
 
 
 def guests_of(history: History) -> pa.Table:

@@ -1,9 +1,6 @@
 """Small steps on columns of numbers, as SQL has them."""
 
-from collections.abc import Sequence
-
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.querying.columns.history import LATE, Column
@@ -34,9 +31,3 @@ def starts_with_names(texts: Texts, codes: Codes) -> Column:
     """STARTS_WITH(…, 'names:'), as ids do that are made from names; false for no text."""
     found: Column = pc.fill_null(pc.starts_with(texts.array(codes), "names:"), False).to_numpy(zero_copy_only=False)  # type: ignore[type-var,attr-defined]
     return found
-
-
-def kinds_column(sizes: Sequence[tuple[str, int]]) -> pa.Array:
-    """Each text as often as it says."""
-    codes = np.repeat(np.arange(len(sizes), dtype=np.int8), [number for _, number in sizes])
-    return pa.DictionaryArray.from_arrays(codes, [kind for kind, _ in sizes]).cast(pa.string())

@@ -1,7 +1,7 @@
 """A listener's plays as columns of numbers, month by month as they are needed."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 from threading import Lock
@@ -64,6 +64,15 @@ _AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What was counted (``counted``) of some months' columns, and what tells that it was of these."""
+
+    source: tuple[object, ...]
+    counts: Mapping[str, Column]
+    columns: tuple[Mapping[str, Column], ...]
+
+
+@dataclass(frozen=True)
 class History:
     """What is known of a listener's months. ``months`` have columns, a value a play, in the order of instants;
     ``copies`` has a value for each copy, and the column ``copy`` says which a play has.
@@ -75,6 +84,7 @@ class History:
     texts: Texts
     months: Mapping[date, Mapping[str, Column]]
     copies: Mapping[str, Codes]
+    kept: dict[tuple[str, int, frozenset[str]], "Kept"] = field(default_factory=dict)
 
     def between(self, first: date, last: date) -> tuple[Mapping[str, Column], ...]:
         """The columns of months that have plays, first days and both in it."""
@@ -104,7 +114,7 @@ class _Reading:
 
     def forget(self, months: Collection[date]) -> None:
         there = {month: columns for month, columns in self.history.months.items() if month not in months}
-        self.history = History(self._texts, there, self.history.copies)
+        self.history = replace(self.history, months=there)
 
     def add(self, plays: pa.Table, asked: Iterable[date]) -> None:
         """The plays of these months, in order, as ``_PLAYS`` gives them; that a month has none is known, too."""
@@ -121,7 +131,7 @@ class _Reading:
             some = slice(*np.searchsorted(guest_of, [begin, end]))
             new[month] = {**columns, "heard_ms": _heard_ms(columns), "guests": guests[some].copy()}
         there = {name: column[: len(self._numbers)] for name, column in self._copies.items()}
-        self.history = History(self._texts, {**self.history.months, **new}, there)
+        self.history = replace(self.history, months={**self.history.months, **new}, copies=there)
 
     def _guests(self, lists: Any) -> tuple[Codes, Column]:
         """Those of all plays one after the other, each once a play, and for each the place of its play."""

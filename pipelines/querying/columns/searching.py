@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.querying.columns.credited import Credits, table_of_credits
+from pipelines.querying.columns.grouping import least
 from pipelines.querying.columns.history import History, day_number
-from pipelines.querying.columns.spans import Span
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UTC = pa.timestamp("us", "UTC")
@@ -31,14 +31,14 @@ def matching_of(history: History, first: date, last: date, q: str, before: datet
     return pa.table({"played_at": pa.array(instants).view(_UTC)})
 
 
-def holding_of(span: Span, credited: Credits, q: str) -> pa.Table:
+def holding_of(credited: Credits, q: str) -> pa.Table:
     """As the part ``holding``."""
     is_found = credited.texts.holding(q)
     held = {name: is_found[getattr(credited, name)] for name in ("track_name", "artist_name", "album_name")}
     rows = np.flatnonzero(np.logical_or.reduce(list(held.values())))
-    plays = np.bincount(credited.rows, minlength=len(credited.track_id))
-    last = np.empty(len(credited.track_id), np.int64)
-    last[credited.rows] = span.of("played_at")  # plays are in order
+    number = len(credited.track_id)
+    plays = np.bincount(credited.rows, credited.counts["plays"], number).astype(np.int64)
+    last = -least(credited.rows, -credited.counts["last_played_at"], number)
     return table_of_credits(
         credited,
         rows,

@@ -1,7 +1,7 @@
 """The plays of some days, of a song, an artist or an album, and all: ``span``, ``plays_of_item``, ``every_play``."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
 from typing import NamedTuple
@@ -10,7 +10,7 @@ import numpy as np
 
 from pipelines.domain.month import following, preceding
 from pipelines.querying.columns.grouping import first_of
-from pipelines.querying.columns.history import COPY, UNKNOWN, Column, History, day_number
+from pipelines.querying.columns.history import COPY, UNKNOWN, Column, History, Kept, day_number
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
 
 
@@ -36,6 +36,7 @@ class Span:
     copies: Mapping[str, Codes]
     months: tuple[OfMonth, ...]
     hidden: frozenset[str] = frozenset()
+    kept: dict[tuple[str, int, frozenset[str]], Kept] = field(default_factory=dict)
 
     def of(self, name: str) -> Column:
         """A column: the history's own, or what the plays' copies say, by number."""
@@ -113,7 +114,7 @@ def span_of(history: History, first: date, last: date, hidden: Collection[str]) 
         months[0] = _within(months[0], first, last)
     if last < following(end) - timedelta(days=1) and months:
         months[-1] = _within(months[-1], first, last)
-    return Span(history.texts, history.copies, tuple(months), frozenset(hidden))
+    return Span(history.texts, history.copies, tuple(months), frozenset(hidden), history.kept)
 
 
 def _within(month: OfMonth, first: date, last: date) -> OfMonth:
@@ -123,7 +124,8 @@ def _within(month: OfMonth, first: date, last: date) -> OfMonth:
 
 def every_play(history: History) -> Span:
     """All plays."""
-    return Span(history.texts, history.copies, tuple(_months(history, date.min, date.max)))
+    months = tuple(_months(history, date.min, date.max))
+    return Span(history.texts, history.copies, months, kept=history.kept)
 
 
 def plays_of_item(history: History, kind: str, id_: str) -> Span:

@@ -11,18 +11,16 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
+from pipelines.querying.columns.answers import ANSWERS, Asked
 from pipelines.querying.columns.credited import (
     Credits,
     chosen_of,
     credits_of,
-    different_of,
     guests_of,
-    known_of,
     table_of_credits,
 )
-from pipelines.querying.columns.grouping import kinds_column
 from pipelines.querying.columns.history import COPY, UNKNOWN, Histories, History
-from pipelines.querying.columns.ranked import Ranked, ranked_of
+from pipelines.querying.columns.ranked import COLUMNS, Ranked, ranked_of
 from pipelines.querying.columns.searching import holding_of, matching_of
 from pipelines.querying.columns.spans import Span, every_play, plays_of_item, span_of
 from pipelines.querying.columns.told import told_by_plays
@@ -37,8 +35,6 @@ _WORDS = re.compile(r"\w+")
 # Which parts are made in columns, and in which question each reads as it is meant here.
 PARTS = {
     "tens": ("span", "credits", "ranked"),
-    "discoveries": ("known",),
-    "totals": ("different",),
     "item": ("plays_of_item", "credits", "chosen", "guests"),
     "history": ("matching",),
     "known": ("told_by_plays",),
@@ -110,16 +106,26 @@ class Columns:
                 return credits_of(span)
             case "ranked", Span() as span, Credits() as credits:
                 return ranked_of(span, credits, values["by"], values["kind"])
-            case "known", Credits() as credits:
-                first = values["from"]
-                return known_of(history(last=first), credits, first)
-            case "different", Credits() as credits:
-                return different_of(credits)
             case "chosen", Credits() as credits:
                 return chosen_of(history(), credits, values["kind"], values["id"])
-            case "holding", Span() as span, Credits() as credits:
-                return holding_of(span, credits, values["q"])
+            case "holding", Span(), Credits() as credits:
+                return holding_of(credits, values["q"])
         return None
+
+    def answer(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        question: str,
+        values: Mapping[str, Any],
+        made: Sequence[Made],
+        months: Mapping[date, int],
+    ) -> pa.Table | None:
+        """The answer of a question from the steps that ``ANSWERS`` names; None where it is DuckDB's."""
+
+        def history(first: date, last: date) -> History:
+            return self._histories.history(cursor, values["user_id"], months, first, last)
+
+        return ANSWERS[question].make(Asked(values, tuple(made), history))
 
 
 def size_of(made: Made) -> int:
@@ -130,7 +136,7 @@ def size_of(made: Made) -> int:
         case Credits():
             return len(made.track_id)
         case Ranked():
-            return sum(number for _, number in made.kind)
+            return len(made)
         case _:
             return int(made.num_rows)
 
@@ -140,10 +146,12 @@ def table_of(made: Made, sql: str) -> pa.Table:
     match made:
         case Credits():
             return table_of_credits(made)
-        case Span() | Ranked():
+        case Ranked():
             words = set(_WORDS.findall(sql))
-            of = _of_span(made) if isinstance(made, Span) else _of_ranked(made)
-            columns = {name: make() for name, make in of.items() if name in words}
+            return made.table(name for name in COLUMNS if name in words)
+        case Span():
+            words = set(_WORDS.findall(sql))
+            columns = {name: make() for name, make in _of_span(made).items() if name in words}
             return pa.table(columns or {"nothing": pa.nulls(size_of(made), pa.int8())})
     return made
 
@@ -170,17 +178,3 @@ def _of_span(span: Span) -> Mapping[str, Any]:
 
 def _months(span: Span) -> pa.Array:
     return pa.array(span.of("month")).view(pa.date32())
-
-
-def _of_ranked(ranked: Ranked) -> Mapping[str, Any]:
-    of, texts = ranked.columns, ranked.texts
-    coded = ("key", "id", "name", "artist_name", "artist_key", "album_name", "image_url")
-    plain = ("rank", "plays", "estimated_plays", "unknown_plays", "amount", "lines", "is_tied", "tied_after")
-    return {
-        "kind": lambda: kinds_column(ranked.kind),
-        **{name: (lambda name=name: texts.array(of[name])) for name in coded},
-        **{name: (lambda name=name: pa.array(of[name])) for name in plain},
-        "heard_ms": lambda: pa.array(of["heard_ms"], mask=of["known_plays"] == 0),
-        "first_played_on": lambda: pa.array(of["first_played_on"].astype(np.int32)).view(pa.date32()),
-        **{name: (lambda name=name: pa.array(of[name]).view(_UTC)) for name in ("first_played_at", "last_played_at")},
-    }
