@@ -23,6 +23,7 @@ from pipelines.querying.columns.history import COPY, UNKNOWN, Histories, History
 from pipelines.querying.columns.ranked import COLUMNS, Ranked, ranked_of
 from pipelines.querying.columns.searching import holding_of, matching_of
 from pipelines.querying.columns.spans import Span, every_play, plays_of_item, span_of
+from pipelines.querying.columns.told import told_by_plays
 from pipelines.querying.steps import Step
 from pipelines.querying.translations import duckdb_question
 from pipelines.tables.questions import parameters_of
@@ -37,6 +38,7 @@ PARTS = {
     "edges": ("edges",),
     "item": ("plays_of_item", "credits", "chosen", "guests"),
     "history": ("matching",),
+    "known": ("told_by_plays",),
     "search": ("every_play", "credits", "holding"),
 }
 _EMPTY: tuple[frozenset[str], ...] = (frozenset(), frozenset({"hidden"}))
@@ -92,6 +94,9 @@ class Columns:
                 first, last = values["from"], values["to"]
                 found = history(first.replace(day=1), last)
                 return matching_of(found, first, last, values["q"], values["before"], values["limit"])
+            case ["told_by_plays"]:
+                first, last = values["from"].replace(day=1), values["to"]
+                return told_by_plays(history(first, last), values["kind"], values["ids"], first, last)
             case ["every_play"]:
                 return every_play(history())
             case ["plays_of_item"]:
