@@ -12,6 +12,7 @@ from datetime import date
 from threading import Event, Thread, get_native_id
 
 from pipelines.failure import Failure
+from pipelines.tables.questions import QUESTIONS
 from web.errors import SentenceError
 from web.opening import Warehouse
 from web.pages.charts import day_by_day, hours
@@ -80,6 +81,9 @@ def warm(visit: Visit) -> Iterator[None]:
             yield
     for year in sorted({month.year for month in plays}, reverse=True):
         shown(visit, date(year, 1, 1), date(year, 12, 31), "plays", covers=False, state=None)
+        yield
+    for question in QUESTIONS:
+        visit.asker.prepare(question)
         yield
 
 
