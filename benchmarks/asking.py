@@ -20,6 +20,7 @@ from demo.processes import Process
 
 _LONGEST_SECONDS = 900
 _LIFETIME = Shape(300_000, 1, 150)
+_TEN_LIVES = Shape(3_000_000, 1, 150)
 _ASKING = """\
 In a process that keeps its tables, of a folder's warehouse: milliseconds until all rows are there. First the three
 monthly views whole, then the documented queries as they stand. `first` reads the months that none needed before."""
@@ -29,6 +30,8 @@ time that anybody asks for it, in this order; `again` the middle of five more, o
 of the server; no network. The first row is from the start of the process, and what came after it in the background, the
 answers of all months, is the second; the rest was measured when that was over."""
 _AGAIN = 5
+# In many names, and in none.
+_SEARCHES = ("/history?q=a", "/history?q=no+such+name")
 # Less than that in so many seconds is what a server takes that waits.
 _BUSY_MS, _IDLE_SECONDS = 60.0, 8.0
 
@@ -46,8 +49,13 @@ def measure(settings: Settings) -> Iterator[Measured]:
             rows += _asked(scaled, warehouse)
             if shape is _LIFETIME:
                 pages = list(_pages(warehouse, folder))
-    yield Measured("asking", "Asking", _ASKING, rows)
-    yield Measured("pages", "Pages", f"{_PAGES} {_LIFETIME.scaled(settings.share)}.", pages)
+        yield Measured("asking", "Asking", _ASKING, rows)
+        yield Measured("pages", "Pages", f"{_PAGES} {_LIFETIME.scaled(settings.share)}.", pages)
+        if settings.long:
+            shape = _TEN_LIVES.scaled(settings.share)
+            settings.say(f"asking: {shape}")
+            pages = list(_pages(_made(shape, folder / "ten", settings.seed), folder))
+            yield Measured("pages_of_ten", "Pages of ten times as many plays", f"As above. {shape}.", pages)
 
 
 def _made(shape: Shape, folder: Path, seed: int) -> Path:
@@ -76,8 +84,20 @@ def _paths() -> tuple[str, ...]:
         f"/recap?from={year}-01-01&to={month}-31",
         f"/top/tracks?from={year}-01-01&to={month}-31",
     )
+    spans = (
+        # Of no calendar's bounds: nothing of them is there before.
+        f"/recap?from={year - 1}-04-11&to={month}-30",
+        f"/recap?from={year - 6}-04-11&to={month}-30",
+        "/recap",
+        f"/top/tracks?from={year - 3}-02-11&to={year}-03-07",
+        f"/compare?a={year - 8}-05-10..{year - 5}-01-01&b={year - 5}-01-02..{month}-01",
+        # Of months and years the background makes what is ranked by plays.
+        f"/month/{year - 4}-03?by=time",
+        f"/year/{year - 4}?by=time",
+    )
     return (
         *sheets,
+        *spans,
         f"/month/{year - 5}-03",
         f"/year/{year - 5}",
         f"/calendar/{year}",
@@ -85,6 +105,15 @@ def _paths() -> tuple[str, ...]:
         "/history",
         f"/compare?a={year}&b={year - 1}",
     )
+
+
+def _items(page: str) -> dict[str, str]:
+    """The first song, artist and album of a month's page, and the second song in a span: by address what it is."""
+    links = re.findall(r'href="(/(song|artist|album)/[^"?]+)', page)
+    first = {kind: link for link, kind in reversed(links)}
+    second = next(link for link, kind in links if kind == "song" and link != first["song"])
+    span = f"?from={LAST_MONTH.year - 2}-01-01&to={LAST_MONTH:%Y-%m}-31"
+    return {link: f"/{kind}/…" for kind, link in sorted(first.items())} | {second + span: f"/song/…{span}"}
 
 
 def _pages(warehouse: Path, folder: Path) -> Iterator[Row]:
@@ -102,14 +131,15 @@ def _pages(warehouse: Path, folder: Path) -> Iterator[Row]:
         yield {"page": "/, from the start", **cold, "again ms": None, "again CPU ms": None}
         yield {"page": "in the background", **dict.fromkeys(cold), "first CPU ms": _idle(server.pid) - spent}
         yielded: Row = {}
-        for path in _paths():
+        items = _items(_text(f"{address[0]}/month/{LAST_MONTH:%Y-%m}"))
+        for path in (*_paths(), *items, *_SEARCHES):
             before = cpu_millis(server.pid)
             first, size = _get(address[0] + path)
             spent = cpu_millis(server.pid) - before
             again = [_get(address[0] + path)[0] for _ in range(_AGAIN)]
             middle, again_spent = statistics.median(again), (cpu_millis(server.pid) - before - spent) / _AGAIN
             yielded = {
-                "page": path,
+                "page": items.get(path, path),
                 "first ms": first,
                 "first CPU ms": spent,
                 "again ms": middle,
@@ -132,9 +162,14 @@ def _idle(pid: int) -> float:
 def _get(url: str) -> tuple[float, int]:
     """Milliseconds until the last byte, and how many bytes there were."""
     began = time.perf_counter()
+    size = len(_text(url).encode())
+    return (time.perf_counter() - began) * 1000, size
+
+
+def _text(url: str) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own
-            size = len(answer.read())
+        with urllib.request.urlopen(url, timeout=120) as answer:  # noqa: S310 - our own
+            text: str = answer.read().decode()
     except urllib.error.HTTPError as error:
         raise BenchmarkError(f"{url} answers {error.code}: {error.read().decode()[:1000]}") from None
-    return (time.perf_counter() - began) * 1000, size
+    return text

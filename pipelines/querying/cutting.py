@@ -26,6 +26,7 @@ KEPT = frozenset(
         "chosen",
         "guests",
         "matching",
+        "told_by_plays",
         "every_play",
         "holding",
         "days_played",

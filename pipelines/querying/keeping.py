@@ -18,8 +18,8 @@ from pipelines.querying.steps import Cut, Step
 
 # Some 150 MB.
 _MOST_ROWS = 500_000
-# What is made in columns takes so much less room than a table.
-_NARROW = 8
+# What is made in columns takes so much less room than a table, and anything that is kept as much as so many rows.
+_NARROW, _LEAST = 8, 100
 _SCHEMA = "kept"
 _ALL = date.min, date.max
 # The place of a table in a step's text.
@@ -126,8 +126,8 @@ class Keeper:
             )
             rows = (created.fetchone() or (0,))[0]
         else:
-            rows = max(size_of(made) // _NARROW, 1)
-        kept = _Kept(name, rows, months, made, users=1)
+            rows = size_of(made) // _NARROW
+        kept = _Kept(name, max(rows, _LEAST), months, made, users=1)
         with self._lock:
             if changes != self._changes or key in self._tables:
                 kept.is_gone = True  # it may be of before the change, or another thread was as quick

@@ -40,6 +40,7 @@ SEEN = {
     "item": "a9f3fa537fbd",
     "chosen": "424f766f8bda",
     "guests": "0222f7fb0460",
+    "told_by_plays": "da9efb983fc1",
     "matching": "872b44811e86",
     "every_play": "7de0d55eb9a9",
     "holding": "eca7a1f10483",
@@ -203,6 +204,16 @@ def test_searches_answer_as_their_sql(of: FolderReader, q: str) -> None:
     assert bool(of.rows(*search)) == (q != "nowhere")
 
 
+@pytest.mark.parametrize("kind", ["track", "album"])
+@pytest.mark.parametrize("span", ["all there is", "of nothing", "over months"])
+def test_what_is_known_of_things_is_as_their_sql(of: FolderReader, kind: str, span: str) -> None:
+    ids = [f"{kind}-{number}" for number in range(9)] + [f"names:{number}" for number in range(9)] + ["nowhere"]
+    keys = [row["key"] for row in of.rows(duckdb_question("tens"), asked("tens", "all there is", kind=kind))]
+    for some in (tuple(sorted({*ids, *keys})), (f"{kind}-1",), ("nowhere",)):
+        values, statement = asked("known", span, kind=kind, ids=some), duckdb_question("known")
+        assert of.rows(statement, values) == of.rows(statement.whole, values)
+
+
 def test_two_spans_beside_each_other_answer_as_their_sql(of: FolderReader) -> None:
     before = {"before_from": date(2026, 9, 1), "before_to": date(2026, 9, 30)}
     for question in ("compare", "dropped"):
@@ -236,7 +247,7 @@ def test_months_that_change_are_read_again_and_no_other_copies_stay(tmp_path: Pa
 def test_every_part_that_is_made_in_columns_is_found(of: FolderReader) -> None:
     """It is by its text: one that read otherwise would be DuckDB's, slowly."""
     for question, parts in PARTS.items():
-        values = asked(question, "a month", kind="track", id="track-1", q="t")
+        values = asked(question, "a month", kind="track", id="track-1", ids=("track-1",), q="t")
         statement = duckdb_question(question, frozenset({"until"}.intersection(values)))
         of.rows(statement, values)
         held = {key[0]: kept.made for key, kept in of._keeper._tables.items()}  # type: ignore[index]

@@ -18,11 +18,11 @@ import pyarrow as pa
 from pipelines.domain.month import following, preceding
 from pipelines.querying.columns.counted import (
     TIMES,
+    Sessions,
+    copies_of,
     days_of,
     endings_of,
     hours_of,
-    plays_of_copies,
-    sessions_of,
     songs_of,
 )
 from pipelines.querying.columns.credited import Credits, different_of, known_of
@@ -33,7 +33,6 @@ from pipelines.querying.columns.texts import numbered
 
 _UTC, _LOCAL = pa.timestamp("us", "UTC"), pa.timestamp("us")
 _DAY = 86_400_000_000
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,13 @@ def _totals(asked: Asked) -> pa.Table:
     )
 
 
+def edges_of(span: Span) -> pa.Table:
+    """As the part ``edges``."""
+    of = days_of(span)
+    edges = [int(of["first_played_at"].min()), int(of["last_played_at"].max())] if len(of["day"]) else [None, None]
+    return pa.table({"which": ["first", "last"], "edge": pa.array(edges, _UTC)})
+
+
 def _days(asked: Asked) -> pa.Table:
     (span,) = asked.made
     of, (first, last) = days_of(span), asked.days
@@ -87,8 +93,7 @@ def _days(asked: Asked) -> pa.Table:
 def _month_totals(asked: Asked) -> pa.Table:
     (span,) = asked.made
     of, songs = days_of(span), songs_of(span)
-    months = np.array([day_number(_day(day).replace(day=1)) for day in of["day"].tolist()], np.int32)
-    distinct, places = np.unique(months, return_inverse=True)
+    distinct, places = np.unique(of["month"], return_inverse=True)
     sums = {name: np.bincount(places, of[name], len(distinct)).astype(np.int64) for name in TIMES}
     days = np.bincount(places, minlength=len(distinct))
     return pa.table({"month": _dates(distinct), **_time_columns(sums), "songs": songs["songs"], "days": days})
@@ -112,7 +117,7 @@ def _endings(asked: Asked) -> pa.Table:
 
 def _releases(asked: Asked) -> pa.Table | None:
     (span,) = asked.made
-    copy, plays = plays_of_copies(span)
+    copy, plays = (copies_of(span)[name] for name in ("copy", "plays"))
     most = len(span.texts) + 1
     dates, places = numbered(span.copies["album_release_date"][copy] + 1, most)
     texts = [(text or "")[:4] for text in span.texts.array(dates - 1).to_pylist()]
@@ -128,68 +133,53 @@ def _releases(asked: Asked) -> pa.Table | None:
 
 
 def _streaks(asked: Asked) -> pa.Table:
-    (first, last), values = asked.days, asked.values
-    played = days_of(every_play(asked.history(date.min, date.max)))["day"].tolist()
-    is_played = dict.fromkeys(map(day_number, values["unknown_days"]), False) | dict.fromkeys(played, True)
-    runs: list[list[int]] = []
-    for day in sorted(is_played):
-        if runs and runs[-1][-1] == day - 1:
-            runs[-1].append(day)
-        else:
-            runs.append([day])
+    (first, last), values = map(day_number, asked.days), asked.values
+    played = days_of(every_play(asked.history(date.min, date.max)))["day"].astype(np.int64)
+    days = np.union1d(played, np.array([*map(day_number, values["unknown_days"])], np.int64))
+    is_played = np.isin(days, played)
+    # The places where each run of days begins, of those that have a day with a play.
+    begins = np.flatnonzero(np.diff(days, prepend=days[:1] - 2) > 1)
     made = []
-    for run in runs:
-        own = [day for day in run if is_played[day]]
-        if not own:
-            continue
-        since, until = own[0], own[-1]
-        begin, end = max(since, day_number(first)), min(until, day_number(last))
-        inside = [day for day in own if begin <= day <= end]
-        if not inside:
-            continue
-        made.append(
-            {
-                "first_day": inside[0],
-                "last_day": inside[-1],
-                "days": len(inside),
-                "unknown_days": max(end - begin + 1, 0) - len(inside),
-                "since": since,
-                "until": until,
-                "is_running": day_number(values["today"]) - run[-1] <= 1,
-            }
-        )
-    made.sort(key=lambda row: (-row["days"], row["first_day"]))
-    kinds: dict[str, pa.DataType] = dict.fromkeys(("first_day", "last_day", "since", "until"), pa.date32())
-    kinds |= {"days": pa.int64(), "unknown_days": pa.int64(), "is_running": pa.bool_()}
+    for run, plays in zip(np.split(days, begins[1:]), np.split(is_played, begins[1:]), strict=True):
+        own = run[plays]
+        inside = own[(own >= first) & (own <= last)]
+        if len(inside):
+            many = min(own[-1], last) - max(own[0], first) + 1
+            is_running = day_number(values["today"]) - run[-1] <= 1
+            ends = inside[0], inside[-1], len(inside), many - len(inside), own[0], own[-1]
+            made.append((*map(int, ends), bool(is_running)))
+    made.sort(key=lambda row: (-row[2], row[0]))
+    columns = list(zip(*made[: values["limit"]], strict=True)) or [()] * 7
     names = ("first_day", "last_day", "days", "unknown_days", "since", "until", "is_running")
-    rows = made[: values["limit"]]
-    return pa.table({name: pa.array([row[name] for row in rows], kinds[name]) for name in names})
+    table = {name: np.array(column, np.int64) for name, column in zip(names, columns, strict=True)}
+    dates = {name: _dates(table[name]) for name in ("first_day", "last_day", "since", "until")}
+    return pa.table({**table, **dates, "is_running": table["is_running"].astype(bool)})
 
 
 def _sessions(asked: Asked) -> pa.Table:
     first, last = asked.days
     begin, end = preceding(first.replace(day=1)), following(last.replace(day=1))
     history = asked.history(preceding(begin), end)
-    of = sessions_of(span_of(history, begin, following(end) - timedelta(days=1), ()))
-    started_local = of["local"] - of["first_heard_ms"] * 1000
-    on = started_local // _DAY
-    rows = np.flatnonzero((on >= day_number(first)) & (on <= day_number(last)))
-    seconds_ms = of["ended_at"][rows] // 1000 - of["started_at"][rows] // 1000
-    best = np.lexsort((of["started_at"][rows], -seconds_ms))[: asked.values["limit"]]
-    number, rows, seconds_ms = len(rows), rows[best], seconds_ms[best]
-    instants = {name: pa.array(of[name][rows]).view(_UTC) for name in ("started_at", "ended_at")}
-    times = _time_columns({name: of[name][rows] for name in TIMES})
+    of = Sessions(span_of(history, begin, following(end) - timedelta(days=1), ()))
+    on = of.started_at_local // _DAY
+    places = np.flatnonzero((on >= day_number(first)) & (on <= day_number(last)))
+    started_at, ended_at = of.started_at[places], of.ended_at[places]
+    lasted_ms = ended_at // 1000 - started_at // 1000
+    best = np.lexsort((started_at, -lasted_ms))[: asked.values["limit"]]
+    rows = of.rows(places[best])
+    times = _time_columns(rows)
     return pa.table(
         {
-            **instants,
-            "started_at_local": pa.array(started_local[rows]).view(_LOCAL),
-            "ended_at_local": pa.array(of["ended_at_local"][rows]).view(_LOCAL),
-            "started_on": _dates(on[rows].astype(np.int32)),
+            "started_at": pa.array(started_at[best]).view(_UTC),
+            "ended_at": pa.array(ended_at[best]).view(_UTC),
+            "started_at_local": pa.array(of.started_at_local[places[best]]).view(_LOCAL),
+            "ended_at_local": pa.array(rows["ended_at_local"]).view(_LOCAL),
+            "started_on": _dates(on[places[best]]),
             "plays": times.pop("plays"),
-            "seconds": seconds_ms // 1000,
+            "seconds": lasted_ms[best] // 1000,
             **times,
-            "is_at_least": of["is_at_least"][rows],
-            "sessions": np.full(len(rows), number),
+            "is_at_least": rows["is_at_least"],
+            "sessions": np.full(len(best), len(places)),
         }
     )
 
@@ -310,10 +300,6 @@ def _heard(of: Mapping[str, Column]) -> pa.Array:
 
 def _dates(days: Column) -> pa.Array:
     return pa.array(days.astype(np.int32)).view(pa.date32())
-
-
-def _day(number: int) -> date:
-    return date.fromordinal(_EPOCH.toordinal() + number)
 
 
 @dataclass(frozen=True)

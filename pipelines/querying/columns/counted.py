@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 
@@ -34,13 +35,9 @@ _SILENCE_MS = 30 * 60 * 1000
 def copies_of(span: Span) -> Counts:
     """A row for each copy: ``copy``, ``TIMES``, first and last plays, the first day, and the play that is preferred to
     say what its track is: how far it is preferred, the less the more, and when the last of the most preferred was."""
-    return _one_table(span)
-
-
-def plays_of_copies(span: Span) -> tuple[Column, Column]:
-    """Copies, some of them more than once, and plays of each."""
-    rows = _joined(_tables_of_copies(span))
-    return rows["copy"], rows["plays"]
+    if "copies" not in span.memo:
+        span.memo["copies"] = _one_table(span)
+    return span.memo["copies"]
 
 
 def is_heard(span: Span) -> Column:
@@ -52,7 +49,7 @@ def is_heard(span: Span) -> Column:
 
 
 def days_of(span: Span) -> Counts:
-    """A row for each day with a play that is heard: ``day``, ``TIMES``, what was skipped, the first and last play."""
+    """A row for each day with a play that is heard: ``day``, ``month``, ``TIMES``, skips, the first and last play."""
     return _joined(_of_months(span, "days", _days))
 
 
@@ -74,24 +71,49 @@ def endings_of(span: Span) -> Counts:
     return {"reason_end": reasons} | {name: _sum(places, rows[name], len(reasons)) for name in names}
 
 
-def sessions_of(span: Span) -> Counts:
-    """A row for each session of a span of whole months, hidden or not, the first and the last as the span cuts them."""
-    rows = _joined(_of_months(replace(span, hidden=frozenset()), "sessions", _sessions))
-    begins = rows["begins"].copy()
-    if not len(begins):
-        return rows
-    begins[0] = True
-    firsts = np.flatnonzero(begins)
-    lasts = np.append(firsts[1:], len(begins)) - 1
-    of_first = {name: rows[name][firsts] for name in ("started_at", "first_heard_ms", "is_at_least")}
-    of_last = {name: rows[name][lasts] for name in ("ended_at", "ended_at_local")}
-    sums = {name: np.add.reduceat(rows[name], firsts) for name in TIMES}
-    return of_first | of_last | sums | {"local": np.minimum.reduceat(rows["local"], firsts)}
+class Sessions:
+    """The sessions of a span of whole months, hidden or not, the first and the last as the span cuts them."""
+
+    def __init__(self, span: Span) -> None:
+        self._tables = _of_months(replace(span, hidden=frozenset()), "sessions", _sessions)
+        begins = self._joined("begins").copy()
+        begins[:1] = True
+        self._firsts = np.flatnonzero(begins)
+        self._lasts = np.append(self._firsts[1:], len(begins))[: len(self._firsts)] - 1
+        self.started_at, self.ended_at = self._joined("started_at")[self._firsts], self._joined("ended_at")[self._lasts]
+        local = self._joined("local")
+        local = np.minimum.reduceat(local, self._firsts) if len(local) else local
+        self.started_at_local = local - self._joined("first_heard_ms")[self._firsts] * _MILLI
+
+    def rows(self, places: Column) -> Counts:
+        """Of some of them ``TIMES``, when they ended by the clock, and whether they began even earlier."""
+        firsts, lasts = self._firsts[places].tolist(), self._lasts[places].tolist()
+        some = [[self._row(row) for row in range(first, last + 1)] for first, last in zip(firsts, lasts, strict=True)]
+        return {
+            **{name: np.array([sum(int(row[name]) for row in rows) for rows in some], np.int64) for name in TIMES},
+            "ended_at_local": np.array([rows[-1]["ended_at_local"] for rows in some], np.int64),
+            "is_at_least": np.array([rows[0]["is_at_least"] for rows in some], bool),
+        }
+
+    def _row(self, row: int) -> Mapping[str, Any]:
+        for table in self._tables:
+            if row < len(table["begins"]):
+                return {name: column[row] for name, column in table.items()}
+            row -= len(table["begins"])
+        raise IndexError(row)
+
+    def _joined(self, name: str) -> Column:
+        return np.concatenate([table[name] for table in self._tables])
 
 
 def _of_months(span: Span, name: str, count: Callable[[Span], Counts]) -> list[Counts]:
     """What is counted of each month of a span, kept of whole ones."""
-    return [_kept(span, (month,), name, count) for month in span.months] or [count(span)]
+    made = []
+    for month in span.months:
+        found = None if month.places is not None else span.kept.get((name, int(month.columns["month"][0]), span.hidden))
+        is_same = found and found.columns[0] is month.columns and found.source[0] == month.ended_before
+        made.append(found.counts if found and is_same else _kept(span, (month,), name, count))
+    return made or [count(span)]
 
 
 def _kept(span: Span, months: tuple[OfMonth, ...], name: str, count: Callable[[Span], Counts]) -> Counts:
@@ -198,6 +220,7 @@ def _days(span: Span) -> Counts:
     sums = {**_times(span), **_skips(span)}
     return {
         "day": days,
+        "month": np.full(number, span.of("month")[0] if number else 0, np.int32),
         **{name: _sum(places, column, number) for name, column in sums.items()},
         "first_played_at": least(places, at, number),
         "last_played_at": -least(places, -at, number),

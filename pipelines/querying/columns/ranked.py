@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from pipelines.querying.columns.counted import TIMES
 from pipelines.querying.columns.credited import Credits
-from pipelines.querying.columns.grouping import least, starts_with_names
+from pipelines.querying.columns.grouping import least
 from pipelines.querying.columns.history import Column
 from pipelines.querying.columns.spans import Span
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, numbered
@@ -43,7 +43,7 @@ def _said(kind: str, of: Credits) -> _Said:
     """The part's ``counted``."""
     every, none = np.ones(len(of.track_id), bool), np.full(len(of.track_id), NULL, np.int32)
     if kind == "track":
-        is_spotifys = ~starts_with_names(of.texts, of.track_id)
+        is_spotifys = ~of.texts.are_made(of.track_id)
         return _Said(every, of.song_id, of.track_id, is_spotifys, of.track_name, of.artist_name, of.artist_key)
     if kind == "artist":
         return _Said(of.artist_key != NULL, of.artist_key, of.artist_key, every, of.artist_name, none, of.artist_key)

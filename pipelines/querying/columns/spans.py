@@ -1,9 +1,10 @@
 """The plays of some days, of a song, an artist or an album, and all: ``span``, ``plays_of_item``, ``every_play``."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,8 +14,7 @@ from pipelines.querying.columns.history import COPY, UNKNOWN, Column, History, K
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
 
 
-@dataclass(frozen=True)
-class OfMonth:
+class OfMonth(NamedTuple):
     """Some plays of a month, which has these columns; ``places`` are theirs in it, None being all. ``ended_before`` is
     when the last play before the month ended, if any did."""
 
@@ -37,6 +37,8 @@ class Span:
     months: tuple[OfMonth, ...]
     hidden: frozenset[str] = frozenset()
     kept: dict[tuple[str, int, frozenset[str]], Kept] = field(default_factory=dict)
+    # What was made of these plays and is asked for again.
+    memo: dict[str, Mapping[str, Column]] = field(default_factory=dict, init=False)
 
     def of(self, name: str) -> Column:
         """A column: the history's own, or what the plays' copies say, by number."""
@@ -119,7 +121,7 @@ def span_of(history: History, first: date, last: date, hidden: Collection[str]) 
 
 def _within(month: OfMonth, first: date, last: date) -> OfMonth:
     days = month.columns["played_on"]
-    return replace(month, places=np.flatnonzero((days >= day_number(first)) & (days <= day_number(last))))
+    return month._replace(places=np.flatnonzero((days >= day_number(first)) & (days <= day_number(last))))
 
 
 def every_play(history: History) -> Span:
@@ -144,12 +146,17 @@ def plays_of_item(history: History, kind: str, id_: str) -> Span:
         may_be = np.isin(keys, known[known != NULL]) | np.isin(ids, ids[asked & (ids > EMPTY)])
     is_candidate = np.zeros(len(texts) + 1, bool)
     is_candidate[said("track_id")[may_be]] = True
-    is_candidate = is_candidate[history.copies["track_id"]]
-    found = (
-        replace(month, places=np.flatnonzero(is_candidate[month.columns["copy"]]))
-        for month in _months(history, date.min, date.max)
-    )
-    return Span(texts, history.copies, tuple(month for month in found if month.size))
+    return plays_of_copies(history, is_candidate[history.copies["track_id"]], date.min, date.max)
+
+
+def plays_of_copies(history: History, is_meant: Column, first: date, last: date) -> Span:
+    """The plays of some months whose copies are meant."""
+    months = []
+    for month in _months(history, first, last):
+        places = np.flatnonzero(is_meant[month.columns["copy"]])
+        if len(places):
+            months.append(month._replace(places=places))
+    return Span(history.texts, history.copies, tuple(months))
 
 
 def names_of_artist(history: History, id_: str) -> Codes:

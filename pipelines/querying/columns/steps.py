@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
-from pipelines.querying.columns.answers import ANSWERS, Asked
+from pipelines.querying.columns.answers import ANSWERS, Asked, edges_of
 from pipelines.querying.columns.credited import (
     Credits,
     chosen_of,
@@ -23,6 +23,7 @@ from pipelines.querying.columns.history import COPY, UNKNOWN, Histories, History
 from pipelines.querying.columns.ranked import COLUMNS, Ranked, ranked_of
 from pipelines.querying.columns.searching import holding_of, matching_of
 from pipelines.querying.columns.spans import Span, every_play, plays_of_item, span_of
+from pipelines.querying.columns.told import told_by_plays
 from pipelines.querying.steps import Step
 from pipelines.querying.translations import duckdb_question
 from pipelines.tables.questions import parameters_of
@@ -34,8 +35,10 @@ _WORDS = re.compile(r"\w+")
 # Which parts are made in columns, and in which question each reads as it is meant here.
 PARTS = {
     "tens": ("span", "credits", "ranked"),
+    "edges": ("edges",),
     "item": ("plays_of_item", "credits", "chosen", "guests"),
     "history": ("matching",),
+    "known": ("told_by_plays",),
     "search": ("every_play", "credits", "holding"),
 }
 _EMPTY: tuple[frozenset[str], ...] = (frozenset(), frozenset({"hidden"}))
@@ -91,6 +94,9 @@ class Columns:
                 first, last = values["from"], values["to"]
                 found = history(first.replace(day=1), last)
                 return matching_of(found, first, last, values["q"], values["before"], values["limit"])
+            case ["told_by_plays"]:
+                first, last = values["from"].replace(day=1), values["to"]
+                return told_by_plays(history(first, last), values["kind"], values["ids"], first, last)
             case ["every_play"]:
                 return every_play(history())
             case ["plays_of_item"]:
@@ -99,6 +105,8 @@ class Columns:
                 return guests_of(history())
             case "credits", Span() as span:
                 return credits_of(span)
+            case "edges", Span() as span:
+                return edges_of(span)
             case "ranked", Span() as span, Credits() as credits:
                 return ranked_of(span, credits, values["by"], values["kind"])
             case "chosen", Credits() as credits:

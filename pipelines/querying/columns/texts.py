@@ -25,6 +25,7 @@ class Texts:
         self._list: list[str] = [""]
         self._array = pa.array(self._list, pa.large_string())
         self._made_ids: dict[int, int] = {}
+        self._is_made = np.zeros(0, bool)
         self._folded = pa.array([], pa.large_string())
 
     def __len__(self) -> int:
@@ -65,6 +66,13 @@ class Texts:
             folded = self._folded = pa.concat_arrays([self._folded, pa.array(map(_folded, new), pa.large_string())])
         there = pc.match_substring(folded, _folded(text)).to_numpy(zero_copy_only=False)
         return np.append(there, False)
+
+    def are_made(self, codes: Codes) -> NDArray[np.bool_]:
+        """Whether each is an id that was made from names, ``names:…``; no text is none."""
+        with self._lock:
+            new = [text.startswith("names:") for text in self._list[len(self._is_made) :]]
+            are = self._is_made = np.append(self._is_made, np.array(new, bool)) if new else self._is_made
+        return are[codes] & (codes != NULL)
 
     def array(self, codes: Codes) -> pa.Array:
         """The texts of numbers, null where there is none."""
