@@ -93,11 +93,10 @@ def _lean(command: str, arguments: Sequence[str]) -> AbstractContextManager[None
     """What this process has no use for; it is there for one command."""
     if command not in ("rebuild", "top"):
         return nullcontext()
-    from pipelines.lean import frugal, without_connectors, without_numpy
+    from pipelines.lean import for_a_rebuild, without_numpy
 
     if command == "rebuild":
-        frugal()
-        return without_connectors(arguments)
+        return for_a_rebuild(arguments)
     without_numpy()
     return nullcontext()
 

@@ -29,6 +29,8 @@ time that anybody asks for it, in this order; `again` the middle of five more, o
 of the server; no network. The first row is from the start of the process, and what came after it in the background, the
 answers of all months, is the second; the rest was measured when that was over."""
 _AGAIN = 5
+# In many names, and in none.
+_SEARCHES = ("/history?q=a", "/history?q=no+such+name")
 # Less than that in so many seconds is what a server takes that waits.
 _BUSY_MS, _IDLE_SECONDS = 60.0, 8.0
 
@@ -87,6 +89,15 @@ def _paths() -> tuple[str, ...]:
     )
 
 
+def _items(page: str) -> dict[str, str]:
+    """The first song, artist and album of a month's page, and the second song in a span: by address what it is."""
+    links = re.findall(r'href="(/(song|artist|album)/[^"?]+)', page)
+    first = {kind: link for link, kind in reversed(links)}
+    second = next(link for link, kind in links if kind == "song" and link != first["song"])
+    span = f"?from={LAST_MONTH.year - 2}-01-01&to={LAST_MONTH:%Y-%m}-31"
+    return {link: f"/{kind}/…" for kind, link in sorted(first.items())} | {second + span: f"/song/…{span}"}
+
+
 def _pages(warehouse: Path, folder: Path) -> Iterator[Row]:
     options = ["--warehouse", str(warehouse), "--port", "0", "--no-browser", "--no-covers", "--home", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -102,14 +113,15 @@ def _pages(warehouse: Path, folder: Path) -> Iterator[Row]:
         yield {"page": "/, from the start", **cold, "again ms": None, "again CPU ms": None}
         yield {"page": "in the background", **dict.fromkeys(cold), "first CPU ms": _idle(server.pid) - spent}
         yielded: Row = {}
-        for path in _paths():
+        items = _items(_text(f"{address[0]}/month/{LAST_MONTH:%Y-%m}"))
+        for path in (*_paths(), *items, *_SEARCHES):
             before = cpu_millis(server.pid)
             first, size = _get(address[0] + path)
             spent = cpu_millis(server.pid) - before
             again = [_get(address[0] + path)[0] for _ in range(_AGAIN)]
             middle, again_spent = statistics.median(again), (cpu_millis(server.pid) - before - spent) / _AGAIN
             yielded = {
-                "page": path,
+                "page": items.get(path, path),
                 "first ms": first,
                 "first CPU ms": spent,
                 "again ms": middle,
@@ -132,9 +144,14 @@ def _idle(pid: int) -> float:
 def _get(url: str) -> tuple[float, int]:
     """Milliseconds until the last byte, and how many bytes there were."""
     began = time.perf_counter()
+    size = len(_text(url).encode())
+    return (time.perf_counter() - began) * 1000, size
+
+
+def _text(url: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own
-            size = len(answer.read())
+            text: str = answer.read().decode()
     except urllib.error.HTTPError as error:
         raise BenchmarkError(f"{url} answers {error.code}: {error.read().decode()[:1000]}") from None
-    return (time.perf_counter() - began) * 1000, size
+    return text

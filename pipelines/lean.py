@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partialmethod
 from types import ModuleType
 
 # Beam loads them if they are installed, and does without if not: half of the time that a rebuild takes to start. They
@@ -30,6 +31,25 @@ def frugal() -> None:
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("_RJEM_MALLOC_CONF", "narenas:2,muzzy_decay_ms:0")
+
+
+def with_short_samples() -> None:
+    """Beam, which is loaded, looks every ten milliseconds which step of a bundle is at work.
+
+    At the end of a bundle it waits for the look that is under way: by default up to a fifth of a second.
+    """
+    from apache_beam.runners.worker.statesampler import StateSampler
+
+    StateSampler.__init__ = partialmethod(StateSampler.__init__, sampling_period_ms=10)  # type: ignore[method-assign,assignment]
+
+
+@contextmanager
+def for_a_rebuild(arguments: Sequence[str]) -> Iterator[None]:
+    """All of this that becomes a rebuild, which is loaded meanwhile."""
+    frugal()
+    with without_connectors(arguments):
+        yield
+    with_short_samples()
 
 
 @contextmanager

@@ -42,7 +42,7 @@ _BIGQUERY_SECONDS = 30.0
 # Parameters by which one thing is looked for.
 _SOUGHT = {"id", "q", "after"}
 # Parameters that decide about each play, and mostly about none.
-_OFTEN_EMPTY = {"hidden", "until"}
+_OFTEN_EMPTY = frozenset({"hidden", "until"})
 Row = dict[str, Any]
 
 
@@ -62,6 +62,9 @@ class Source(Protocol):
 
     def rows(self, question: str, values: Mapping[str, Value]) -> list[Row]:
         """The same as dicts."""
+
+    def prepare(self, question: str) -> None:
+        """Get ready what a question is asked with."""
 
     def close(self) -> None:
         """Nothing more will be asked."""
@@ -115,6 +118,10 @@ class Asker:
         """As ``ask``, each row a dict by column. They are kept and given to others too: leave them as they are."""
         rows: list[Row] = self._remembered("rows", question, span, given, self._source.rows)
         return rows
+
+    def prepare(self, question: str) -> None:
+        """Translate a question, where nobody on this machine has asked it yet: that takes longer than its answer."""
+        self._source.prepare(question)
 
     def close(self) -> None:
         """Let go of the warehouse."""
@@ -193,6 +200,9 @@ class _Folder:
     def rows(self, question: str, values: Mapping[str, Value]) -> list[Row]:
         return self._reader.rows(*self._asked(question, values))
 
+    def prepare(self, question: str) -> None:
+        duckdb_question(question, _OFTEN_EMPTY.intersection(parameters_of(question)))
+
     def close(self) -> None:
         self._reader.close()
 
@@ -256,6 +266,9 @@ class _BigQuery:
         from pipelines.querying.asking import ask_bigquery
 
         return ask_bigquery(self._address, sql, values, kinds)
+
+    def prepare(self, question: str) -> None:
+        """It is asked as it stands."""
 
     def close(self) -> None:
         """Nothing is open."""

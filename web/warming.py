@@ -12,6 +12,7 @@ from datetime import date
 from threading import Event, Thread, get_native_id
 
 from pipelines.failure import Failure
+from pipelines.tables.questions import QUESTIONS
 from web.errors import SentenceError
 from web.opening import Warehouse
 from web.pages.charts import day_by_day, hours
@@ -64,7 +65,10 @@ def warm(visit: Visit) -> Iterator[None]:
     newest = visit.last_month
     sheet(visit, newest, "plays", covers=False)
     yield
-    first_heard(visit, newest, visit.end_of(newest))  # reads all months
+    # Reads all months, and counts them together for spans of any length.
+    shown(visit, visit.bounds["first_played_on"], visit.bounds["last_played_on"], "plays", covers=False, state=None)
+    yield
+    visit.ask("search", q=visit.user_id, limit=1)  # the first search of all folds every name
     yield
     plays = {row["month"]: row["plays"] for row in visit.ask("months")}
     left = _MOST_PLAYS
@@ -77,6 +81,9 @@ def warm(visit: Visit) -> Iterator[None]:
             yield
     for year in sorted({month.year for month in plays}, reverse=True):
         shown(visit, date(year, 1, 1), date(year, 12, 31), "plays", covers=False, state=None)
+        yield
+    for question in QUESTIONS:
+        visit.asker.prepare(question)
         yield
 
 

@@ -161,18 +161,39 @@ def _normalize(node: exp.Normalize) -> exp.Expr:
 
 def _array_agg(node: exp.ArrayAgg) -> exp.Expr:
     """DuckDB knows no LIMIT inside ARRAY_AGG: the first of the list are the same."""
-    limit = node.this
-    if not isinstance(limit, exp.Limit):
+    if not isinstance(node.this, exp.Limit):
         return node
-    whole = exp.ArrayAgg(this=limit.this.copy())
+    return _first_of(node.this, without_nulls=isinstance(node.parent, exp.IgnoreNulls))
+
+
+def _first_of(limit: exp.Limit, *, without_nulls: bool) -> exp.Expr:
+    whole: exp.Expr = exp.ArrayAgg(this=limit.this.copy())
+    if without_nulls:
+        whole = exp.IgnoreNulls(this=whole)
     return exp.Anonymous(this="LIST_SLICE", expressions=[whole, exp.Literal.number(1), limit.expression.copy()])
 
 
+def _ignore_nulls(node: exp.IgnoreNulls) -> exp.Expr:
+    """It is inside of what _array_agg made."""
+    return node.this.copy() if isinstance(node.this, exp.Anonymous) else node
+
+
+def _bracket(node: exp.Bracket) -> exp.Expr:
+    """The first of a group by an order: DuckDB need not sort the group to a list for it."""
+    match node.this, node.expressions:
+        case (
+            exp.Anonymous(this="LIST_SLICE", expressions=[exp.ArrayAgg(this=exp.Order() as ordered), _, last]),
+            [exp.Literal(name="0")],
+        ) if last.name == "1":
+            return exp.First(this=ordered.copy())
+    return node
+
+
 def _string_agg(node: exp.GroupConcat) -> exp.Expr:
-    """Nor inside STRING_AGG. ARRAY_TO_STRING leaves out NULLs, as STRING_AGG does."""
+    """Nor inside STRING_AGG, which leaves out NULLs before it counts."""
     if not isinstance(node.this, exp.Limit):
         return node
-    first = _array_agg(exp.ArrayAgg(this=node.this.copy()))
+    first = _first_of(node.this, without_nulls=True)
     separator = node.args.get("separator") or exp.Literal.string(",")
     return exp.Anonymous(this="ARRAY_TO_STRING", expressions=[first, separator.copy()])
 
@@ -307,6 +328,8 @@ _REWRITES: dict[type, Callable[..., exp.Expr]] = {
     exp.DateAdd: _as_date,
     exp.DateSub: _as_date,
     exp.ArrayAgg: _array_agg,
+    exp.Bracket: _bracket,
+    exp.IgnoreNulls: _ignore_nulls,
     exp.Cast: _cast,
     exp.TryCast: _safe_cast,
     exp.Normalize: _normalize,

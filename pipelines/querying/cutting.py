@@ -25,6 +25,10 @@ KEPT = frozenset(
         "plays_of_item",
         "chosen",
         "guests",
+        "matching",
+        "told_by_plays",
+        "every_play",
+        "holding",
         "days_played",
     }
 )

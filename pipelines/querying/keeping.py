@@ -1,7 +1,7 @@
 """What the steps of cut questions gave, kept as tables for the questions that begin alike."""
 
 from collections import OrderedDict
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -9,16 +9,17 @@ from threading import Lock
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from pipelines.domain.month import preceding
+from pipelines.querying.columns.answers import ANSWERS
 from pipelines.querying.columns.steps import Columns, Made, size_of, table_of
 from pipelines.querying.steps import Cut, Step
 
-# Some 150 MB. What reads more is asked whole: to keep it would cost more than it saves.
+# Some 150 MB.
 _MOST_ROWS = 500_000
-MOST_ROWS_OF_ONE = 250_000
-# What is made in columns takes so much less room than a table.
-_NARROW = 8
+# What is made in columns takes so much less room than a table, and anything that is kept as much as so many rows.
+_NARROW, _LEAST = 8, 100
 _SCHEMA = "kept"
 _ALL = date.min, date.max
 # The place of a table in a step's text.
@@ -43,8 +44,8 @@ class _Kept:
 class Keeper:
     """The kept tables of one database; any number of threads may ask at once."""
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, columns: Columns | None) -> None:
-        """With ``columns`` those steps that they know are made in columns, the others by DuckDB."""
+    def __init__(self, database: duckdb.DuckDBPyConnection, columns: Columns) -> None:
+        """Those steps that ``columns`` know are made in columns, the others by DuckDB."""
         self._database, self._columns = database, columns
         self._lock = Lock()
         self._tables: OrderedDict[Hashable, _Kept] = OrderedDict()
@@ -54,25 +55,43 @@ class Keeper:
     @contextmanager
     def statement(
         self, cursor: duckdb.DuckDBPyConnection, cut: Cut, values: Mapping[str, Any], plays: Mapping[date, int]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The rest of a cut query and its parameters' values, to be run while this is open.
+    ) -> Iterator[pa.Table | tuple[str, dict[str, Any]]]:
+        """The answer, or the rest of a cut query and its parameters' values, to be run while this is open.
 
         What its steps give is made where it is not there yet, from months that the tables have to hold; ``plays`` are
         how many the table of this name has of each. Raises duckdb.Error.
         """
-        held: list[_Kept] = []
+        held: dict[int, _Kept] = {}
         keys: list[Hashable] = []
         months: list[tuple[date, date]] = []
+        for step in cut.steps:
+            keys.append((step.sql, _values(step, values), tuple(keys[number] for number in step.reads)))
+            own = [span for span in (months_of(step, values), *(months[number] for number in step.reads)) if span]
+            own = own or [_ALL]
+            months.append((min(first for first, _ in own), max(last for _, last in own)))
+
+        def hold(number: int) -> _Kept:
+            if number not in held:
+                step = cut.steps[number]
+                for earlier in step.reads:
+                    hold(earlier)
+                held[number] = self._hold(cursor, step, keys[number], values, held, months[number], plays)
+            return held[number]
+
         try:
-            for step in cut.steps:
-                keys.append((step.sql, _values(step, values), tuple(keys[number] for number in step.reads)))
-                own = [span for span in (months_of(step, values), *(months[number] for number in step.reads)) if span]
-                own = own or [_ALL]
-                months.append((min(first for first, _ in own), max(last for _, last in own)))
-                held.append(self._hold(cursor, step, keys[-1], values, held, months[-1], plays))
+            if cut.question in ANSWERS:
+                parts = ANSWERS[cut.question].parts
+                made = [hold(number).made for number, step in enumerate(cut.steps) if step.part in parts]
+                if all(one is not None for one in made):
+                    answer = self._columns.answer(cursor, cut.question, values, made, plays)
+                    if answer is not None:
+                        yield answer
+                        return
+            for number in range(len(cut.steps)):
+                hold(number)
             yield self._filled(cursor, cut.last, held), _named(cut.last, values)
         finally:
-            self._release(held)
+            self._release(held.values())
 
     def forget(self, months: Collection[date]) -> None:
         """Let go of all that was made from one of these months, which have changed; what is being made is not kept."""
@@ -89,7 +108,7 @@ class Keeper:
         step: Step,
         key: Hashable,
         values: Mapping[str, Any],
-        earlier: Sequence[_Kept],
+        earlier: Mapping[int, _Kept],
         months: tuple[date, date],
         plays: Mapping[date, int],
     ) -> _Kept:
@@ -108,7 +127,7 @@ class Keeper:
             rows = (created.fetchone() or (0,))[0]
         else:
             rows = size_of(made) // _NARROW
-        kept = _Kept(name, rows, months, made, users=1)
+        kept = _Kept(name, max(rows, _LEAST), months, made, users=1)
         with self._lock:
             if changes != self._changes or key in self._tables:
                 kept.is_gone = True  # it may be of before the change, or another thread was as quick
@@ -122,15 +141,15 @@ class Keeper:
         cursor: duckdb.DuckDBPyConnection,
         step: Step,
         values: Mapping[str, Any],
-        earlier: Sequence[_Kept],
+        earlier: Mapping[int, _Kept],
         plays: Mapping[date, int],
     ) -> Made | None:
-        if self._columns is None or not step.part:
+        if not step.part:
             return None
         named = dict(zip(step.names, _values(step, values), strict=True))
         return self._columns.make(cursor, step, named, [earlier[number].made for number in step.reads], plays)
 
-    def _filled(self, cursor: duckdb.DuckDBPyConnection, step: Step, tables: Sequence[_Kept]) -> str:
+    def _filled(self, cursor: duckdb.DuckDBPyConnection, step: Step, tables: Mapping[int, _Kept]) -> str:
         """A step's text over the tables that it reads; names and values of listeners are never in it."""
         text = step.sql
         for place in range(len(step.reads) - 1, -1, -1):
@@ -150,7 +169,7 @@ class Keeper:
             rows -= oldest.rows
             self._drop(oldest)
 
-    def _release(self, held: Sequence[_Kept]) -> None:
+    def _release(self, held: Collection[_Kept]) -> None:
         with self._lock:
             for kept in held:
                 kept.users -= 1

@@ -22,7 +22,7 @@ from pipelines.querying.columns.history import Histories
 from pipelines.querying.columns.steps import Columns
 from pipelines.querying.duck import new_database, plain_numbers, rows_of
 from pipelines.querying.functions import add_functions
-from pipelines.querying.keeping import MOST_ROWS_OF_ONE, Keeper, months_of
+from pipelines.querying.keeping import Keeper
 from pipelines.querying.listing import Listing
 from pipelines.querying.parameters import Parameters, for_duckdb
 from pipelines.querying.steps import Cut
@@ -50,11 +50,8 @@ SELECT month FROM new GROUP BY user_id, month, track_id HAVING MIN(song_id) <> M
 class FolderReader:
     """Answers to queries over one folder; any number of threads may ask at once."""
 
-    def __init__(self, warehouse: FolderWarehouse, fresh_seconds: float = 0.0, *, in_columns: bool = True) -> None:
-        """For so long it is believed that the files are those that were there; then it is looked again.
-
-        Without ``in_columns`` DuckDB makes every step of a cut query.
-        """
+    def __init__(self, warehouse: FolderWarehouse, fresh_seconds: float = 0.0) -> None:
+        """For so long it is believed that the files are those that were there; then it is looked again."""
         self.warehouse = warehouse
         self._fresh_seconds, self._looked = fresh_seconds, -math.inf
         self._lock = Lock()
@@ -67,8 +64,7 @@ class FolderReader:
         self._dead_rows = dict.fromkeys(_KEPT, 0)
         self._plays: dict[date, int] = {}
         self._histories = Histories()
-        self._keeper = Keeper(self._database, Columns(self._histories) if in_columns else None)
-        self._in_columns = in_columns
+        self._keeper = Keeper(self._database, Columns(self._histories))
         for name, table in _KEPT.items():
             self._register(table, [])
             source = duckdb_view(name) if name in VIEWS else f"FROM {table}_rows"
@@ -113,7 +109,10 @@ class FolderReader:
         ``months`` are the spans, first days and both in them, of ``plays`` that it reads, or None for all. Sees every
         file that was there when it last looked for some. Raises StorageError, duckdb.Error.
         """
-        with self._ready(statement, parameters, months) as (cursor, text, values):
+        with self._ready(statement, parameters, months) as ready:
+            if isinstance(ready, pa.Table):
+                return ready
+            cursor, text, values = ready
             return plain_numbers(cursor.sql(text, params=values).to_arrow_table())
 
     def rows(
@@ -123,7 +122,11 @@ class FolderReader:
         months: Iterable[tuple[date, date]] | None = None,
     ) -> list[dict[str, Any]]:
         """As ``query``, each row a dict by column: half the work, since an Arrow table has its query planned twice."""
-        with self._ready(statement, parameters, months) as (cursor, text, values):
+        with self._ready(statement, parameters, months) as ready:
+            if isinstance(ready, pa.Table):
+                rows: list[dict[str, Any]] = ready.to_pylist()
+                return rows
+            cursor, text, values = ready
             found = cursor.execute(text, values)
             names = [column[0] for column in found.description or ()]
             return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
@@ -144,24 +147,18 @@ class FolderReader:
     @contextmanager
     def _ready(
         self, statement: str | Cut, parameters: Parameters | None, months: Iterable[tuple[date, date]] | None
-    ) -> Iterator[tuple[duckdb.DuckDBPyConnection, str, dict[str, object] | None]]:
-        """A cursor, what it is to run, and with which values."""
+    ) -> Iterator[pa.Table | tuple[duckdb.DuckDBPyConnection, str, dict[str, object] | None]]:
+        """The answer, or a cursor, what it is to run, and with which values."""
         with self._cursor(months) as cursor:
             if isinstance(statement, str):
                 yield cursor, statement, for_duckdb(parameters)
-            elif not self._in_columns and self._is_large(statement, parameters or {}):
-                yield cursor, statement.whole, for_duckdb(parameters)
             else:
-                with self._keeper.statement(cursor, statement, parameters or {}, self._plays) as (text, values):
-                    yield cursor, text, values or None
-
-    def _is_large(self, statement: Cut, parameters: Parameters) -> bool:
-        """Whether a step of a cut query reads more plays than are worth keeping."""
-        spans = {span for step in statement.steps if (span := months_of(step, parameters))}
-        return any(
-            sum(plays for month, plays in self._plays.items() if first <= month <= last) > MOST_ROWS_OF_ONE
-            for first, last in spans
-        )
+                with self._keeper.statement(cursor, statement, parameters or {}, self._plays) as ready:
+                    if isinstance(ready, pa.Table):
+                        yield ready
+                    else:
+                        text, values = ready
+                        yield cursor, text, values or None
 
     def _look(self, *, at_once: bool = False) -> None:
         """Which files there are."""

@@ -20,8 +20,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Cut:
-    """``steps`` come after those that they read; ``last`` gives the question's answer, ``whole`` does without steps."""
+    """``steps`` come after those that they read; ``last`` gives the question's answer, ``whole`` does without steps.
+
+    ``question`` is the name of the question's file, if it is one.
+    """
 
     steps: tuple[Step, ...]
     last: Step
     whole: str
+    question: str = ""

@@ -86,7 +86,7 @@ def duckdb_question(question: str, empty: frozenset[str] = frozenset()) -> Cut:
         Step(step["sql"], tuple(step["parameters"]), tuple(step["reads"]), step["part"], tuple(step["names"]))
         for step in (*made["steps"], made["last"])
     )
-    return Cut(tuple(steps), last, made["whole"])
+    return Cut(tuple(steps), last, made["whole"], question)
 
 
 def _remembered(name: str, translate: Callable[[], Any], most: int | None = None) -> Any:

@@ -14,7 +14,7 @@ from uuid import uuid4
 import polars as pl
 
 from pipelines.rebuilding.rejected import ORIGIN
-from pipelines.rebuilding.target import Row, Staged, Staging, Stamp, Target, There
+from pipelines.rebuilding.target import KEPT, Row, Staged, Staging, Stamp, Target, There
 from pipelines.storage.files import storage_explained
 from pipelines.storage.folder import write_unsynced
 from pipelines.tables import REBUILT
@@ -38,6 +38,18 @@ class FolderStaging(Staging):
         with storage_explained(path):
             write_unsynced(path, to_parquet(table, rows))
         return path
+
+    def keep(self, data: bytes) -> str:
+        """A file that the disk need not know of: what is lost with the machine is made again."""
+        path = self.folder / f"{uuid4().hex}{KEPT}"
+        with storage_explained(path):
+            write_unsynced(path, data)
+        return str(path)
+
+    def kept(self, path: str) -> bytes:
+        """Its bytes, and no digest of them."""
+        with storage_explained(path):
+            return Path(path).read_bytes()
 
     def remove(self) -> None:
         """The folder goes as a whole, when the command ends."""

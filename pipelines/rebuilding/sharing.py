@@ -88,7 +88,7 @@ def shares_of(plan: Plan, *, spread: bool) -> Iterator[Share]:
 
 def _whole_months(folders: Mapping[date, Mapping[str, int]], together: int) -> Iterator[Lot]:
     months = [Lot(tuple(files), frozenset([month]), sum(files.values())) for month, files in sorted(folders.items())]
-    for some in _up_to(together, months):
+    for some in _evenly(together, months):
         paths = tuple(path for lot in some for path in lot.paths)
         yield Lot(paths, frozenset().union(*(lot.months for lot in some)), sum(lot.size for lot in some))
 
@@ -96,6 +96,16 @@ def _whole_months(folders: Mapping[date, Mapping[str, int]], together: int) -> I
 def _slices(files: Mapping[str, int]) -> Iterator[Lot]:
     for some in _up_to(_SLICE, [Lot((path,), frozenset(), size) for path, size in files.items()]):
         yield Lot(tuple(path for lot in some for path in lot.paths), frozenset(), sum(lot.size for lot in some))
+
+
+def _evenly(size: int, lots: list[Lot]) -> Iterator[list[Lot]]:
+    """In their order, about as many together as have that size, and none so few that its thread ends long before."""
+    total, before = max(1, sum(lot.size for lot in lots)), 0
+    groups: dict[int, list[Lot]] = {}
+    for lot in lots:
+        groups.setdefault((2 * before + lot.size) * -(-total // size) // (2 * total), []).append(lot)
+        before += lot.size
+    yield from groups.values()
 
 
 def _up_to(size: int, lots: list[AnyLot]) -> Iterator[list[AnyLot]]:

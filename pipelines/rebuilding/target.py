@@ -16,7 +16,7 @@ import polars as pl
 from pipelines.storage.files import storage_of
 
 # The ending of what steps keep for each other.
-KEPT = ".arrow"
+KEPT = ".part"
 Row = dict[str, Any]
 # Of one month by table: texts by which what is there is known again, such as names of files.
 Stamp = Mapping[str, Sequence[str]]
@@ -53,6 +53,10 @@ class Staging(ABC):
         path = f"{self.place}/{uuid4().hex}{KEPT}"
         storage_of(path).write_new(path, data)
         return path
+
+    def kept(self, path: str) -> bytes:
+        """The bytes that were kept there. Raises StorageError."""
+        return storage_of(path).read(path).data
 
     @property
     @abstractmethod

@@ -51,6 +51,13 @@ QUERIES = [
     "SELECT SUM(duration_ms) / COUNT(*), MIN(track_id), MAX(played_at), COUNT(DISTINCT track_id) FROM plays",
     "SELECT SUM(ms_played), ROUND(STDDEV(duration_ms), 3) FROM plays",
     # Arrays and structs
+    "SELECT track_id, ARRAY_AGG(STRUCT(played_at AS heard, artists) ORDER BY played_at DESC LIMIT 1)[OFFSET(0)].heard "
+    "FROM plays GROUP BY 1 ORDER BY 1",
+    "SELECT ARRAY_AGG(x ORDER BY x LIMIT 1)[OFFSET(0)] IS NULL, ARRAY_AGG(x ORDER BY x DESC LIMIT 1)[SAFE_OFFSET(0)], "
+    "ARRAY_AGG(x IGNORE NULLS ORDER BY x LIMIT 1)[OFFSET(0)], ARRAY_AGG(x ORDER BY x DESC LIMIT 2)[OFFSET(0)], "
+    "ARRAY_AGG(x ORDER BY x DESC LIMIT 2)[ORDINAL(1)], ARRAY_AGG(x ORDER BY x DESC LIMIT 1)[SAFE_OFFSET(1)], "
+    "ARRAY_AGG(x IGNORE NULLS ORDER BY x LIMIT 2), STRING_AGG(CAST(x AS STRING) ORDER BY x LIMIT 2), STRING_AGG(DISTINCT CAST(x AS STRING) LIMIT 4) LIKE '_,_,_' "
+    "FROM UNNEST([2, NULL, 3, 1]) AS x",
     "SELECT track_id, a.name, o FROM plays, UNNEST(artists) AS a WITH OFFSET AS o ORDER BY played_at, o",
     "SELECT i.name, o FROM fullest_snapshots, UNNEST(items) AS i WITH OFFSET o WHERE kind = 'track' ORDER BY 2, 1",
     "SELECT name, offset FROM plays, UNNEST(artists) WITH OFFSET ORDER BY 1, 2",

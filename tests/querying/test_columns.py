@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipelines.domain.play import Artist, Play, Source
+from pipelines.querying.columns import counted
+from pipelines.querying.columns.answers import ANSWERS
 from pipelines.querying.columns.steps import PARTS
 from pipelines.querying.reader import FolderReader
 from pipelines.querying.translations import duckdb_question
@@ -25,18 +27,42 @@ SPANS = {
     "all there is": (date(2026, 7, 1), date(2026, 12, 31)),
 }
 HIDDEN = ("track:track-3", "artist:artist-2", "artist_name:Artist 4", "album:album-5", "context:list", "track:no such")
-OF_SPANS = ("totals", "tens", "tops", "discoveries", "days", "clock", "month_totals", "releases", "endings", "edges")
+OF_SPANS = (*sorted(ANSWERS.keys() - {"compare", "tops"}), "edges")
+DAYS: dict[str, Value] = {"today": date(2026, 12, 1), "unknown_days": (date(2026, 10, 7), date(2026, 11, 3))}
 # What the parts' SQL is that pipelines/querying/columns does in columns.
 SEEN = {
     "span": "1397a67a1b8e",
     "credits": "6e4df7421d22",
     "lines": "a81ad28426ee",
+    "firsts": "c63ca05a284b",
     "known": "fb6a9614dc4c",
     "different": "148c9832ae9e",
     "item": "a9f3fa537fbd",
+    "chosen": "424f766f8bda",
+    "guests": "0222f7fb0460",
+    "told_by_plays": "da9efb983fc1",
+    "matching": "872b44811e86",
+    "every_play": "7de0d55eb9a9",
+    "holding": "eca7a1f10483",
+    "folded_search": "0d025481f0e2",
     "first_artist": "579db5d9b4c9",
     "source_rank": "1de62a7495eb",
     "time_heard": "258a67c78ecc",
+}
+# And that of the questions that answers.py answers.
+ANSWERED = {
+    "totals": "778b58412c4e",
+    "tens": "832ce538102c",
+    "tops": "2326d8d45985",
+    "discoveries": "50cf7bd4ec38",
+    "compare": "4a0480dbd68f",
+    "days": "eea0296fd79e",
+    "month_totals": "de12b0609225",
+    "clock": "8608b48d7f9f",
+    "releases": "3fbbe6f0b0d3",
+    "endings": "3110e83493dd",
+    "streaks": "0f77aa42b71e",
+    "sessions": "5f0b3f09c9c4",
 }
 
 
@@ -60,10 +86,11 @@ def hostile(seed: int, number: int = 400) -> list[Play]:
             if dice.random() < 0.9
             else ()
         )
+        guests = [Artist("Guest", one_of("artist-1", "artist-2", "", None)) for _ in range(dice.randrange(4))]
         fields = {
             "track_id": one_of(f"track-{track}", f"names:{track}"),
-            "track_name": one_of(f"Track {track}", f"Track {track} (Live)", f"TRACK {track}"),
-            "artists": names,
+            "track_name": one_of(f"Track {track}", f"Tràck {track} (Live)", f"TRACK {track}", f"Straße {track}"),
+            "artists": names and (*names, *guests),
             "album_id": one_of(f"album-{album}", None, f"album-{album}"),
             "album_name": one_of(f"Album {album}", None, "", f"Album {album} (Deluxe)"),
             "album_artist_name": one_of(None, "", f"Artist {artist}", "Various Artists"),
@@ -101,18 +128,57 @@ def of(warehouse: FolderWarehouse) -> Iterator[FolderReader]:
 
 def asked(question: str, span: str, **more: Value) -> dict[str, Value]:
     first, last = SPANS[span]
-    given: dict[str, Value] = {"user_id": "listener", "from": first, "to": last, "limit": 1000, **more}
+    given: dict[str, Value] = {"user_id": "listener", "from": first, "to": last, "limit": 1000, **DAYS, **more}
     return bound(question, {name: value for name, value in given.items() if name in parameters_of(question)})
+
+
+def agree(of: FolderReader, question: str, values: dict[str, Value]) -> list[dict[str, object]]:
+    """The answer, which is that of the whole SQL to the names of the columns."""
+    statement = duckdb_question(question)
+    answer, whole = of.rows(statement, values), of.rows(statement.whole, values)
+    assert [list(row.items()) for row in answer] == [list(row.items()) for row in whole], (question, values)
+    return answer
 
 
 @pytest.mark.parametrize("span", SPANS)
 @pytest.mark.parametrize("hidden", [(), HIDDEN], ids=["", "some hidden"])
 def test_questions_of_spans_answer_as_their_sql(of: FolderReader, span: str, hidden: tuple[str, ...]) -> None:
     for question in OF_SPANS:
-        for more in ({}, {"by": "time"}) if "by" in parameters_of(question) else ({},):
-            values = asked(question, span, hidden=hidden, kind="" if question != "tops" else "album", **more)
-            statement = duckdb_question(question)
-            assert of.rows(statement, values) == of.rows(statement.whole, values), (question, more)
+        for more in ({}, {"by": "time", "limit": 2}) if "by" in parameters_of(question) else ({},):
+            agree(of, question, asked(question, span, hidden=hidden, **more))
+    some = tuple(row["key"] for row in agree(of, "tens", asked("tens", span, kind="artist"))[1:4])
+    agree(of, "tens", asked("tens", span, keys=(*some, "of nothing")))
+
+
+@pytest.mark.parametrize("order", ["plays", "time", "first", "name"])
+@pytest.mark.parametrize("kind", ["track", "album"])
+def test_pages_of_a_list_answer_as_their_sql(of: FolderReader, kind: str, order: str) -> None:
+    for by in ("plays", "time"):
+        given = {"kind": kind, "order": order, "by": by}
+        rows = agree(of, "tops", asked("tops", "over months", **given))
+        assert len(rows) > 3
+        for after in (*(str(row["place"]) for row in rows), "0", "nonsense", str(rows[0]["place"])[:9]):
+            agree(of, "tops", asked("tops", "over months", **given, after=after) | {"limit": 2})
+
+
+def test_what_is_kept_of_some_months_together_adds_up(of: FolderReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long history: here each month stands for some, and three for some years."""
+    monkeypatch.setattr(counted, "_TOGETHER", (3, 1))
+    for span in ("all there is", "over months", "all there is"):
+        for question in ("tens", "totals", "releases", "discoveries"):
+            for hidden in ((), HIDDEN):
+                agree(of, question, asked(question, span, hidden=hidden))
+    assert {key[0] for key in of._histories._of["listener"].history.kept} >= {"copies of 1", "copies of 3"}
+
+
+def test_spans_are_answered_in_columns(of: FolderReader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(of._keeper, "_filled", lambda *_: pytest.fail("DuckDB is asked"))
+    earlier: dict[str, Value] = {"before_from": date(2026, 8, 1), "before_to": date(2026, 8, 31)}
+    for question in ANSWERS:
+        kind = "track" if question == "tops" else ""
+        values = asked(question, "over months", kind=kind, **(earlier if question == "compare" else {}))
+        empty = frozenset({"until"}.intersection(values))
+        of.rows(duckdb_question(question, empty), {name: values[name] for name in values if name not in empty})
 
 
 @pytest.mark.parametrize("kind", ["track", "artist", "album"])
@@ -126,11 +192,33 @@ def test_items_answer_as_their_sql(of: FolderReader, kind: str) -> None:
             assert of.rows(statement, values) == of.rows(statement.whole, values), (question, id_)
 
 
+@pytest.mark.parametrize("q", ["", "track", "TRÁCK 1", "strasse", "artist", "um 3", "\u0301", "nowhere"])
+def test_searches_answer_as_their_sql(of: FolderReader, q: str) -> None:
+    search = duckdb_question("search"), bound("search", {"user_id": "listener", "q": q, "limit": 3})
+    assert of.rows(*search) == of.rows(search[0].whole, search[1])
+    statement = duckdb_question("history")
+    for span in SPANS:
+        for before in ({}, {"before": datetime(2026, 10, 7, 12, tzinfo=UTC)}):
+            values = asked("history", span, q=q, **before) | {"limit": 30}
+            assert of.rows(statement, values) == of.rows(statement.whole, values), (span, before)
+    assert bool(of.rows(*search)) == (q != "nowhere")
+
+
+@pytest.mark.parametrize("kind", ["track", "album"])
+@pytest.mark.parametrize("span", ["all there is", "of nothing", "over months"])
+def test_what_is_known_of_things_is_as_their_sql(of: FolderReader, kind: str, span: str) -> None:
+    ids = [f"{kind}-{number}" for number in range(9)] + [f"names:{number}" for number in range(9)] + ["nowhere"]
+    keys = [row["key"] for row in of.rows(duckdb_question("tens"), asked("tens", "all there is", kind=kind))]
+    for some in (tuple(sorted({*ids, *keys})), (f"{kind}-1",), ("nowhere",)):
+        values, statement = asked("known", span, kind=kind, ids=some), duckdb_question("known")
+        assert of.rows(statement, values) == of.rows(statement.whole, values)
+
+
 def test_two_spans_beside_each_other_answer_as_their_sql(of: FolderReader) -> None:
     before = {"before_from": date(2026, 9, 1), "before_to": date(2026, 9, 30)}
     for question in ("compare", "dropped"):
-        values, statement = asked(question, "a month", **before), duckdb_question(question)
-        assert of.rows(statement, values) == of.rows(statement.whole, values)
+        for more in ({}, {"limit": 3}, {"kind": "artist", "by": "time"}, {"before_from": date(2026, 4, 1)}):
+            agree(of, question, asked(question, "a month", **{**before, **more}))
 
 
 def test_months_that_change_are_read_again_and_no_other_copies_stay(tmp_path: Path) -> None:
@@ -159,7 +247,7 @@ def test_months_that_change_are_read_again_and_no_other_copies_stay(tmp_path: Pa
 def test_every_part_that_is_made_in_columns_is_found(of: FolderReader) -> None:
     """It is by its text: one that read otherwise would be DuckDB's, slowly."""
     for question, parts in PARTS.items():
-        values = asked(question, "a month", kind="track", id="track-1")
+        values = asked(question, "a month", kind="track", id="track-1", ids=("track-1",), q="t")
         statement = duckdb_question(question, frozenset({"until"}.intersection(values)))
         of.rows(statement, values)
         held = {key[0]: kept.made for key, kept in of._keeper._tables.items()}  # type: ignore[index]
@@ -170,8 +258,16 @@ def test_every_part_that_is_made_in_columns_is_found(of: FolderReader) -> None:
 
 @pytest.mark.parametrize("part", SEEN)
 def test_a_part_whose_sql_changes_is_looked_at_in_columns_too(part: str) -> None:
-    folder = resources.files("pipelines.tables.questions").joinpath("parts")
-    lines = folder.joinpath(f"{part}.sql").read_text(encoding="utf-8").splitlines()
-    text = "\n".join(line for line in lines if not line.lstrip().startswith("--"))
-    now = hashlib.sha256(text.encode()).hexdigest()[:12]
-    assert now == SEEN[part], f"see that pipelines/querying/columns does as {part}.sql says, then write {now} here"
+    assert digest(f"parts/{part}.sql") == SEEN[part], f"see that pipelines/querying/columns does as {part}.sql says"
+
+
+@pytest.mark.parametrize("question", ANSWERS)
+def test_a_question_whose_sql_changes_is_looked_at_in_columns_too(question: str) -> None:
+    assert digest(f"{question}.sql") == ANSWERED[question], f"see that answers.py does as {question}.sql says"
+
+
+def digest(path: str) -> str:
+    """Of a file's SQL without comments; what is to be written above once the columns do as it says."""
+    text = resources.files("pipelines.tables.questions").joinpath(path).read_text(encoding="utf-8")
+    lines = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("--"))
+    return hashlib.sha256(lines.encode()).hexdigest()[:12]

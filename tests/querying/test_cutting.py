@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.querying import keeping, reader
+from pipelines.querying import keeping
 from pipelines.querying.bigquery_sql import duckdb_query, parse
 from pipelines.querying.cutting import Cut, cut
 from pipelines.querying.parameters import Value
@@ -112,14 +112,6 @@ def test_no_more_is_kept_than_fits(of: FolderReader, monkeypatch: pytest.MonkeyP
     whole = of.rows(cut_of("tens").whole, asked("tens"))
     assert of.rows(cut_of("tens"), asked("tens")) == whole
     assert tables(of) == 0
-
-
-def test_a_span_of_too_many_plays_is_asked_whole(warehouse: FolderWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "MOST_ROWS_OF_ONE", 0)
-    of = FolderReader(warehouse, in_columns=False)
-    assert of.rows(cut_of("tens"), asked("tens")) == of.rows(cut_of("tens").whole, asked("tens"))
-    assert tables(of) == 0
-    of.close()
 
 
 def test_many_ask_while_the_month_grows(warehouse: FolderWarehouse, of: FolderReader) -> None:

@@ -51,6 +51,14 @@ def test_ten_thousand_small_files_are_few_lots() -> None:
     assert len(share.lots) < 10
 
 
+def test_lots_of_whole_months_are_about_as_large_as_each_other() -> None:
+    sizes = {f"{year}-{month:02}/1.avro": 99_500 for year in range(2014, 2027) for month in range(1, 13)}
+    (share,) = shares_of(plan(sizes), spread=False)
+    found = [lot.size for lot in share.lots]
+    assert len(found) == 8
+    assert max(found) - min(found) <= 99_500
+
+
 _LIMITS = {
     "months together": {},
     "months alone": {"_SMALL": 1},

@@ -1,18 +1,16 @@
-"""What each track id counts for, and how much that is: the parts ``credits``, ``different`` and ``known``."""
+"""What each track id counts for: the parts ``credits``, ``chosen``, ``different`` and ``known``."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
+import pyarrow as pa
 
-from pipelines.domain.month import preceding
-from pipelines.querying.columns.grouping import first_of, least, no_empty, starts_with_names
-from pipelines.querying.columns.history import Column, History, day_number
-from pipelines.querying.columns.spans import Span
+from pipelines.querying.columns.counted import Counts, copies_of, is_heard
+from pipelines.querying.columns.grouping import first_of, least, no_empty
+from pipelines.querying.columns.history import Column, History
+from pipelines.querying.columns.spans import Span, names_of_artist, span_of
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
-
-# As the part's SQL puts a source before an instant.
-_FAR = 1_000_000_000_000_000
 
 
 @dataclass(frozen=True)
@@ -30,21 +28,23 @@ class Credits:
     is_album_of_spotify: Column
     album_name: Codes
     album_artist: Codes
-    # For each play of the span that is heard, its track's row.
+    # Plays that are heard, by their copies, and for each of these its track's row.
+    counts: Counts
     rows: Column
 
 
 def credits_of(span: Span) -> Credits:
     """As the part ``credits``."""
     texts, copies = span.texts, span.copies
-    heard = span.heard
-    copy = span.of("copy")[heard]
+    counts = copies_of(span)
+    copy = counts["copy"]
     tracks, rows = numbered(copies["track_id"][copy], len(texts))
-    wanted = span.of("source_rank")[heard] * np.int64(_FAR) + span.of("ingested_at")[heard] // 1000
-    preference = least(rows, wanted, len(tracks))
-    best = np.flatnonzero(wanted == preference[rows])
+    preference = least(rows, counts["preference"], len(tracks))
+    best = np.flatnonzero(counts["preference"] == preference[rows])
+    at = counts["preferred_at"][best]
+    last = best[at == -least(rows[best], -at, len(tracks))[rows[best]]]
     chosen = np.empty(len(tracks), np.int64)
-    chosen[rows[best]] = best  # the last play of those, since plays are in order
+    chosen[rows[last]] = last
     one = {name: codes[copy[chosen]] for name, codes in copies.items()}
     artist_id, artist_name = no_empty(one["artist_id"]), no_empty(one["artist_name"])
     album_id, album_name = no_empty(one["album_id"]), no_empty(one["album_name"])
@@ -89,6 +89,7 @@ def credits_of(span: Span) -> Credits:
         is_album_of_spotify=album_id != NULL,
         album_name=np.where(album_name == NULL, NULL, first_of(offirst_of(album_name), album_name)),
         album_artist=np.where(has, offirst_of(album_artist), album_artist),
+        counts=counts,
         rows=rows,
     )
 
@@ -118,29 +119,76 @@ def _first_copies(
     return chosen
 
 
+_CODED = (
+    "track_id",
+    "track_name",
+    "song_id",
+    "artist_name",
+    "artist_key",
+    "album_key",
+    "shown_album_id",
+    "album_name",
+    "album_artist",
+)
+
+
+def table_of_credits(credited: Credits, rows: Column | None = None, **more: pa.Array) -> pa.Table:
+    """All columns of the part ``credits``, of all rows or these, and ``more``."""
+    some = slice(None) if rows is None else rows
+    made = {name: credited.texts.array(getattr(credited, name)[some]) for name in _CODED}
+    return pa.table({**made, "is_album_of_spotify": pa.array(credited.is_album_of_spotify[some]), **more})
+
+
+def chosen_of(history: History, credited: Credits, kind: str, id_: str) -> pa.Table:
+    """As the part ``chosen``, with the one key that is meant."""
+    texts, key = credited.texts, credited.texts.found(id_)
+    keys = {"track": credited.song_id, "artist": credited.artist_key, "album": _albums(credited)}[kind]
+    is_asked = {
+        "track": lambda: credited.track_id == key,
+        "artist": lambda: keys == key,
+        "album": lambda: keys == key,
+    }
+    is_also = {
+        "track": lambda: keys == key,
+        "artist": lambda: np.isin(credited.artist_name, names_of_artist(history, id_)),
+        "album": lambda: credited.shown_album_id == key,
+    }
+    rows = np.empty(0, np.int64)
+    for may_be in (is_asked[kind], is_also[kind], lambda: np.ones(len(keys), bool)):
+        if len(found := np.unique(keys[may_be() & (keys != NULL)])):
+            meant = max(found.tolist(), key=texts.__getitem__)
+            rows = np.flatnonzero(keys == meant)
+            break
+    return table_of_credits(credited, rows, key=texts.array(keys[rows]))
+
+
+def _albums(credited: Credits) -> Codes:
+    """The key of each track's album, if that has a name: one without is none."""
+    return np.where(credited.album_name == NULL, np.int32(NULL), credited.album_key)
+
+
 def different_of(credited: Credits) -> dict[str, int]:
     """As the part ``different``."""
-    albums = credited.album_key[credited.album_name != NULL]
+
+    def number(keys: Codes) -> int:
+        there = np.zeros(len(credited.texts) + 1, bool)
+        there[keys] = True
+        return int(np.count_nonzero(there[:NULL]))
+
     return {
-        name: len(np.unique(keys[keys != NULL]))
-        for name, keys in (("songs", credited.song_id), ("artists", credited.artist_key), ("albums", albums))
+        "songs": number(credited.song_id),
+        "artists": number(credited.artist_key),
+        "albums": number(_albums(credited)),
     }
 
 
-def known_of(history: History, credited: Credits, first: date) -> tuple[tuple[str, Codes], ...]:
-    """As the part ``known``: the keys of each kind of which anything was heard before ``first``.
+def known_of(history: History, credited: Credits, first: date) -> dict[str, Codes]:
+    """As the part ``known``: the keys of each kind of which anything was heard before ``first``, some of them twice.
 
     The history has all plays of before.
     """
     texts, copies = credited.texts, history.copies
-    begin = first.replace(day=1)
-    there = np.zeros(len(copies["track_id"]), bool)
-    for month in history.between(date.min, preceding(begin)):
-        there[month["copy"]] = True
-    if first > begin:
-        for month in history.between(begin, begin):
-            there[month["copy"][month["played_on"] < day_number(first)]] = True
-    heard = np.flatnonzero(there)
+    heard = np.flatnonzero(is_heard(span_of(history, date.min, first - timedelta(days=1), ())))
 
     def seen(codes: Codes) -> Column:
         there = np.zeros(len(texts) + 1, bool)
@@ -156,10 +204,18 @@ def known_of(history: History, credited: Credits, first: date) -> tuple[tuple[st
     names = seen(one["artist_name"][has_id])
     albums = seen(first_of(one["album_key"], one["album_id"], one["album_name"]))
     album_ids = seen(one["album_id"])
-    is_made = starts_with_names(texts, credited.artist_key)
+    is_made = texts.are_made(credited.artist_key)
     artist = ids[credited.artist_key] | names_alone[credited.artist_name] | (is_made & names[credited.artist_name])
-    return (
-        ("track", np.unique(credited.song_id[songs[credited.song_id] | tracks[credited.track_id]])),
-        ("artist", np.unique(credited.artist_key[artist])),
-        ("album", np.unique(credited.album_key[albums[credited.album_key] | album_ids[credited.shown_album_id]])),
-    )
+    return {
+        "track": credited.song_id[songs[credited.song_id] | tracks[credited.track_id]],
+        "artist": credited.artist_key[artist],
+        "album": credited.album_key[albums[credited.album_key] | album_ids[credited.shown_album_id]],
+    }
+
+
+def guests_of(history: History) -> pa.Table:
+    """As the part ``guests``."""
+    of = [month["guests"] for month in history.between(date.min, date.max)]
+    plays = np.bincount(np.concatenate(of)) if of else np.empty(0, np.int64)
+    there = np.flatnonzero(plays)
+    return pa.table({"id": history.texts.array(there.astype(np.int32)), "plays": pa.array(plays[there])})

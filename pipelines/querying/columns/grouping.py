@@ -1,12 +1,9 @@
 """Small steps on columns of numbers, as SQL has them."""
 
 import numpy as np
-import pyarrow.compute as pc
 
-from pipelines.querying.columns.history import Column
-from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts
-
-LATE = np.iinfo(np.int64).max
+from pipelines.querying.columns.history import LATE, Column
+from pipelines.querying.columns.texts import EMPTY, NULL, Codes
 
 
 def least(places: Column, values: Column, number: int) -> Column:
@@ -26,10 +23,4 @@ def first_of(*columns: Codes) -> Codes:
     found = columns[0]
     for column in columns[1:]:
         found = np.where(found == NULL, column, found)
-    return found
-
-
-def starts_with_names(texts: Texts, codes: Codes) -> Column:
-    """STARTS_WITH(…, 'names:'), as ids do that are made from names; false for no text."""
-    found: Column = pc.fill_null(pc.starts_with(texts.array(codes), "names:"), False).to_numpy(zero_copy_only=False)  # type: ignore[type-var,attr-defined]
     return found

@@ -1,8 +1,9 @@
 """A listener's plays as columns of numbers, month by month as they are needed."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import cached_property
 from threading import Lock
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.querying.columns.texts import Codes, Texts
+from pipelines.querying.columns.texts import EMPTY, Codes, Texts
 from pipelines.tables import DATASET
 
 Column = NDArray[Any]
@@ -30,6 +31,8 @@ COPY = (
     "album_image_url",
 )
 _TEXTS = (*COPY, "reason_end", "context_uri")
+# Later than any time.
+LATE = np.iinfo(np.int64).max
 # A time that is not known, in a column of times.
 UNKNOWN = -(1 << 62)
 _NUMBERS = (
@@ -50,7 +53,7 @@ SELECT
   artists[1].id AS artist_id, artists[1].name AS artist_name,
   album_id, album_name, album_key, album_artist_name, album_release_date, album_image_url,
   CASE WHEN skipped IS NULL THEN -1 ELSE skipped::INTEGER END::TINYINT AS skipped,
-  reason_end, context_uri, ingested_at,
+  reason_end, context_uri, ingested_at, list_transform(artists[2:], lambda artist: artist.id) AS guests,
   (CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END)::TINYINT AS source_rank,
   COALESCE(ms_played, {UNKNOWN}) AS ms_played, COALESCE(duration_ms, {UNKNOWN}) AS duration_ms
 FROM {DATASET}.plays
@@ -61,21 +64,43 @@ _AT_ONCE = 250_000
 
 
 @dataclass(frozen=True)
+class Kept:
+    """What was counted (``counted``) of some months' columns, and what tells that it was of these."""
+
+    source: tuple[object, ...]
+    counts: Mapping[str, Column]
+    columns: tuple[Mapping[str, Column], ...]
+
+
+@dataclass(frozen=True)
 class History:
     """What is known of a listener's months. ``months`` have columns, a value a play, in the order of instants;
     ``copies`` has a value for each copy, and the column ``copy`` says which a play has.
 
-    Instants are microseconds since 1970, days are days since then.
+    Instants are microseconds since 1970, days are days since then. ``heard_ms`` of a month's first play is as if there
+    was none before; ``guests`` are ids of artists that plays name after the main one, and belong to no single play.
     """
 
     texts: Texts
     months: Mapping[date, Mapping[str, Column]]
     copies: Mapping[str, Codes]
+    kept: dict[tuple[str, int, frozenset[str]], "Kept"] = field(default_factory=dict)
 
     def between(self, first: date, last: date) -> tuple[Mapping[str, Column], ...]:
         """The columns of months that have plays, first days and both in it."""
         there = sorted(month for month in self.months if first <= month <= last)
         return tuple(self.months[month] for month in there if len(self.months[month]["copy"]))
+
+    def said(self, name: str) -> Codes:
+        """What the copies say that plays have; others are of months that have changed since."""
+        return self.copies[name][self._copies_there]
+
+    @cached_property
+    def _copies_there(self) -> Column:
+        is_there = np.zeros(len(self.copies["track_id"]), bool)
+        for month in self.between(date.min, date.max):
+            is_there[month["copy"]] = True
+        return np.flatnonzero(is_there)
 
 
 class _Reading:
@@ -89,7 +114,7 @@ class _Reading:
 
     def forget(self, months: Collection[date]) -> None:
         there = {month: columns for month, columns in self.history.months.items() if month not in months}
-        self.history = History(self._texts, there, self.history.copies)
+        self.history = replace(self.history, months=there)
 
     def add(self, plays: pa.Table, asked: Iterable[date]) -> None:
         """The plays of these months, in order, as ``_PLAYS`` gives them; that a month has none is known, too."""
@@ -97,13 +122,23 @@ class _Reading:
         of: dict[str, Column] = {name: _numbers(plays[name]) for name in _NUMBERS}
         of |= {name: codes[name] for name in ("reason_end", "context_uri")}
         of["copy"] = self._copy_numbers({name: codes[name] for name in COPY})
+        guests, guest_of = self._guests(plays["guests"].combine_chunks())
         months, new = of["month"], {}
         for month in asked:
             day = day_number(month)
             begin, end = np.searchsorted(months, [day, day + 1])
-            new[month] = {name: column[begin:end].copy() for name, column in of.items()}
+            columns = {name: column[begin:end].copy() for name, column in of.items()}
+            some = slice(*np.searchsorted(guest_of, [begin, end]))
+            new[month] = {**columns, "heard_ms": _heard_ms(columns), "guests": guests[some].copy()}
         there = {name: column[: len(self._numbers)] for name, column in self._copies.items()}
-        self.history = History(self._texts, {**self.history.months, **new}, there)
+        self.history = replace(self.history, months={**self.history.months, **new}, copies=there)
+
+    def _guests(self, lists: Any) -> tuple[Codes, Column]:
+        """Those of all plays one after the other, each once a play, and for each the place of its play."""
+        of = np.repeat(np.arange(len(lists)), lists.value_lengths().fill_null(0).to_numpy())
+        ids = self._texts.coded(pa.chunked_array([lists.flatten()]))
+        both = np.unique(of[ids > EMPTY] << 32 | ids[ids > EMPTY])
+        return (both & (1 << 32) - 1).astype(np.int32), both >> 32
 
     def _copy_numbers(self, columns: Mapping[str, Codes]) -> Codes:
         """For each play the number of its copy, new ones for new copies."""
@@ -130,6 +165,16 @@ def _with(column: Codes, size: int, more: Codes) -> Codes:
         column = np.concatenate([column[:size], np.empty(size + 2 * len(more), np.int32)])
     column[size : size + len(more)] = more
     return column
+
+
+def _heard_ms(month: Mapping[str, Column]) -> Column:
+    """Time heard of a month's plays, UNKNOWN where it is not known: as said, else the length, but no more than the time
+    since the play before."""
+    instants = month["played_at"] // 1000
+    since = np.full(len(instants), LATE)
+    since[1:] = instants[1:] - instants[:-1]
+    said = month["ms_played"]
+    return np.where(said != UNKNOWN, said, np.minimum(since, month["duration_ms"]))
 
 
 def day_number(day: date) -> int:

@@ -1,101 +1,34 @@
 """The ranked lines of a span: the part ``ranked``."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import pyarrow as pa
 
+from pipelines.querying.columns.counted import TIMES
 from pipelines.querying.columns.credited import Credits
-from pipelines.querying.columns.grouping import least, starts_with_names
-from pipelines.querying.columns.history import UNKNOWN, Column
+from pipelines.querying.columns.grouping import least
+from pipelines.querying.columns.history import Column
 from pipelines.querying.columns.spans import Span
-from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
+from pipelines.querying.columns.texts import EMPTY, NULL, Codes, numbered
 
 # As the part's SQL puts Spotify's ids before all others.
 _FAR = 1_000_000_000_000_000
+_CODED = ("key", "id", "name", "artist_name", "artist_key", "album_name", "image_url")
+COLUMNS = (
+    *("kind", "rank", "amount", "lines", "is_tied", "tied_after"),
+    *_CODED,
+    *TIMES,
+    *("first_played_at", "first_played_on", "last_played_at"),
+)
+_UTC = pa.timestamp("us", "UTC")
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """The ranked lines of one kind after the other, by rank; columns as the part has them, texts by number."""
-
-    texts: Texts
-    kind: tuple[tuple[str, int], ...]
-    columns: dict[str, Column]
-
-
-def ranked_of(span: Span, credited: Credits, by: str, kind: str) -> Ranked:
-    """As the part ``ranked``, for one kind or, if it is empty, for all three."""
-    texts, number = credited.texts, len(credited.track_id)
-    heard, rows = span.heard, credited.rows
-    copy, played_at = span.of("copy")[heard], span.of("played_at")[heard]
-    heard_ms = span.heard_ms[heard]
-    is_said = span.of("ms_played")[heard] != UNKNOWN
-    is_long = span.of("duration_ms")[heard] != UNKNOWN
-    is_known = heard_ms != UNKNOWN
-
-    def last(codes: Codes) -> tuple[Column, Codes]:
-        """For each track the last of its plays that has a text in its copy, its instant, or 0, and the text."""
-        places = np.flatnonzero(codes[copy] > EMPTY)
-        at, text = np.zeros(number, np.int64), np.full(number, NULL, np.int32)
-        at[rows[places]], text[rows[places]] = played_at[places], codes[copy[places]]  # plays are in order
-        return at, text
-
-    first, newest = np.empty(number, np.int64), np.empty(number, np.int64)
-    first[rows[::-1]], newest[rows] = played_at[::-1], played_at
-    album_at, album_name = last(span.copies["album_name"])
-    image_at, image_url = last(span.copies["album_image_url"])
-    of_tracks = {
-        "plays": np.bincount(rows, minlength=number),
-        "heard_ms": np.bincount(rows[is_known], heard_ms[is_known], number).astype(np.int64),
-        "known_plays": np.bincount(rows[is_known], minlength=number),
-        "estimated_plays": np.bincount(rows[~is_said & is_long], minlength=number),
-        "unknown_plays": np.bincount(rows[~is_said & ~is_long], minlength=number),
-        "first_played_at": first,
-        "first_played_on": least(rows, span.of("played_on")[heard].astype(np.int64), number),
-        "last_played_at": newest,
-        "album_at": album_at,
-        "album_name": album_name,
-        "image_at": image_at,
-        "image_url": image_url,
-    }
-    every, none = np.ones(number, bool), np.full(number, NULL, np.int32)
-    of = credited
-    kinds: dict[str, Callable[[], _Counted]] = {
-        "track": lambda: _Counted(
-            every,
-            of.song_id,
-            of.track_id,
-            ~starts_with_names(texts, of.track_id),
-            of.track_name,
-            of.artist_name,
-            of.artist_key,
-        ),
-        "artist": lambda: _Counted(
-            of.artist_key != NULL, of.artist_key, of.artist_key, every, of.artist_name, none, of.artist_key
-        ),
-        "album": lambda: _Counted(
-            of.album_name != NULL,
-            of.album_key,
-            of.shown_album_id,
-            of.is_album_of_spotify,
-            of.album_name,
-            of.album_artist,
-            none,
-        ),
-    }
-    made = {name: _lines(texts, of_tracks, count(), name, by) for name, count in kinds.items() if kind in ("", name)}
-    columns = list(made.values())
-    return Ranked(
-        texts,
-        tuple((name, len(one["rank"])) for name, one in made.items()),
-        {name: np.concatenate([one[name] for one in columns]) for name in columns[0]} if columns else {},
-    )
-
-
-@dataclass(frozen=True)
-class _Counted:
-    """What the tracks count for in one kind, those that do: the part's ``counted``."""
+class _Said:
+    """What a kind says of each track: whether it counts, for which key, and what that is then called."""
 
     counts: Column
     key: Codes
@@ -106,59 +39,186 @@ class _Counted:
     artist_key: Codes
 
 
-_SUMS = ("plays", "heard_ms", "known_plays", "estimated_plays", "unknown_plays")
+def _said(kind: str, of: Credits) -> _Said:
+    """The part's ``counted``."""
+    every, none = np.ones(len(of.track_id), bool), np.full(len(of.track_id), NULL, np.int32)
+    if kind == "track":
+        is_spotifys = ~of.texts.are_made(of.track_id)
+        return _Said(every, of.song_id, of.track_id, is_spotifys, of.track_name, of.artist_name, of.artist_key)
+    if kind == "artist":
+        return _Said(of.artist_key != NULL, of.artist_key, of.artist_key, every, of.artist_name, none, of.artist_key)
+    counts = of.album_name != NULL
+    return _Said(counts, of.album_key, of.shown_album_id, of.is_album_of_spotify, of.album_name, of.album_artist, none)
 
 
-def _lines(texts: Texts, of_tracks: Mapping[str, Column], of: _Counted, kind: str, by: str) -> dict[str, Column]:
-    """The lines of one kind in the order of their ranks."""
-    tracks = np.flatnonzero(of.counts)
-    distinct, places = numbered(of.key[tracks], len(texts))
-    number = len(distinct)
+class Lines:
+    """The lines of one kind. Their order is known of all, the rest is made of those that are asked for."""
 
-    def of_last(values: Column) -> Column:
-        """For each line the track that has the largest of these values, which are different; the last of equals."""
-        best = np.flatnonzero(values == -least(places, -values, number)[places])
-        found = np.empty(number, np.int64)
-        found[places[best]] = tracks[best]
-        return found
+    def __init__(self, kind: str, by: str, credited: Credits, copies: Mapping[str, Codes]) -> None:
+        self.kind = kind
+        self._by, self._credited, self._copies, self._of = by, credited, copies, _said(kind, credited)
+        rows = credited.rows
+        self._some = np.flatnonzero(self._of.counts[rows])
+        self._keys, self._places = numbered(self._of.key[rows[self._some]], len(credited.texts))
 
-    shown = of_last(of_tracks["last_played_at"][tracks] // 1000 + np.where(of.is_spotifys[tracks], _FAR, 0))
-    made: dict[str, Column] = {
-        "key": distinct,
-        "id": of.id[shown],
-        "name": of.name[shown],
-        "artist_name": of.artist_name[shown],
-        "artist_key": of.artist_key[shown],
-    }
-    for text, at, without in (("album_name", "album_at", kind != "track"), ("image_url", "image_at", kind == "artist")):
-        none = np.full(number, NULL, np.int32)
-        made[text] = none if without else of_tracks[text][of_last(of_tracks[at][tracks])]
-    for name in _SUMS:
-        made[name] = np.bincount(places, of_tracks[name][tracks], number).astype(np.int64)
-    for name in ("first_played_at", "first_played_on"):
-        made[name] = least(places, of_tracks[name][tracks], number)
-    made["last_played_at"] = -least(places, -of_tracks["last_played_at"][tracks], number) // 1_000_000 * 1_000_000
-    made["amount"] = np.where(made["known_plays"] > 0, made["heard_ms"], -1) if by == "time" else made["plays"]
-    order = np.lexsort((-made["last_played_at"], -made["amount"]))
-    _in_order_of_ids(texts, order, made)
-    made = {name: column[order] for name, column in made.items()}
-    made["rank"] = np.arange(1, number + 1)
-    made["lines"] = np.full(number, number)
-    amount = -made["amount"]
-    made["is_tied"] = np.append([False], amount[1:] == amount[:-1])[:number]
-    made["tied_after"] = np.searchsorted(amount, amount, "right") - made["rank"]
-    return made
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @cached_property
+    def _order(self) -> Column:
+        """The place of each rank."""
+        amounts, last = self.amounts(self._by), -self._least(-self._counts("last_played_at")) // 1_000_000
+        order = np.lexsort((-last, -amounts))
+        in_order_of_texts(order, (amounts, last), lambda places: self._texts(self._details(places)["id"]))
+        return order
+
+    @cached_property
+    def keys(self) -> Codes:
+        """By rank."""
+        return self._keys[self._order]
+
+    @cached_property
+    def _amounts(self) -> Column:
+        return self.amounts(self._by)[self._order]
+
+    def amounts(self, by: str) -> Column:
+        """By place: plays, or time and -1 where none is known."""
+        plays = self._sum("plays")
+        return plays if by != "time" else np.where(plays == self._sum("unknown_plays"), -1, self._sum("heard_ms"))
+
+    def order(self, order: str) -> tuple[Column, tuple[Column, ...], tuple[int, ...]]:
+        """Ranks in an order of the question ``tops``, numbers by rank that say it, and how many digits these have."""
+        keys: tuple[Column, ...] = (self._least(self._counts("first_played_at")) // 1000,)
+        widths: tuple[int, ...] = (15,)
+        if order != "first":
+            last = -self._least(-self._counts("last_played_at")) // 1_000_000
+            keys, widths = (10**15 - self.amounts(order), 10**10 - last), (16, 11)
+        of_ranks = tuple(key[self._order] for key in keys)
+        return np.lexsort(of_ranks[::-1]), of_ranks, widths
+
+    def columns(self, ranks: Column) -> dict[str, Column]:
+        """Those of the part for lines of these ranks, the first being 0."""
+        amounts = self._amounts[ranks]
+        before = self._amounts[np.maximum(ranks - 1, 0)]
+        return {
+            **self._details(self._order[ranks]),
+            "amount": amounts,
+            "rank": ranks + 1,
+            "lines": np.full(len(ranks), len(self)),
+            "is_tied": (ranks > 0) & (before == amounts),
+            "tied_after": np.searchsorted(-self._amounts, -amounts, "right") - ranks - 1,
+        }
+
+    def _details(self, places: Column) -> dict[str, Column]:
+        """What lines are called, and their plays."""
+        number, index = len(places), np.full(len(self), -1)
+        index[places] = np.arange(number)
+        lines = index[self._places]
+        some = np.flatnonzero(lines >= 0)
+        rows, lines = self._some[some], lines[some]
+        counts = {name: column[rows] for name, column in self._credited.counts.items()}
+        tracks, of_rows = np.unique(self._credited.rows[rows], return_inverse=True)
+        of_tracks = np.empty(len(tracks), np.int64)
+        of_tracks[of_rows] = lines
+        newest = _newest(of_rows, counts["last_played_at"], len(tracks))
+
+        def last(values: Column) -> Column:
+            """For each line the track that has the largest of these values, which are different."""
+            best = np.flatnonzero(values == -least(of_tracks, -values, number)[of_tracks])
+            found = np.empty(number, np.int64)
+            found[of_tracks[best]] = best
+            return found
+
+        def said(name: str, *, is_said: bool) -> Codes:
+            """For each line what the last of its plays says that says anything, of the last such play of each track."""
+            if not is_said:
+                return np.full(number, NULL, np.int32)
+            codes = self._copies[name][counts["copy"]]
+            telling = np.flatnonzero(codes > EMPTY)
+            at = np.zeros(len(tracks), np.int64)
+            at_telling = _newest(of_rows[telling], counts["last_played_at"][telling], len(tracks))
+            best = telling[counts["last_played_at"][telling] == at_telling[of_rows[telling]]]
+            text = np.full(len(tracks), NULL, np.int32)
+            at[of_rows[best]], text[of_rows[best]] = counts["last_played_at"][best], codes[best]
+            found: Codes = text[last(at)]
+            return found
+
+        shown = tracks[last(newest // 1000 + np.where(self._of.is_spotifys[tracks], _FAR, 0))]
+        return {
+            "key": self._keys[places],
+            **{name: getattr(self._of, name)[shown] for name in ("id", "name", "artist_name", "artist_key")},
+            "album_name": said("album_name", is_said=self.kind == "track"),
+            "image_url": said("album_image_url", is_said=self.kind != "artist"),
+            **{name: np.bincount(lines, counts[name], number).astype(np.int64) for name in TIMES},
+            "first_played_at": least(lines, counts["first_played_at"], number),
+            "first_played_on": least(lines, counts["first_played_on"], number),
+            "last_played_at": _newest(lines, counts["last_played_at"], number) // 1_000_000 * 1_000_000,
+        }
+
+    def _counts(self, name: str) -> Column:
+        return self._credited.counts[name][self._some]
+
+    def _sum(self, name: str) -> Column:
+        return np.bincount(self._places, self._counts(name), len(self)).astype(np.int64)
+
+    def _least(self, values: Column) -> Column:
+        return least(self._places, values, len(self))
+
+    def _texts(self, codes: Codes) -> list[str]:
+        return [self._credited.texts[code] for code in codes.tolist()]
 
 
-def _in_order_of_ids(texts: Texts, order: Column, made: dict[str, Column]) -> None:
-    """Put lines of one amount and one last second in the order of the texts of their ids; there are few."""
-    amount, last = made["amount"][order], made["last_played_at"][order]
-    equal = np.flatnonzero((amount[1:] == amount[:-1]) & (last[1:] == last[:-1]))
-    begin = 0
-    while begin < len(equal):
-        end = begin
-        while end + 1 < len(equal) and equal[end + 1] == equal[end] + 1:
-            end += 1
-        some = slice(equal[begin], equal[end] + 2)
-        order[some] = sorted(order[some].tolist(), key=lambda row: texts[int(made["id"][row])])
-        begin = end + 1
+def _newest(places: Column, instants: Column, number: int) -> Column:
+    return -least(places, -instants, number)
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The lines of each kind, the kinds by name."""
+
+    credited: Credits
+    of: tuple[Lines, ...]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.of))
+
+    def table(self, names: Iterable[str], ranks: Callable[[Lines], Column] | None = None) -> pa.Table:
+        """Columns of the part, of all lines or of those of some ranks, the first of each kind being 0."""
+        wanted, texts = tuple(names), self.credited.texts
+        columns = [of.columns(np.arange(len(of)) if ranks is None else ranks(of)) for of in self.of]
+        kinds = [of.kind for of in self.of]
+
+        def column(name: str) -> pa.Array:
+            if name == "kind":
+                codes = np.repeat(np.arange(len(kinds), dtype=np.int8), [len(of["key"]) for of in columns])
+                return pa.DictionaryArray.from_arrays(codes, kinds).cast(pa.string())
+            values = np.concatenate([of[name] for of in columns])
+            if name in _CODED:
+                return texts.array(values)
+            if name == "heard_ms":
+                is_unknown = [of["plays"] == of["unknown_plays"] for of in columns]
+                return pa.array(values, mask=np.concatenate(is_unknown))
+            if name == "first_played_on":
+                return pa.array(values.astype(np.int32)).view(pa.date32())
+            return pa.array(values).view(_UTC) if name in ("first_played_at", "last_played_at") else pa.array(values)
+
+        return pa.table({name: column(name) for name in wanted})
+
+
+def ranked_of(span: Span, credited: Credits, by: str, kind: str) -> Ranked | None:
+    """As the part ``ranked``, for one kind or, if it is empty, for all three; None for no kind."""
+    kinds = [name for name in ("album", "artist", "track") if kind in ("", name)]
+    return Ranked(credited, tuple(Lines(name, by, credited, span.copies) for name in kinds)) if kinds else None
+
+
+def in_order_of_texts(order: Column, keys: Sequence[Column], texts: Callable[[Column], list[str]]) -> None:
+    """Put what is next to each other in an order, and equal by all ``keys``, in the order of its texts."""
+    of_keys = [key[order] for key in keys]
+    equal = np.flatnonzero(np.logical_and.reduce([key[1:] == key[:-1] for key in of_keys]))
+    if not len(equal):
+        return
+    tied = order[np.union1d(equal, equal + 1)]
+    text = dict(zip(tied.tolist(), texts(tied), strict=True))
+    for some in np.split(equal, np.flatnonzero(np.diff(equal) > 1) + 1):
+        run = slice(some[0], some[-1] + 2)
+        order[run] = sorted(order[run].tolist(), key=text.__getitem__)

@@ -1,59 +1,73 @@
-"""The plays of some days, and those of a song, an artist or an album: the parts ``span`` and ``plays_of_item``."""
+"""The plays of some days, of a song, an artist or an album, and all: ``span``, ``plays_of_item``, ``every_play``."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from pipelines.domain.month import following, preceding
-from pipelines.querying.columns.grouping import LATE, first_of
-from pipelines.querying.columns.history import COPY, UNKNOWN, Column, History, day_number
-from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts
+from pipelines.querying.columns.grouping import first_of
+from pipelines.querying.columns.history import COPY, UNKNOWN, Column, History, Kept, day_number
+from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
+
+
+class OfMonth(NamedTuple):
+    """Some plays of a month, which has these columns; ``places`` are theirs in it, None being all. ``ended_before`` is
+    when the last play before the month ended, if any did."""
+
+    columns: Mapping[str, Column]
+    places: Column | None
+    ended_before: int | None
+
+    @property
+    def size(self) -> int:
+        """How many plays there are."""
+        return len(self.columns["copy"]) if self.places is None else len(self.places)
 
 
 @dataclass(frozen=True)
 class Span:
-    """The plays of some days. ``months`` have them, ``inside`` says which of these are meant, where not all are.
-    ``ended_before`` is when the last play ended before them all, if any did."""
+    """Plays in the order of instants. Those that ``hidden`` has a key of are left out where ``heard`` is asked for."""
 
     texts: Texts
     copies: Mapping[str, Codes]
-    months: tuple[Mapping[str, Column], ...]
-    ended_before: int | None
-    inside: Column | None
-    hidden: frozenset[str]
+    months: tuple[OfMonth, ...]
+    hidden: frozenset[str] = frozenset()
+    kept: dict[tuple[str, int, frozenset[str]], Kept] = field(default_factory=dict)
+    # What was made of these plays and is asked for again.
+    memo: dict[str, Mapping[str, Column]] = field(default_factory=dict, init=False)
 
     def of(self, name: str) -> Column:
         """A column: the history's own, or what the plays' copies say, by number."""
         if name in COPY:
             return self.copies[name][self.of("copy")]
-        column = self._whole(name)
-        return column if self.inside is None else column[self.inside]
-
-    def _whole(self, name: str) -> Column:
-        if len(self.months) == 1:
-            return self.months[0][name]
+        columns = [
+            month.columns[name] if month.places is None else month.columns[name][month.places] for month in self.months
+        ]
+        if len(columns) == 1:
+            return columns[0]
         kind = np.int32 if name in ("month", "played_on", "copy") else np.int64
-        return np.concatenate([month[name] for month in self.months]) if self.months else np.empty(0, kind)
+        return np.concatenate(columns) if columns else np.empty(0, kind)
 
     @cached_property
     def size(self) -> int:
         """How many plays there are."""
-        return sum(len(month["copy"]) for month in self.months) if self.inside is None else int(self.inside.sum())
+        return sum(month.size for month in self.months)
 
     @cached_property
     def heard_ms(self) -> Column:
         """Time heard, UNKNOWN where it is not known."""
-        instants = self._whole("played_at") // 1000
-        since = np.full(len(instants), LATE)
-        since[1:] = instants[1:] - instants[:-1]
-        if len(since) and self.ended_before is not None:
-            since[0] = instants[0] - self.ended_before // 1000
-        said, length = self._whole("ms_played"), self._whole("duration_ms")
-        heard = np.where(said != UNKNOWN, said, np.where(since < length, since, length))
-        return heard if self.inside is None else heard[self.inside]
+        heard, place = self.of("heard_ms").copy(), 0
+        for month in self.months:
+            of = month.columns
+            has_first = month.size and (month.places is None or month.places[0] == 0)
+            if has_first and month.ended_before is not None and of["ms_played"][0] == UNKNOWN:
+                heard[place] = min(heard[place], of["played_at"][0] // 1000 - month.ended_before // 1000)
+            place += month.size
+        return heard
 
     @cached_property
     def is_hidden(self) -> Column:
@@ -84,46 +98,72 @@ class Span:
         return np.flatnonzero(~self.is_hidden) if self.hidden else np.arange(self.size)
 
 
+def _months(history: History, first: date, last: date) -> list[OfMonth]:
+    """The months from one to another that have plays, whole; of those before, only the one before the first counts."""
+    before = history.between(preceding(first), preceding(first)) if first > date.min else ()
+    ended, made = int(before[0]["played_at"][-1]) if before else None, []
+    for columns in history.between(first, last):
+        made.append(OfMonth(columns, None, ended))
+        ended = int(columns["played_at"][-1])
+    return made
+
+
 def span_of(history: History, first: date, last: date, hidden: Collection[str]) -> Span:
     """The plays from one day to another. The history has all of their months, and of the month before."""
     begin, end = first.replace(day=1), last.replace(day=1)
-    months, before = history.between(begin, end), history.between(preceding(begin), preceding(begin))
-    ended_before = int(before[0]["played_at"][-1]) if before else None
-    whole = Span(history.texts, history.copies, months, ended_before, None, frozenset(hidden))
-    inside = None
-    if first > begin:
-        inside = whole.of("played_on") >= day_number(first)
-    if last < following(end) - timedelta(days=1):
-        ends = whole.of("played_on") <= day_number(last)
-        inside = ends if inside is None else inside & ends
-    return replace(whole, inside=inside)
+    months = _months(history, begin, end)
+    if first > begin and months:
+        months[0] = _within(months[0], first, last)
+    if last < following(end) - timedelta(days=1) and months:
+        months[-1] = _within(months[-1], first, last)
+    return Span(history.texts, history.copies, tuple(months), frozenset(hidden), history.kept)
+
+
+def _within(month: OfMonth, first: date, last: date) -> OfMonth:
+    days = month.columns["played_on"]
+    return month._replace(places=np.flatnonzero((days >= day_number(first)) & (days <= day_number(last))))
+
+
+def every_play(history: History) -> Span:
+    """All plays."""
+    months = tuple(_months(history, date.min, date.max))
+    return Span(history.texts, history.copies, months, kept=history.kept)
 
 
 def plays_of_item(history: History, kind: str, id_: str) -> Span:
     """As the part of this name: all plays whose track may be of a song, an artist or an album by any of its copies."""
-    texts, months = history.texts, history.between(date.min, date.max)
-    there = np.zeros(len(history.copies["track_id"]), bool)
-    for month in months:
-        there[month["copy"]] = True
-    heard = np.flatnonzero(there)  # some copies may be of months that have changed since
-    of = {name: codes[heard] for name, codes in history.copies.items()}
-    key = int(texts.known([id_])[0]) if len(texts.known([id_])) else len(texts)
+    texts, said, key = history.texts, history.said, history.texts.found(id_)
     if kind == "track":
-        asked = (of["song_id"] == key) | (of["track_id"] == key)
-        may_be = (of["track_id"] == key) | np.isin(of["song_id"], of["song_id"][asked])
+        songs, tracks = said("song_id"), said("track_id")
+        may_be = (tracks == key) | np.isin(songs, songs[(songs == key) | (tracks == key)])
     elif kind == "artist":
-        asked = of["artist_id"] == key
-        if id_.startswith("names:"):
-            names = np.unique(of["artist_name"][of["artist_name"] != NULL])
-            asked |= np.isin(of["artist_name"], names[texts.array(texts.made_artist_ids(names)).to_numpy(False) == id_])
-        called = of["artist_name"][asked]
-        may_be = (of["artist_id"] == key) | np.isin(of["artist_name"], called[called > EMPTY])
+        may_be = (said("artist_id") == key) | np.isin(said("artist_name"), names_of_artist(history, id_))
     else:
-        keys = first_of(of["album_key"], of["album_id"], of["album_name"])
-        asked = (keys == key) | (of["album_id"] == key)
-        known, ids = of["album_key"][asked], of["album_id"][asked]
-        may_be = np.isin(keys, known[known != NULL]) | np.isin(of["album_id"], ids[ids > EMPTY])
+        albums, ids = said("album_key"), said("album_id")
+        keys = first_of(albums, ids, said("album_name"))
+        asked = (keys == key) | (ids == key)
+        known = albums[asked]
+        may_be = np.isin(keys, known[known != NULL]) | np.isin(ids, ids[asked & (ids > EMPTY)])
     is_candidate = np.zeros(len(texts) + 1, bool)
-    is_candidate[of["track_id"][may_be]] = True
-    whole = Span(texts, history.copies, months, None, None, frozenset())
-    return replace(whole, inside=is_candidate[history.copies["track_id"]][whole.of("copy")])
+    is_candidate[said("track_id")[may_be]] = True
+    return plays_of_copies(history, is_candidate[history.copies["track_id"]], date.min, date.max)
+
+
+def plays_of_copies(history: History, is_meant: Column, first: date, last: date) -> Span:
+    """The plays of some months whose copies are meant."""
+    months = []
+    for month in _months(history, first, last):
+        places = np.flatnonzero(is_meant[month.columns["copy"]])
+        if len(places):
+            months.append(month._replace(places=places))
+    return Span(history.texts, history.copies, tuple(months))
+
+
+def names_of_artist(history: History, id_: str) -> Codes:
+    """What the artist of an id, or of one that is made from a name, is called."""
+    texts, names = history.texts, history.said("artist_name")
+    own = names[history.said("artist_id") == texts.found(id_)]
+    if id_.startswith("names:"):
+        every, _ = numbered(names[names > EMPTY], len(texts))
+        own = np.append(own, every[texts.made_artist_ids(every) == texts.found(id_)])
+    return np.unique(own[own > EMPTY])

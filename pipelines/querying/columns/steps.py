@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from typing import Any
@@ -12,11 +11,19 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
-from pipelines.querying.columns.credited import Credits, credits_of, different_of, known_of
-from pipelines.querying.columns.history import COPY, UNKNOWN, Histories
-from pipelines.querying.columns.ranked import Ranked, ranked_of
-from pipelines.querying.columns.spans import Span, plays_of_item, span_of
-from pipelines.querying.columns.texts import Codes, Texts
+from pipelines.querying.columns.answers import ANSWERS, Asked, edges_of
+from pipelines.querying.columns.credited import (
+    Credits,
+    chosen_of,
+    credits_of,
+    guests_of,
+    table_of_credits,
+)
+from pipelines.querying.columns.history import COPY, UNKNOWN, Histories, History
+from pipelines.querying.columns.ranked import COLUMNS, Ranked, ranked_of
+from pipelines.querying.columns.searching import holding_of, matching_of
+from pipelines.querying.columns.spans import Span, every_play, plays_of_item, span_of
+from pipelines.querying.columns.told import told_by_plays
 from pipelines.querying.steps import Step
 from pipelines.querying.translations import duckdb_question
 from pipelines.tables.questions import parameters_of
@@ -28,9 +35,11 @@ _WORDS = re.compile(r"\w+")
 # Which parts are made in columns, and in which question each reads as it is meant here.
 PARTS = {
     "tens": ("span", "credits", "ranked"),
-    "discoveries": ("known",),
-    "totals": ("different",),
-    "item": ("plays_of_item", "credits"),
+    "edges": ("edges",),
+    "item": ("plays_of_item", "credits", "chosen", "guests"),
+    "history": ("matching",),
+    "known": ("told_by_plays",),
+    "search": ("every_play", "credits", "holding"),
 }
 _EMPTY: tuple[frozenset[str], ...] = (frozenset(), frozenset({"hidden"}))
 
@@ -47,22 +56,8 @@ def _texts() -> frozenset[str]:
     )
 
 
-@dataclass(frozen=True)
-class Known:
-    """Keys of each kind."""
-
-    texts: Texts
-    of: tuple[tuple[str, Codes], ...]
-
-
-@dataclass(frozen=True)
-class Different:
-    """How many songs, artists and albums there are."""
-
-    of: Mapping[str, int]
-
-
-Made = Span | Credits | Ranked | Known | Different
+# What a step gives: what other steps go on with in columns, or the table.
+Made = Span | Credits | Ranked | pa.Table
 
 
 class Columns:
@@ -86,27 +81,54 @@ class Columns:
         """
         if step.sql not in _texts():
             return None
-        if step.part == "span":
-            first, last = values["from"], values["to"]
-            history = self._histories.history(
-                cursor, values["user_id"], months, preceding(first.replace(day=1)), last.replace(day=1)
-            )
-            return span_of(history, first, last, values.get("hidden", ()))
-        if step.part == "plays_of_item":
-            history = self._histories.history(cursor, values["user_id"], months, date.min, date.max)
-            return plays_of_item(history, values["kind"], values["id"])
+
+        def history(first: date = date.min, last: date = date.max) -> History:
+            return self._histories.history(cursor, values["user_id"], months, first, last.replace(day=1))
+
         match step.part, *read:
+            case ["span"]:
+                first, last = values["from"], values["to"]
+                before = preceding(first.replace(day=1))
+                return span_of(history(before, last), first, last, values.get("hidden", ()))
+            case ["matching"]:
+                first, last = values["from"], values["to"]
+                found = history(first.replace(day=1), last)
+                return matching_of(found, first, last, values["q"], values["before"], values["limit"])
+            case ["told_by_plays"]:
+                first, last = values["from"].replace(day=1), values["to"]
+                return told_by_plays(history(first, last), values["kind"], values["ids"], first, last)
+            case ["every_play"]:
+                return every_play(history())
+            case ["plays_of_item"]:
+                return plays_of_item(history(), values["kind"], values["id"])
+            case ["guests"]:
+                return guests_of(history())
             case "credits", Span() as span:
                 return credits_of(span)
+            case "edges", Span() as span:
+                return edges_of(span)
             case "ranked", Span() as span, Credits() as credits:
                 return ranked_of(span, credits, values["by"], values["kind"])
-            case "known", Credits() as credits:
-                first = values["from"]
-                history = self._histories.history(cursor, values["user_id"], months, date.min, first.replace(day=1))
-                return Known(credits.texts, known_of(history, credits, first))
-            case "different", Credits() as credits:
-                return Different(different_of(credits))
+            case "chosen", Credits() as credits:
+                return chosen_of(history(), credits, values["kind"], values["id"])
+            case "holding", Span(), Credits() as credits:
+                return holding_of(credits, values["q"])
         return None
+
+    def answer(
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        question: str,
+        values: Mapping[str, Any],
+        made: Sequence[Made],
+        months: Mapping[date, int],
+    ) -> pa.Table | None:
+        """The answer of a question from the steps that ``ANSWERS`` names; None where it is DuckDB's."""
+
+        def history(first: date, last: date) -> History:
+            return self._histories.history(cursor, values["user_id"], months, first, last)
+
+        return ANSWERS[question].make(Asked(values, tuple(made), history))
 
 
 def size_of(made: Made) -> int:
@@ -117,51 +139,24 @@ def size_of(made: Made) -> int:
         case Credits():
             return len(made.track_id)
         case Ranked():
-            return sum(number for _, number in made.kind)
-        case Known():
-            return sum(len(keys) for _, keys in made.of)
-        case Different():
-            return 1
+            return len(made)
+        case _:
+            return int(made.num_rows)
 
 
 def table_of(made: Made, sql: str) -> pa.Table:
     """The rows as a table. Of many columns only those that are named anywhere in ``sql``."""
-    words = set(_WORDS.findall(sql))
-    is_wanted = words.__contains__ if isinstance(made, Span | Ranked) else lambda _: True
-    columns = {name: make() for name, make in _columns(made).items() if is_wanted(name)}
-    return pa.table(columns or {"nothing": pa.nulls(size_of(made), pa.int8())})
-
-
-def _columns(made: Made) -> Mapping[str, Any]:
-    """What makes each column."""
     match made:
-        case Span():
-            return _of_span(made)
         case Credits():
-            texts = made.texts
-            return {
-                name: (lambda name=name: texts.array(getattr(made, name)))
-                for name in (
-                    "track_id",
-                    "track_name",
-                    "song_id",
-                    "artist_name",
-                    "artist_key",
-                    "album_key",
-                    "shown_album_id",
-                    "album_name",
-                    "album_artist",
-                )
-            } | {"is_album_of_spotify": lambda: pa.array(made.is_album_of_spotify)}
+            return table_of_credits(made)
         case Ranked():
-            return _of_ranked(made)
-        case Known():
-            return {
-                "kind": lambda: _kinds([(kind, len(keys)) for kind, keys in made.of]),
-                "key": lambda: made.texts.array(np.concatenate([keys for _, keys in made.of])),
-            }
-        case Different():
-            return {name: (lambda number=number: pa.array([number])) for name, number in made.of.items()}
+            words = set(_WORDS.findall(sql))
+            return made.table(name for name in COLUMNS if name in words)
+        case Span():
+            words = set(_WORDS.findall(sql))
+            columns = {name: make() for name, make in _of_span(made).items() if name in words}
+            return pa.table(columns or {"nothing": pa.nulls(size_of(made), pa.int8())})
+    return made
 
 
 def _of_span(span: Span) -> Mapping[str, Any]:
@@ -186,22 +181,3 @@ def _of_span(span: Span) -> Mapping[str, Any]:
 
 def _months(span: Span) -> pa.Array:
     return pa.array(span.of("month")).view(pa.date32())
-
-
-def _of_ranked(ranked: Ranked) -> Mapping[str, Any]:
-    of, texts = ranked.columns, ranked.texts
-    coded = ("key", "id", "name", "artist_name", "artist_key", "album_name", "image_url")
-    plain = ("rank", "plays", "estimated_plays", "unknown_plays", "amount", "lines", "is_tied", "tied_after")
-    return {
-        "kind": lambda: _kinds(ranked.kind),
-        **{name: (lambda name=name: texts.array(of[name])) for name in coded},
-        **{name: (lambda name=name: pa.array(of[name])) for name in plain},
-        "heard_ms": lambda: pa.array(of["heard_ms"], mask=of["known_plays"] == 0),
-        "first_played_on": lambda: pa.array(of["first_played_on"].astype(np.int32)).view(pa.date32()),
-        **{name: (lambda name=name: pa.array(of[name]).view(_UTC)) for name in ("first_played_at", "last_played_at")},
-    }
-
-
-def _kinds(sizes: Sequence[tuple[str, int]]) -> pa.Array:
-    codes = np.repeat(np.arange(len(sizes), dtype=np.int8), [number for _, number in sizes])
-    return pa.DictionaryArray.from_arrays(codes, [kind for kind, _ in sizes]).cast(pa.string())

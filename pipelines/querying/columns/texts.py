@@ -1,12 +1,14 @@
 """Texts as numbers: equal texts have one, so that columns of them are compared, counted and joined as integers."""
 
 import hashlib
+import unicodedata
 from collections.abc import Iterable
 from threading import RLock
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 Codes = NDArray[np.int32]
@@ -23,6 +25,8 @@ class Texts:
         self._list: list[str] = [""]
         self._array = pa.array(self._list, pa.large_string())
         self._made_ids: dict[int, int] = {}
+        self._is_made = np.zeros(0, bool)
+        self._folded = pa.array([], pa.large_string())
 
     def __len__(self) -> int:
         return len(self._list)
@@ -40,6 +44,10 @@ class Texts:
                 self._list.append(text)
             return found
 
+    def found(self, text: str) -> int:
+        """The text's number; of one that is nowhere a number that no column has."""
+        return self._codes.get(text, NULL - 1)
+
     def known(self, texts: Iterable[str]) -> Codes:
         """The numbers of those texts that have one."""
         return np.array([self._codes[text] for text in texts if text in self._codes], np.int32)
@@ -49,6 +57,22 @@ class Texts:
         encoded = column.combine_chunks().dictionary_encode()
         own = np.array([self.code(text) for text in encoded.dictionary.to_pylist()] + [NULL], np.int32)
         return own[encoded.indices.fill_null(len(own) - 1).to_numpy(zero_copy_only=False)]
+
+    def holding(self, text: str) -> NDArray[np.bool_]:
+        """For each number whether its text holds another, whatever the case, accents and width of both; the last is for
+        no text at all."""
+        with self._lock:
+            new = self._list[len(self._folded) :]
+            folded = self._folded = pa.concat_arrays([self._folded, pa.array(map(_folded, new), pa.large_string())])
+        there = pc.match_substring(folded, _folded(text)).to_numpy(zero_copy_only=False)
+        return np.append(there, False)
+
+    def are_made(self, codes: Codes) -> NDArray[np.bool_]:
+        """Whether each is an id that was made from names, ``names:…``; no text is none."""
+        with self._lock:
+            new = [text.startswith("names:") for text in self._list[len(self._is_made) :]]
+            are = self._is_made = np.append(self._is_made, np.array(new, bool)) if new else self._is_made
+        return are[codes] & (codes != NULL)
 
     def array(self, codes: Codes) -> pa.Array:
         """The texts of numbers, null where there is none."""
@@ -69,6 +93,14 @@ class Texts:
             digest = hashlib.sha256(f"artist\x1f{self._list[name]}".encode()).hexdigest()
             made = self._made_ids[name] = self.code(f"names:{digest[:22]}")
         return made
+
+
+def _folded(text: str) -> str:
+    """As the questions have it: NORMALIZE_AND_CASEFOLD(…, NFKD) without marks."""
+    if text.isascii():
+        return text.lower()
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(one for one in folded if not unicodedata.category(one).startswith("M"))
 
 
 def numbered(values: NDArray[Any], most: int) -> tuple[NDArray[Any], NDArray[np.intp]]:

@@ -6,40 +6,13 @@
 --   @before   TIMESTAMP = "9999-12-31T00:00:00+00:00"   only plays before this instant
 --   @limit    INT64 = 100                               how many
 -- Months: @from to @to
-WITH wanted AS (
-  SELECT *
-  FROM ${dataset}.plays
-  WHERE
-    user_id = @user_id
-    AND month BETWEEN DATE_TRUNC(@from, MONTH) AND @to
-    AND played_on BETWEEN @from AND @to
-    AND played_at < @before
-),
-
-texts AS (
-  SELECT track_name AS text FROM wanted WHERE @q <> ''
-  UNION DISTINCT
-  SELECT artists[SAFE_OFFSET(0)].name FROM wanted WHERE @q <> '' AND ARRAY_LENGTH(artists) > 0
-  UNION DISTINCT
-  SELECT album_name FROM wanted WHERE @q <> '' AND album_name IS NOT NULL
-),
-
-hits AS (
-  SELECT text
-  FROM texts
-  WHERE STRPOS(
-    REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(text, NFKD), r'\pM', ''),
-    REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(@q, NFKD), r'\pM', '')
-  ) > 0
-)
+WITH ${matching}
 
 SELECT
 ${shown}
-FROM wanted
+FROM ${dataset}.plays
 WHERE
-  @q = ''
-  OR track_name IN (SELECT text FROM hits)
-  OR COALESCE(artists[SAFE_OFFSET(0)].name, '') IN (SELECT text FROM hits)
-  OR COALESCE(album_name, '') IN (SELECT text FROM hits)
+  user_id = @user_id
+  AND month BETWEEN DATE_TRUNC(@from, MONTH) AND @to
+  AND played_at IN (SELECT played_at FROM matching)
 ORDER BY played_at DESC
-LIMIT @limit

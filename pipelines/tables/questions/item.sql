@@ -10,20 +10,12 @@ ${credits},
 
 ${chosen},
 
--- Plays of tracks that name an artist after the main one.
-guests AS (
-  SELECT id, COUNT(*) AS plays
-  FROM (
-    SELECT DISTINCT played_at, artist.id AS id
-    FROM ${dataset}.plays, UNNEST(artists) AS artist WITH OFFSET AS position
-    WHERE user_id = @user_id AND position > 0 AND artist.id <> ''
-  )
-  GROUP BY id
-),
+${guests},
 
 shown AS (
   SELECT
     heard.*,
+    chosen.key,
     chosen.artist_key,
     chosen.shown_album_id,
     chosen.is_album_of_spotify,
@@ -38,7 +30,7 @@ shown AS (
 
 SELECT
   @kind AS kind,
-  (SELECT key FROM meant) AS key,
+  ANY_VALUE(key) AS key,
   CASE @kind
     WHEN 'track' THEN ANY_VALUE(track_id HAVING MAX IF(STARTS_WITH(track_id, 'names:'), NULL, played_at))
     WHEN 'album' THEN ANY_VALUE(shown_album_id HAVING MAX IF(is_album_of_spotify, played_at, NULL))
@@ -71,7 +63,7 @@ SELECT
   MAX(played_on) AS last_played_on,
   IF(
     @kind = 'artist',
-    COALESCE((SELECT plays FROM guests WHERE id = (SELECT key FROM meant)), 0),
+    COALESCE((SELECT plays FROM guests WHERE id = (SELECT ANY_VALUE(key) FROM chosen)), 0),
     NULL
   ) AS guest_plays
 FROM shown

@@ -21,19 +21,21 @@ counted AS (
   GROUP BY month
 ),
 
-ranks AS (
-  SELECT month, MIN(item.rank) AS rank
+placed AS (
+  SELECT month, item.id AS id, item.name AS name, item.rank AS rank
   FROM ${dataset}.fullest_snapshots, UNNEST(items) AS item
+  WHERE user_id = @user_id AND kind = @kind
+),
+
+ranks AS (
+  SELECT month, MIN(rank) AS rank
+  FROM placed
   WHERE
-    user_id = @user_id
-    AND kind = @kind
-    AND CASE @kind
-      WHEN 'track' THEN item.id IN (SELECT track_id FROM chosen)
-      WHEN 'artist' THEN
-        item.id = (SELECT key FROM meant)
-        OR (STARTS_WITH(item.id, 'names:') AND item.name IN (SELECT artist_name FROM chosen))
-      ELSE item.id IN (SELECT shown_album_id FROM chosen WHERE shown_album_id IS NOT NULL)
-    END
+    id IN (SELECT CASE @kind WHEN 'track' THEN track_id WHEN 'artist' THEN key ELSE shown_album_id END FROM chosen)
+    OR (
+      STARTS_WITH(id, 'names:')
+      AND name IN (SELECT artist_name FROM chosen WHERE @kind = 'artist')
+    )
   GROUP BY month
 )
 

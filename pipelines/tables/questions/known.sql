@@ -6,14 +6,7 @@
 --   @to       DATE           last day, whole months
 -- Months: @from to @to
 -- An album that no source has by its id is looked up by its tracks that were played in these months.
-WITH heard AS (
-  SELECT track_id, album_id, album_key, album_image_url, duration_ms, album_release_date, source, ingested_at
-  FROM ${dataset}.plays
-  WHERE
-    user_id = @user_id
-    AND month BETWEEN DATE_TRUNC(@from, MONTH) AND @to
-    AND IF(@kind = 'track', track_id IN UNNEST(@ids), album_id IN UNNEST(@ids) OR album_key IN UNNEST(@ids))
-),
+WITH ${told_by_plays},
 
 told AS (
   SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, IF(source = 'SPOTIFY', 0, 2) AS standing, taken_at
@@ -24,8 +17,8 @@ told AS (
   FROM ${dataset}.playlist_snapshots
   WHERE track_id IS NOT NULL AND track_name IS NOT NULL
   UNION ALL
-  SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, IF(source = 'RECENTLY_PLAYED', 0, 1), ingested_at
-  FROM heard
+  SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, IF(is_of_api, 0, 1), taken_at
+  FROM told_by_plays
 ),
 
 keyed AS (
@@ -38,7 +31,7 @@ keyed AS (
   WHERE @kind = 'album' AND album_id IS NOT NULL
   UNION ALL
   SELECT of_key.album_key, told.album_image_url, NULL, told.album_release_date, told.standing + 3, told.taken_at
-  FROM (SELECT DISTINCT album_key, track_id FROM heard WHERE @kind = 'album' AND album_key IS NOT NULL) AS of_key
+  FROM (SELECT DISTINCT album_key, track_id FROM told_by_plays WHERE @kind = 'album' AND album_key IS NOT NULL) AS of_key
   JOIN told ON told.track_id = of_key.track_id
 ),
 

@@ -5,22 +5,31 @@ WITH told AS (
   SELECT
     track_id,
     CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END AS standing,
-    ingested_at AS told_at,
-    NULLIF(track_name, '') AS track_name,
-    artists,
-    NULLIF(album_id, '') AS album_id,
-    NULLIF(album_name, '') AS album_name,
-    NULLIF(album_artist_name, '') AS album_artist_name,
-    NULLIF(album_release_date, '') AS album_release_date,
-    NULLIF(album_image_url, '') AS album_image_url,
-    duration_ms,
-    NULLIF(isrc, '') AS isrc,
-    explicit
+    newest.ingested_at AS told_at,
+    NULLIF(newest.track_name, '') AS track_name,
+    newest.artists,
+    NULLIF(newest.album_id, '') AS album_id,
+    NULLIF(newest.album_name, '') AS album_name,
+    NULLIF(newest.album_artist_name, '') AS album_artist_name,
+    NULLIF(newest.album_release_date, '') AS album_release_date,
+    NULLIF(newest.album_image_url, '') AS album_image_url,
+    newest.duration_ms,
+    NULLIF(newest.isrc, '') AS isrc,
+    newest.explicit
   FROM (
-    SELECT *
+    SELECT
+      track_id,
+      source,
+      -- Numbering all plays would sort them with all their columns; here one of each group is kept.
+      ARRAY_AGG(
+        STRUCT(
+          ingested_at, track_name, artists, album_id, album_name, album_artist_name, album_release_date,
+          album_image_url, duration_ms, isrc, explicit
+        )
+        ORDER BY ingested_at DESC, played_at DESC, user_id LIMIT 1
+      )[OFFSET(0)] AS newest
     FROM ${dataset}.plays
-    WHERE TRUE
-    QUALIFY ROW_NUMBER() OVER (PARTITION BY track_id, source ORDER BY ingested_at DESC, played_at DESC, user_id) = 1
+    GROUP BY track_id, source
   )
   UNION ALL
   SELECT

@@ -22,11 +22,13 @@ meant AS (
 ),
 
 chosen AS (
-  SELECT *
+  SELECT credits.*, meant.key
   FROM credits
-  WHERE CASE @kind
-    WHEN 'track' THEN song_id
-    WHEN 'artist' THEN artist_key
-    ELSE IF(album_name IS NULL, NULL, album_key)
-  END = (SELECT key FROM meant)
+  JOIN
+    meant
+    ON meant.key = CASE @kind
+      WHEN 'track' THEN song_id
+      WHEN 'artist' THEN artist_key
+      ELSE IF(album_name IS NULL, NULL, album_key)
+    END
 )

@@ -1,0 +1,48 @@
+"""What a text is looked for in: the parts ``matching`` and ``holding``."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.querying.columns.credited import Credits, table_of_credits
+from pipelines.querying.columns.grouping import least
+from pipelines.querying.columns.history import History, day_number
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_UTC = pa.timestamp("us", "UTC")
+
+
+def matching_of(history: History, first: date, last: date, q: str, before: datetime, limit: int) -> pa.Table:
+    """As the part ``matching``. The history has all months from ``first`` to ``last``."""
+    is_found = history.texts.holding(q) | (not q)
+    of_copies = np.logical_or.reduce(
+        [is_found[history.copies[name]] for name in ("track_name", "artist_name", "album_name")]
+    )
+    until, left, found = (before - _EPOCH) // timedelta(microseconds=1), limit, []
+    for month in reversed(history.between(first.replace(day=1), last)):
+        is_wanted = of_copies[month["copy"]] & (month["played_at"] < until)
+        is_wanted &= (month["played_on"] >= day_number(first)) & (month["played_on"] <= day_number(last))
+        found.append(month["played_at"][is_wanted][-left:])
+        left -= len(found[-1])
+        if not left:
+            break
+    instants = np.concatenate(found) if found else np.empty(0, np.int64)
+    return pa.table({"played_at": pa.array(instants).view(_UTC)})
+
+
+def holding_of(credited: Credits, q: str) -> pa.Table:
+    """As the part ``holding``."""
+    is_found = credited.texts.holding(q)
+    held = {name: is_found[getattr(credited, name)] for name in ("track_name", "artist_name", "album_name")}
+    rows = np.flatnonzero(np.logical_or.reduce(list(held.values())))
+    number = len(credited.track_id)
+    plays = np.bincount(credited.rows, credited.counts["plays"], number).astype(np.int64)
+    last = -least(credited.rows, -credited.counts["last_played_at"], number)
+    return table_of_credits(
+        credited,
+        rows,
+        plays=pa.array(plays[rows]),
+        last_played_at=pa.array(last[rows]).view(_UTC),
+        **{f"is_by_{name}": pa.array(own[rows]) for name, own in held.items()},
+    )

@@ -1,0 +1,4 @@
+STRPOS(
+      REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(text, NFKD), r'\pM', ''),
+      REGEXP_REPLACE(NORMALIZE_AND_CASEFOLD(@q, NFKD), r'\pM', '')
+    ) > 0
