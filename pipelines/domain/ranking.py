@@ -129,7 +129,7 @@ def tens_of(copies: Iterable[Copies]) -> dict[Kind, Items]:
 
 def rank_of(item: Mapping[str, Any]) -> int:
     """What an item is ranked by, as one number, but for what decides between equals."""
-    return _rank(item["plays"], to_millis(item["last_played_at"]))
+    return int(item["plays"] << SECONDS_BITS) + to_millis(item["last_played_at"]) // 1000
 
 
 def snapshots(
@@ -172,10 +172,6 @@ def _preferred(copies: Sequence[tuple[str, Copies]]) -> dict[str, Copies]:
     return best
 
 
-def _rank(plays: int, last: int) -> int:
-    return (plays << SECONDS_BITS) + last // 1000
-
-
 def _ten(pairs: _Pairs, kind: Kind) -> Items:
     keys, show = _RANKINGS[kind](pairs)
     last = dict(zip(keys, [own.last for own, _ in pairs], strict=True))
@@ -184,7 +180,7 @@ def _ten(pairs: _Pairs, kind: Kind) -> Items:
         counts[key] += own.plays
     counts.pop(None, None)
     # One number for both: sorting these is most of what a large month takes here.
-    ranks = {key: _rank(plays, last[key]) for key, plays in counts.items()}
+    ranks = {key: (plays << SECONDS_BITS) + last[key] // 1000 for key, plays in counts.items()}
     # What is shown is looked up for those alone that may be among the ten: the id decides the ties.
     edge = min(sorted(ranks.values(), reverse=True)[:TOP], default=0)
     chosen: dict[str | None, _Pairs] = {key: [] for key, rank in ranks.items() if rank >= edge}

@@ -34,8 +34,8 @@ TOO_LATE_LINE = "%d plays of %s came after their month closed: they are kept, an
 # A bundle keeps tallies at hand up to so many bytes of state, of which they take two to three times as much memory.
 _MOST_STATE = 32 << 20
 
-# A user, and the window of a month.
-Key = tuple[str, Any]
+# A user, and the first instant of a month in milliseconds since 1970: a window, as a number, is known by one look.
+Key = tuple[str, int]
 
 
 @dataclass
@@ -127,7 +127,7 @@ class _Count(beam.DoFn):
         self.marks = marks
         self.repeated = Metrics.counter("heavy_rotation", "plays_repeated")
         self.shown: set[Key] = set()
-        self.due: dict[Key, Timestamp] = {}
+        self.due: dict[Key, int] = {}
         self.tallies: dict[Key, Tally] = {}
         self.kept = 0  # bytes of the tallies' state
 
@@ -150,14 +150,15 @@ class _Count(beam.DoFn):
         drained: Any = beam.DoFn.TimerParam(DRAINED),
     ) -> Iterator[UserPlays]:
         user_id, plays = batch[0], batch[1].plays
-        key = user_id, window
+        key = _key(user_id, window)
         tally = self._tally(key, pieces)
         is_first = not tally
         if (until := self._forgotten_until(user_id)) is not None:
             plays = [play for play in plays if to_millis(play.ingested_at) > until]
             tally.forget(until)
         passed, piece = tally.add([ranking.entry(play) for play in plays])
-        self.repeated.inc(len(plays) - sum(passed))
+        if not all(passed):
+            self.repeated.inc(passed.count(False))
         if piece is None:
             return
         if is_first:
@@ -165,7 +166,7 @@ class _Count(beam.DoFn):
         if (at := self._next_refresh(user_id)) != self.due.get(key):
             self.due[key] = at
             drained.set(window.end)
-            refresh.set(at)
+            refresh.set(Timestamp(at))
         self.shown.discard(key)
         self.kept += len(piece)
         if whole := tally.compacted():
@@ -184,7 +185,7 @@ class _Count(beam.DoFn):
         final: Any = beam.DoFn.TimerParam(FINAL),
         drained: Any = beam.DoFn.TimerParam(DRAINED),
     ) -> Iterator[TaggedOutput]:
-        self.due.pop((user_id, window), None)
+        self.due.pop(_key(user_id, window), None)
         drained.clear()
         if self._is_over(window):
             final.clear()
@@ -199,7 +200,7 @@ class _Count(beam.DoFn):
         refresh: Any = beam.DoFn.TimerParam(REFRESH),
         drained: Any = beam.DoFn.TimerParam(DRAINED),
     ) -> Iterator[TaggedOutput]:
-        self.due.pop((user_id, window), None)
+        self.due.pop(_key(user_id, window), None)
         if not self._is_over(window):
             return
         refresh.clear()
@@ -214,18 +215,19 @@ class _Count(beam.DoFn):
         pieces: Any = beam.DoFn.StateParam(PLAYS),
         refresh: Any = beam.DoFn.TimerParam(REFRESH),
     ) -> Iterator[TaggedOutput]:
-        self.due.pop((user_id, window), None)
+        self.due.pop(_key(user_id, window), None)
         if self._is_over(window):
             return
         refresh.clear()
         yield from self._snapshots(user_id, window, pieces)
 
     def _snapshots(self, user_id: str, window: Any, pieces: Any) -> Iterator[TaggedOutput]:
-        if (user_id, window) in self.shown:  # several timers came at once
+        key = _key(user_id, window)
+        if key in self.shown:  # several timers came at once
             return
-        self.shown.add((user_id, window))
+        self.shown.add(key)
         # First the clock: what forgets a person later than this moment takes the rows away.
-        now, tally = self.clock(), self._tally((user_id, window), pieces)
+        now, tally = self.clock(), self._tally(key, pieces)
         if (until := self._forgotten_until(user_id)) is not None:
             tally.forget(until)
         if tally:
@@ -239,16 +241,16 @@ class _Count(beam.DoFn):
         if (tally := self.tallies.get(key)) is None:
             if self.kept > _MOST_STATE:
                 self.tallies, self.kept = {}, 0
-            tally = self.tallies[key] = Tally(_start(key[1]), pieces.read())
+            tally = self.tallies[key] = Tally(key[1], pieces.read())
             self.kept += tally.size
         return tally
 
-    def _next_refresh(self, user_id: str) -> Timestamp:
-        """The user's next instant of many, ``refresh_seconds`` apart: the same for all plays until then, whatever else
-        is due. Users have theirs at different times."""
-        now, apart = self.clock().timestamp(), self.refresh_seconds
+    def _next_refresh(self, user_id: str) -> int:
+        """The user's next instant of many, ``refresh_seconds`` apart, in seconds since 1970: the same for all plays
+        until then, whatever else is due. Users have theirs at different times."""
+        now, apart = int(self.clock().timestamp()), self.refresh_seconds
         phase = crc32(user_id.encode()) % apart
-        return Timestamp.of((now - phase) // apart * apart + apart + phase)
+        return (now - phase) // apart * apart + apart + phase
 
     def _is_over(self, window: Any, now: datetime | None = None) -> bool:
         return self.calendar.is_over(month_of_window(self.calendar, window), now or self.clock())
@@ -258,5 +260,5 @@ class _Count(beam.DoFn):
         return None if until is None else to_millis(until)
 
 
-def _start(window: Any) -> int:
-    return int(window.start.micros // 1000)
+def _key(user_id: str, window: Any) -> Key:
+    return user_id, window.start.micros // 1000

@@ -3,8 +3,8 @@
 import gc
 from functools import cache
 
-# Python's own is 700. What these objects hold is a few megabytes, if all of them are garbage.
-_OBJECTS_UNTIL_A_SEARCH = 50_000
+# Python's own is 700. What these objects hold is some twenty megabytes, if all of them are garbage.
+_OBJECTS_UNTIL_A_SEARCH = 200_000
 
 
 @cache  # once a process, however many steps begin there
