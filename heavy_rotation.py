@@ -93,11 +93,11 @@ def _lean(command: str, arguments: Sequence[str]) -> AbstractContextManager[None
     """What this process has no use for; it is there for one command."""
     if command not in ("rebuild", "top"):
         return nullcontext()
-    from pipelines.lean import for_a_rebuild, without_numpy
+    from pipelines.lean import for_a_rebuild, without_arrows_extras
 
     if command == "rebuild":
         return for_a_rebuild(arguments)
-    without_numpy()
+    without_arrows_extras()
     return nullcontext()
 
 

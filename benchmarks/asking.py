@@ -20,6 +20,7 @@ from demo.processes import Process
 
 _LONGEST_SECONDS = 900
 _LIFETIME = Shape(300_000, 1, 150)
+_TEN_LIVES = Shape(3_000_000, 1, 150)
 _ASKING = """\
 In a process that keeps its tables, of a folder's warehouse: milliseconds until all rows are there. First the three
 monthly views whole, then the documented queries as they stand. `first` reads the months that none needed before."""
@@ -48,8 +49,13 @@ def measure(settings: Settings) -> Iterator[Measured]:
             rows += _asked(scaled, warehouse)
             if shape is _LIFETIME:
                 pages = list(_pages(warehouse, folder))
-    yield Measured("asking", "Asking", _ASKING, rows)
-    yield Measured("pages", "Pages", f"{_PAGES} {_LIFETIME.scaled(settings.share)}.", pages)
+        yield Measured("asking", "Asking", _ASKING, rows)
+        yield Measured("pages", "Pages", f"{_PAGES} {_LIFETIME.scaled(settings.share)}.", pages)
+        if settings.long:
+            shape = _TEN_LIVES.scaled(settings.share)
+            settings.say(f"asking: {shape}")
+            pages = list(_pages(_made(shape, folder / "ten", settings.seed), folder))
+            yield Measured("pages_of_ten", "Pages of ten times as many plays", f"As above. {shape}.", pages)
 
 
 def _made(shape: Shape, folder: Path, seed: int) -> Path:
@@ -78,8 +84,20 @@ def _paths() -> tuple[str, ...]:
         f"/recap?from={year}-01-01&to={month}-31",
         f"/top/tracks?from={year}-01-01&to={month}-31",
     )
+    spans = (
+        # Of no calendar's bounds: nothing of them is there before.
+        f"/recap?from={year - 1}-04-11&to={month}-30",
+        f"/recap?from={year - 6}-04-11&to={month}-30",
+        "/recap",
+        f"/top/tracks?from={year - 3}-02-11&to={year}-03-07",
+        f"/compare?a={year - 8}-05-10..{year - 5}-01-01&b={year - 5}-01-02..{month}-01",
+        # Of months and years the background makes what is ranked by plays.
+        f"/month/{year - 4}-03?by=time",
+        f"/year/{year - 4}?by=time",
+    )
     return (
         *sheets,
+        *spans,
         f"/month/{year - 5}-03",
         f"/year/{year - 5}",
         f"/calendar/{year}",
@@ -150,7 +168,7 @@ def _get(url: str) -> tuple[float, int]:
 
 def _text(url: str) -> str:
     try:
-        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own
+        with urllib.request.urlopen(url, timeout=120) as answer:  # noqa: S310 - our own
             text: str = answer.read().decode()
     except urllib.error.HTTPError as error:
         raise BenchmarkError(f"{url} answers {error.code}: {error.read().decode()[:1000]}") from None

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pipelines.arguments import Parser, whole_number
 from pipelines.command import run_command
 from pipelines.home import home_of
-from pipelines.lean import without_numpy
+from pipelines.lean import without_arrows_extras
 from pipelines.querying import FORMATS
 from pipelines.querying.limits import DEFAULT_SECONDS, LEAST_MEGABYTES, default_megabytes, run_apart
 from pipelines.terminal import printable, typed
@@ -39,7 +39,7 @@ def run(options: argparse.Namespace, *, is_apart: bool = False) -> int:
     """Ask and print in this process, which is for nothing else if it ``is_apart``. Returns the exit code."""
 
     if is_apart:
-        without_numpy()
+        without_arrows_extras()
         gc.disable()  # it ends before it has made garbage worth looking for
 
     def ask() -> None:

@@ -14,7 +14,10 @@ from tests.producer.exports import extended, write_json
 from tests.warehouse.listening import listening_in
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("apache_beam", "duckdb", "fastavro", "google.auth", "numpy", "polars", "pyarrow", "requests", "sqlglot")
+HEAVY = (
+    *("apache_beam", "cloudpickle", "duckdb", "fastavro", "google.auth", "numpy", "polars", "pyarrow", "requests"),
+    "sqlglot",
+)
 
 
 def run(*argv: str) -> "subprocess.CompletedProcess[str]":

@@ -12,6 +12,9 @@ from pipelines.querying.columns.history import Column, History
 from pipelines.querying.columns.spans import Span, names_of_artist, span_of
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
 
+_KNOWN_BY = ("track_id", "song_id", "artist_id", "artist_name", "album_key", "album_id", "album_name")
+_SAID = ("track_name", *_KNOWN_BY[1:], "album_artist_name")
+
 
 @dataclass(frozen=True)
 class Credits:
@@ -45,7 +48,7 @@ def credits_of(span: Span) -> Credits:
     last = best[at == -least(rows[best], -at, len(tracks))[rows[best]]]
     chosen = np.empty(len(tracks), np.int64)
     chosen[rows[last]] = last
-    one = {name: codes[copy[chosen]] for name, codes in copies.items()}
+    one = {name: copies[name][copy[chosen]] for name in _SAID}
     artist_id, artist_name = no_empty(one["artist_id"]), no_empty(one["artist_name"])
     album_id, album_name = no_empty(one["album_id"]), no_empty(one["album_name"])
     album_artist = first_of(no_empty(one["album_artist_name"]), artist_name)
@@ -196,7 +199,7 @@ def known_of(history: History, credited: Credits, first: date) -> dict[str, Code
         there[NULL] = False  # the last one
         return there
 
-    one = {name: codes[heard] for name, codes in copies.items()}
+    one = {name: copies[name][heard] for name in _KNOWN_BY}
     has_id = one["artist_id"] > EMPTY
     songs, tracks = seen(one["song_id"]), seen(one["track_id"])
     ids, names_alone = seen(one["artist_id"]), seen(one["artist_name"][~has_id])
