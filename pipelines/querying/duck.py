@@ -113,6 +113,11 @@ def _needed(connection: duckdb.DuckDBPyConnection, tree: Any) -> set[str]:
     return needed or _ALL
 
 
+def tables_of(connection: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
+    """The tables and views that a statement reads, itself or by a view: all of them where that is not to be seen."""
+    return _needed(connection, _tree(connection, statement))
+
+
 def columns() -> dict[str, list[tuple[str, str]]]:
     """The columns of each table and view, each with its type in BigQuery's words."""
     with new_database() as connection:

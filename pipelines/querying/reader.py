@@ -11,6 +11,7 @@ import time
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -20,7 +21,7 @@ import pyarrow as pa
 
 from pipelines.querying.columns.history import Histories
 from pipelines.querying.columns.steps import Columns
-from pipelines.querying.duck import new_database, plain_numbers, rows_of
+from pipelines.querying.duck import new_database, plain_numbers, rows_of, tables_of
 from pipelines.querying.functions import add_functions
 from pipelines.querying.keeping import Keeper
 from pipelines.querying.listing import Listing
@@ -33,6 +34,8 @@ from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 _ATTEMPTS = 10
 # Of files that are read first: what is read at once takes several times its room for a moment.
 _BYTES_AT_ONCE = 20_000_000
+# Of so many it is remembered whether they read plays.
+_MOST_STATEMENTS = 256
 # Which table's files each is made from.
 _KEPT = {"plays": "play_events", "fullest_snapshots": "top_ten_snapshots", "rejected": "rejected"} | {
     table: table for table in SNAPSHOTS
@@ -67,6 +70,7 @@ class FolderReader:
         self._plays: dict[date, int] = {}
         self._histories = Histories()
         self._keeper = Keeper(self._database, Columns(self._histories))
+        self._reads_plays = lru_cache(_MOST_STATEMENTS)(self._names_plays)
         for name, table in _KEPT.items():
             self._register(table, [])
             source = duckdb_view(name) if name in VIEWS else f"FROM {table}_rows"
@@ -108,8 +112,8 @@ class FolderReader:
     ) -> pa.Table:
         """The rows of a query in DuckDB's SQL (``bigquery_sql.to_duckdb``), which may be cut at what others read too.
 
-        ``months`` are the spans, first days and both in them, of ``plays`` that it reads, or None for all. Sees every
-        file that was there when it last looked for some. Raises StorageError, duckdb.Error.
+        ``months`` are the spans, first days and both in them, of ``plays`` that it reads, or None for all if it reads
+        any. Sees every file that was there when it last looked for some. Raises StorageError, duckdb.Error.
         """
         with self._ready(statement, parameters, months) as ready:
             if isinstance(ready, pa.Table):
@@ -151,6 +155,8 @@ class FolderReader:
         self, statement: str | Cut, parameters: Parameters | None, months: Iterable[tuple[date, date]] | None
     ) -> Iterator[pa.Table | tuple[duckdb.DuckDBPyConnection, str, dict[str, object] | None]]:
         """The answer, or a cursor, what it is to run, and with which values."""
+        if months is None and isinstance(statement, str) and not self._reads_plays(statement):
+            months = ()
         with self._cursor(months) as cursor:
             if isinstance(statement, str):
                 yield cursor, statement, for_duckdb(parameters)
@@ -161,6 +167,10 @@ class FolderReader:
                     else:
                         text, values = ready
                         yield cursor, text, values or None
+
+    def _names_plays(self, statement: str) -> bool:
+        with self._database.cursor() as cursor:
+            return "plays" in tables_of(cursor, statement)
 
     def _look(self, *, at_once: bool = False) -> None:
         """Which files there are."""

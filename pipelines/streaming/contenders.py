@@ -9,6 +9,7 @@ a crowd larger, and no answer another.
 """
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -29,6 +30,10 @@ _JOINING: dict[Kind, tuple[int, ...]] = {
     "artist": (_TRACK, _NAME, _ARTIST),
     "album": (_TRACK, _ALBUM_ID, _ALBUM),
 }
+# What a line is made of: where songs have the same names there, one with all their plays makes the same line. So it is
+# not for songs that share a track, of which one may be told by another one's names.
+_ALL = slice(None)
+_ALIKE: dict[Kind, slice] = {"track": _ALL, "artist": slice(2, 4), "album": slice(4, 8)}
 
 
 def marks_of(
@@ -56,13 +61,21 @@ def _mark(text: str | None) -> int:
     return crc32(text.encode()) or 1 if text else 0
 
 
-def tens(plays: Ints, last: Ints, marks: Ints, copies: Callable[[Ints], Sequence[Copies]]) -> dict[Kind, Items]:
+def tens(plays: Ints, last: Ints, marks: Ints, copies: Callable[[Ints, slice], list[Copies]]) -> dict[Kind, Items]:
     """``ranking.tens_of`` all songs, each of which has so many plays, the last one's milliseconds, and numbers: a row
-    of ``marks`` for each of MARKS. ``copies`` reads what is said of some that have plays."""
-    return {kind: _ten(kind, plays, last, marks, copies) for kind in KINDS}
+    of ``marks`` for each of MARKS. ``copies`` reads what is said of some that have plays,
+    as one where the same is said in some fields."""
+    _, track, songs = np.unique(marks[_TRACK], return_inverse=True, return_counts=True)
+    shares_none = songs[track] == 1
+
+    def read(kind: Kind, which: Ints) -> list[Copies]:
+        alone = shares_none[which]
+        return copies(which[alone], _ALIKE[kind]) + copies(which[~alone], _ALL)
+
+    return {kind: _ten(kind, plays, last, marks, partial(read, kind)) for kind in KINDS}
 
 
-def _ten(kind: Kind, plays: Ints, last: Ints, marks: Ints, copies: Callable[[Ints], Sequence[Copies]]) -> Items:
+def _ten(kind: Kind, plays: Ints, last: Ints, marks: Ints, read: Callable[[Ints], list[Copies]]) -> Items:
     columns = [marks[each] for each in _JOINING[kind]]
     crowd = _crowds(columns)
     most = np.zeros(len(crowd), np.int64)
@@ -75,10 +88,10 @@ def _ten(kind: Kind, plays: Ints, last: Ints, marks: Ints, copies: Callable[[Int
     # Of each song; none, where it has no plays.
     can_reach = np.where(plays > 0, most[crowd], 0)
     least = max(1, np.partition(most, -TOP)[-TOP]) if len(most) > TOP else 1
-    items = ranking.ten_of(copies(np.flatnonzero(can_reach >= least)), kind)
+    items = ranking.ten_of(read(np.flatnonzero(can_reach >= least)), kind)
     reached = ranking.rank_of(items[-1]) if len(items) == TOP else 1
     if reached < least:
-        items = ranking.ten_of(copies(np.flatnonzero(can_reach >= reached)), kind)
+        items = ranking.ten_of(read(np.flatnonzero(can_reach >= reached)), kind)
     return items
 
 

@@ -18,7 +18,16 @@ from pipelines.domain import ranking
 from pipelines.domain.ranking import Copies, Entry, Items, Kind
 from pipelines.streaming import contenders
 from pipelines.streaming.contenders import MARK, MARKS, Ints
-from pipelines.streaming.songs import line_of, names_of, track_id_of
+from pipelines.streaming.songs import (
+    Names,
+    copies_alike,
+    copies_of,
+    ingested,
+    line_of,
+    names_of,
+    preference_of,
+    track_id_of,
+)
 
 VERSION = 2
 # A piece: its version, whether it is the large one, the number of its plays, and of its first song; then the plays, and
@@ -27,9 +36,7 @@ VERSION = 2
 # their lines: who makes them of texts that are new pays for each song once.
 _HEAD, _ROW = Struct("<BB2xII"), Struct("<IIIH")
 _COLUMNS = (("<u4", 4), ("<u4", 4), ("<u4", 4), ("<u2", 2))
-# A preference as a number: the source's rank, then the milliseconds of the ingestion, which fit for five centuries. It
-# is in the last two columns, and the song is in the second.
-_INGESTED_BITS = 44
+# A preference as a number is in the last two columns, and the song is in the second.
 _LEAST_SMALL, _PART_SMALL = 64, 8
 # Of fewer songs all are ranked: it takes longer to tell which may be among the ten.
 _LEAST_SONGS = 128
@@ -108,7 +115,7 @@ class Tally:
         answers = []
         known = self._in_large([millis - self.start for millis, _ in entries])
         for (millis, entry), large in zip(entries, known, strict=True):
-            at, said, preference = millis - self.start, line_of(entry), _number(entry)
+            at, said, preference = millis - self.start, line_of(entry), preference_of(entry)
             if (song := self._songs.get(said)) is None:
                 song = self._songs[said] = len(self._said)
                 self._said.append(said)
@@ -129,8 +136,8 @@ class Tally:
     def forget(self, until: int) -> None:
         """Leave out what was ingested up to an instant, in milliseconds since 1970."""
         before = len(self._small) + len(self._large.at)
-        self._small = {at: play for at, play in self._small.items() if _ingested(play[1]) > until}
-        self._large = self._large.only(_ingested(self._large.preference()) > until)
+        self._small = {at: play for at, play in self._small.items() if ingested(play[1]) > until}
+        self._large = self._large.only(ingested(self._large.preference()) > until)
         self._is_less |= len(self._small) + len(self._large.at) < before
 
     def compacted(self) -> bytes | None:
@@ -148,13 +155,14 @@ class Tally:
         if len(self._said) < _LEAST_SONGS or 2 * self._marks.shape[1] < len(self._said):
             return ranking.tens_of(self.copies())
         columns = self._by_song()
-        read: dict[int, Copies] = {}
+        read: dict[int, Names] = {}
 
-        def copies(which: Ints) -> list[Copies]:
-            new = [song for song in which.tolist() if song not in read]
-            values = zip(*[column[new].tolist() for column in columns], strict=True)
-            read.update(zip(new, _copies([self._said[song] for song in new], values), strict=True))
-            return [read[song] for song in which.tolist()]
+        def copies(which: Ints, fields: slice) -> list[Copies]:
+            songs = which.tolist()
+            new = [song for song in songs if song not in read]
+            read.update(zip(new, names_of([self._said[song] for song in new]), strict=True))
+            heard = zip(*[column[which].tolist() for column in columns], strict=True)
+            return copies_alike([read[song] for song in songs], heard, fields)
 
         plays, last, *_ = columns
         return contenders.tens(plays, last, self._all_marks()[:, : len(plays)], copies)
@@ -163,7 +171,7 @@ class Tally:
         """All plays, by what their copies say."""
         if not len(self._large.at):
             return self._copies_of_few()
-        return _copies(self._said, zip(*[column.tolist() for column in self._by_song()], strict=True))
+        return copies_of(names_of(self._said), zip(*[column.tolist() for column in self._by_song()], strict=True))
 
     def _by_song(self) -> tuple[Ints, Ints, Ints, Ints]:
         """Of each song the plays, the last one's instant, the smallest preference as a number, and that play's
@@ -195,7 +203,7 @@ class Tally:
                 (preference, before), last = min(plays), max([-at for _, at in plays])
                 said.append(line)
                 values.append((len(plays), self.start + last, preference, self.start - before))
-        return _copies(said, values)
+        return copies_of(names_of(said), values)
 
     def _is_preferred(self, song: int, preference: int, to: tuple[int, int] | None) -> bool:
         """``Play.preference``, whose last part is the track's id."""
@@ -240,22 +248,3 @@ def _first_song(piece: bytes) -> int:
 
 
 _NO_PLAYS = _plays_in(bytes(_HEAD.size), 0)
-
-
-def _number(entry: Entry) -> int:
-    rank, ingested, _ = entry[0]
-    return rank << _INGESTED_BITS | ingested
-
-
-def _ingested(preference: Any) -> Any:
-    return preference & (1 << _INGESTED_BITS) - 1
-
-
-def _copies(said: Iterable[bytes], values: Iterable[tuple[int, int, int, int]]) -> list[Copies]:
-    """Of what is said of each song, and of its plays: how many, the last one's instant, the smallest preference as a
-    number, and that play's instant."""
-    return [
-        Copies._make((count, last, (*divmod(preference, 1 << _INGESTED_BITS), names[0], -at), *names))
-        for names, (count, last, preference, at) in zip(names_of(said), values, strict=False)
-        if count
-    ]

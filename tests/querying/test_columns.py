@@ -214,6 +214,24 @@ def test_what_is_known_of_things_is_as_their_sql(of: FolderReader, kind: str, sp
         assert of.rows(statement, values) == of.rows(statement.whole, values)
 
 
+def test_a_search_finds_the_names_that_lists_of_all_time_show(tmp_path: Path) -> None:
+    """An album of one id has one name, whatever it is called beside the songs that are found."""
+    plays = [
+        play("2026-11-01T08:00:00Z", 1, 1, album_id="album-1", album_name="Foo", source=Source.RECENTLY_PLAYED),
+        play("2026-11-02T08:00:00Z", 2, 1, album_id="album-1", album_name="Foo (Deluxe)", source=Source.ACCOUNT_EXPORT),
+    ]
+    of = FolderReader(in_folder(tmp_path / "warehouse", plays))
+    [listed] = of.rows(duckdb_question("tens"), asked("tens", "a month", kind="album"))
+
+    def found(q: str) -> list[tuple[str, str, int]]:
+        rows = of.rows(duckdb_question("search"), bound("search", {"user_id": "listener", "q": q}))
+        return [(row["key"], row["name"], row["plays"]) for row in rows if row["kind"] == "album"]
+
+    assert found("FOO") == [(listed["key"], listed["name"], 2)]
+    assert found("deluxe") == []
+    of.close()
+
+
 def test_two_spans_beside_each_other_answer_as_their_sql(of: FolderReader) -> None:
     before = {"before_from": date(2026, 9, 1), "before_to": date(2026, 9, 30)}
     for question in ("compare", "dropped"):

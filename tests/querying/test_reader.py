@@ -100,6 +100,17 @@ def test_it_reads_only_the_months_that_are_needed(warehouse: FolderWarehouse) ->
         rows(of, "plays")
 
 
+@pytest.mark.parametrize("table", ["monthly_top_albums", "artist_history"])
+def test_a_question_that_names_no_plays_reads_none(table: str, warehouse: FolderWarehouse) -> None:
+    of = FolderReader(warehouse)
+    assert rows(of, table) == anew(warehouse, table) != []
+    assert of._kept["plays"] == {}
+    with pytest.raises(duckdb.Error):
+        of.rows("SELECT 1 FROM no_table")
+    assert rows(of, "track_info") == anew(warehouse, "track_info") != []
+    assert of._kept["plays"] != {}
+
+
 def test_what_changes_is_seen_at_once_and_what_does_not_is_not_read_again(warehouse: FolderWarehouse) -> None:
     of = FolderReader(warehouse)
     rows(of, "plays")

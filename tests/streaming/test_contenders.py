@@ -22,26 +22,32 @@ START = parse("2026-10-31T23:00:00Z")
 
 def a_month(rng: random.Random) -> list[Play]:
     """Few seconds, so that most ranks are equal; ids and names that are missing, made up, shared, or folded alike."""
-    tracks, artists, albums = rng.choice([(12, 3, 5), (40, 15, 20), (60, 60, 60), (80, 12, 30)])
+    songs, artists, albums = rng.choice([(12, 3, 5), (40, 8, 12), (60, 60, 60), (120, 12, 14)])
 
-    def a_play() -> Play:
-        track, artist, album = rng.randrange(tracks), rng.randrange(artists), rng.randrange(albums)
+    def a_song(number: int) -> dict[str, Any]:
+        artist, album = rng.randrange(artists), rng.randrange(albums)
         name = rng.choice(["Artist {}", "artist  {}", "Artist {}"]).format(artist)
-        artist_id = rng.choice([f"artist-{artist}", f"artist-{artist}", f"other-{artist % 3}", "", None])
-        return play(
+        artist_id = rng.choice([*[f"artist-{artist}"] * 4, f"other-{artist % 3}", "", None])
+        return {
+            "track": rng.choice([*[f"track-{number}"] * 6, f"copy-{number % 9}", f"names:{number}"]),
+            "track_name": rng.choice([f"Song {number}", f"SONG {number // 2}", f"Song {number // 2}", UNKNOWN_NAME]),
+            "artists": rng.choice([*[(Artist(name, artist_id),)] * 9, ()]),
+            "album_name": rng.choice([*[f"Album {album}"] * 4, f"album {album}", "", None]),
+            "album_id": rng.choice([*[f"album-{album}"] * 4, f"issue-{album % 7}", None]),
+            "album_artist_name": rng.choice([None, None, "Various"]),
+            "album_image_url": rng.choice([None, *[f"cover {album}"] * 3, f"cover {album % 3}"]),
+        }
+
+    known = [a_song(number) for number in range(songs)]
+    return [
+        play(
             START + timedelta(seconds=rng.randrange(90), milliseconds=rng.choice([0, 1, 999])),
-            rng.choice([f"track-{track}", f"track-{track}", f"copy-{track % 9}", f"names:{track}"]),
-            track_name=rng.choice([f"Song {track}", f"SONG {track}", f"Song {track}", UNKNOWN_NAME]),
-            artists=rng.choice([(Artist(name, artist_id),)] * 9 + [()]),
-            album_name=rng.choice([f"Album {album}", f"album {album}", f"Album {album}", "", None]),
-            album_id=rng.choice([f"album-{album}", f"album-{album}", f"issue-{album % 7}", None]),
-            album_artist_name=rng.choice([None, None, "Various"]),
-            album_image_url=rng.choice([None, f"cover {album}"]),
+            **rng.choice(known),
             source=rng.choice(list(Source)),
             ingested_at=START + timedelta(hours=rng.randrange(3)),
         )
-
-    return [a_play() for _ in range(rng.choice([20, 90, 200]))]
+        for _ in range(rng.choice([20, 90, 200]))
+    ]
 
 
 def kept(month: list[Play]) -> Tally:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import duckdb
@@ -19,10 +19,11 @@ from pipelines.querying.columns.credited import (
     guests_of,
     table_of_credits,
 )
-from pipelines.querying.columns.history import COPY, UNKNOWN, Histories, History
+from pipelines.querying.columns.history import COPY, UNKNOWN, Column, Histories, History
 from pipelines.querying.columns.ranked import COLUMNS, Ranked, ranked_of
 from pipelines.querying.columns.searching import holding_of, matching_of
 from pipelines.querying.columns.spans import Span, every_play, plays_of_item, span_of
+from pipelines.querying.columns.texts import numbered
 from pipelines.querying.columns.told import told_by_plays
 from pipelines.querying.steps import Step
 from pipelines.querying.translations import duckdb_question
@@ -163,8 +164,19 @@ def _of_span(span: Span) -> Mapping[str, Any]:
     def instants(name: str, kind: pa.DataType) -> Any:
         return lambda: pa.array(span.of(name)).view(kind)
 
+    @cache
+    def own() -> tuple[Column, pa.Array]:
+        copies, places = numbered(span.of("copy"), len(span.copies["track_id"]))
+        return copies, pa.array(places)
+
+    def text(name: str) -> pa.Array:
+        """Few texts, each of many plays: DuckDB is given which it is of each, and compares those."""
+        copies, places = own()
+        return span.texts.array(span.copies[name][copies]).dictionary_encode().take(places)
+
     return {
-        **{name: (lambda name=name: span.texts.array(span.of(name))) for name in (*COPY, "reason_end")},
+        **{name: partial(text, name) for name in COPY},
+        "reason_end": lambda: span.texts.array(span.of("reason_end")),
         "played_at": instants("played_at", _UTC),
         "played_at_local": instants("played_at_local", _LOCAL),
         "ingested_at": instants("ingested_at", _UTC),
