@@ -8,7 +8,7 @@ and limited by ``duck.query`` and ``limits``.
 
 import math
 import time
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date
 from functools import lru_cache
@@ -32,6 +32,8 @@ from pipelines.tables import DATASET, SNAPSHOTS, VIEWS
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 
 _ATTEMPTS = 10
+# Of files that are read first: what is read at once takes several times its room for a moment.
+_BYTES_AT_ONCE = 20_000_000
 # Of so many it is remembered whether they read plays.
 _MOST_STATEMENTS = 256
 # Which table's files each is made from.
@@ -187,7 +189,8 @@ class FolderReader:
                     if name == "plays" and spans is not None:
                         wanted = {month for month in wanted if any(first <= month <= last for first, last in spans)}
                     if changed := sorted(month for month in wanted if there.get(month) != kept.get(month)):
-                        self._replace(name, {month: there.get(month, ()) for month in changed})
+                        for some in _pieces(changed, there, kept):
+                            self._replace(name, {month: there.get(month, ()) for month in some})
                 return
             except (duckdb.Error, OSError) as error:
                 if all(file.exists() for of in self._listing.files.values() for files in of.values() for file in files):
@@ -248,6 +251,22 @@ class FolderReader:
 
     def _register(self, table: str, files: list[Path]) -> None:
         self._database.register(f"{table}_rows", rows_of(table, files))
+
+
+def _pieces(
+    months: Sequence[date], files: Mapping[date, tuple[Path, ...]], kept: Mapping[date, object]
+) -> Iterator[list[date]]:
+    """Months that are read at once: all where some have changed, else as many as are not too large together."""
+    some: list[date] = []
+    is_new, size = not kept.keys() & set(months), 0
+    for month in months:
+        some.append(month)
+        size += _bytes(files.get(month, ())) if is_new else 0
+        if size >= _BYTES_AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _bytes(files: Iterable[Path]) -> int:

@@ -46,6 +46,21 @@ def test_it_holds_what_the_views_say(table: str, warehouse: FolderWarehouse) -> 
     assert of.query(ALL.format(table)).to_pylist() == anew(warehouse, table)
 
 
+def test_what_is_read_in_pieces_is_all_there(warehouse: FolderWarehouse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "_BYTES_AT_ONCE", 1)
+    pieces: list[int] = []
+    replace = FolderReader._replace
+
+    def told(of: FolderReader, name: str, months: dict[date, tuple[Path, ...]]) -> None:
+        pieces.append(len(months))
+        replace(of, name, months)
+
+    monkeypatch.setattr(FolderReader, "_replace", told)
+    of = FolderReader(warehouse)
+    assert rows(of, "plays") == anew(warehouse, "plays")
+    assert set(pieces) == {1}
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_copies_and_ids_with_two_keys_are_settled_as_by_the_view(seed: int, tmp_path: Path) -> None:
     dice, warehouse = Random(seed), FolderWarehouse(tmp_path, "Europe/Paris")

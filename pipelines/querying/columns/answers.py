@@ -184,6 +184,8 @@ def _sessions(asked: Asked) -> pa.Table:
     )
 
 
+# Of so many lines it is quicker to find them than to sort all.
+_FEW = 50
 _NUMBERS = ("plays", "estimated_plays", "unknown_plays")
 _LINE = ("kind", "key", "id", "name", "artist_name")
 _COMPARED = (*_LINE, *TIMES, "rank")
@@ -210,11 +212,13 @@ def _tens(asked: Asked) -> pa.Table:
     (ranked,) = asked.made
     keys, limit = asked.values["keys"], asked.values["limit"]
     known = ranked.credited.texts.known(keys)
-    return ranked.table(_TEN, lambda of: np.flatnonzero(np.isin(of.keys, known)) if keys else _first(of, limit))
 
+    def meant(of: Lines) -> Mapping[str, Column]:
+        if keys:
+            return of.columns(np.flatnonzero(np.isin(of.keys, known)))
+        return of.first(limit) if limit <= _FEW else of.columns(np.arange(min(limit, len(of))))
 
-def _first(of: Lines, limit: int) -> Column:
-    return np.arange(min(limit, len(of)))
+    return ranked.table(_TEN, meant)
 
 
 def _discoveries(asked: Asked) -> pa.Table:
@@ -225,12 +229,12 @@ def _discoveries(asked: Asked) -> pa.Table:
     known = known_of(history, credited, first)
     found: dict[str, int] = {}
 
-    def fresh(of: Lines) -> Column:
+    def fresh(of: Lines) -> Mapping[str, Column]:
         is_known = np.zeros(len(credited.texts) + 1, bool)
         is_known[known[of.kind]] = True
-        ranks = np.flatnonzero(~is_known[of.keys])
-        found[of.kind] = len(ranks)
-        return ranks[:limit]
+        places = np.flatnonzero(~is_known[of.keys_of(np.arange(len(of)))])
+        found[of.kind] = len(places)
+        return of.details(of.best(places, limit))
 
     table = ranked.table((*_LINE, "image_url", "first_played_at", "first_played_on", *TIMES), fresh)
     numbers = {kind: min(number, limit) for kind, number in found.items()}
@@ -253,7 +257,7 @@ def _tops(asked: Asked) -> pa.Table | None:
         return "".join(f"{int(key[rank]):0{width}}" for key, width in zip(keys, widths, strict=True))
 
     def places(ranks: Column) -> list[str]:
-        texts = ranked.table(("id", "key"), lambda _: ranks).to_pylist()
+        texts = ranked.table(("id", "key"), lambda of: of.columns(ranks)).to_pylist()
         return [f"{numbers(rank)} {row['id']} {row['key']}" for rank, row in zip(ranks.tolist(), texts, strict=True)]
 
     in_order_of_texts(order, keys, places)
@@ -262,7 +266,7 @@ def _tops(asked: Asked) -> pa.Table | None:
     end = bisect_right(order, after[: sum(widths)], key=numbers)
     begin += bisect_right(places(order[begin:end]), after)
     some = order[begin : begin + values["limit"]]
-    return ranked.table(_TEN, lambda _: some).append_column("place", pa.array(places(some), pa.string()))
+    return ranked.table(_TEN, lambda of: of.columns(some)).append_column("place", pa.array(places(some), pa.string()))
 
 
 def _compare(asked: Asked) -> pa.Table:
@@ -272,8 +276,8 @@ def _compare(asked: Asked) -> pa.Table:
         high[a.kind] = np.union1d(a.keys[:limit], b.keys[:limit])
     sides = []
     for ranked in asked.made:
-        rows = ranked.table(_COMPARED, lambda of: np.flatnonzero(np.isin(of.keys, high[of.kind]))).to_pylist()
-        sides.append({(row["kind"], row["key"]): row for row in rows})
+        some = ranked.table(_COMPARED, lambda of: of.columns(np.flatnonzero(np.isin(of.keys, high[of.kind]))))
+        sides.append({(row["kind"], row["key"]): row for row in some.to_pylist()})
     none = dict.fromkeys(_COMPARED) | dict.fromkeys(_NUMBERS, 0)
     both = []
     for kind, key in {**sides[0], **sides[1]}:

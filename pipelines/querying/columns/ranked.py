@@ -67,19 +67,35 @@ class Lines:
     @cached_property
     def _order(self) -> Column:
         """The place of each rank."""
-        amounts, last = self.amounts(self._by), -self._least(-self._counts("last_played_at")) // 1_000_000
+        return self.best(np.arange(len(self)), len(self))
+
+    def best(self, among: Column, limit: int) -> Column:
+        """Of some places the first by rank, in their order. To sort all where ten are asked for takes too long."""
+        if limit < len(among):
+            amounts = self._amounts[among]
+            among = among[amounts >= np.partition(amounts, len(among) - limit)[len(among) - limit]]
+        amounts, last = self._amounts[among], self._last[among]
         order = np.lexsort((-last, -amounts))
-        in_order_of_texts(order, (amounts, last), lambda places: self._texts(self._details(places)["id"]))
-        return order
+        in_order_of_texts(order, (amounts, last), lambda some: self._texts(self.details(among[some])["id"]))
+        return among[order[:limit]]
 
     @cached_property
     def keys(self) -> Codes:
         """By rank."""
         return self._keys[self._order]
 
+    def keys_of(self, places: Column) -> Codes:
+        """By place."""
+        return self._keys[places]
+
     @cached_property
     def _amounts(self) -> Column:
-        return self.amounts(self._by)[self._order]
+        return self.amounts(self._by)
+
+    @cached_property
+    def _last(self) -> Column:
+        """Seconds."""
+        return -self._least(-self._counts("last_played_at")) // 1_000_000
 
     def amounts(self, by: str) -> Column:
         """By place: plays, or time and -1 where none is known."""
@@ -91,26 +107,36 @@ class Lines:
         keys: tuple[Column, ...] = (self._least(self._counts("first_played_at")) // 1000,)
         widths: tuple[int, ...] = (15,)
         if order != "first":
-            last = -self._least(-self._counts("last_played_at")) // 1_000_000
-            keys, widths = (10**15 - self.amounts(order), 10**10 - last), (16, 11)
+            keys, widths = (10**15 - self.amounts(order), 10**10 - self._last), (16, 11)
         of_ranks = tuple(key[self._order] for key in keys)
         return np.lexsort(of_ranks[::-1]), of_ranks, widths
 
+    def first(self, limit: int) -> dict[str, Column]:
+        """The part's columns for the first lines."""
+        places = self.best(np.arange(len(self)), limit)
+        amounts, ranks = self._amounts[places], np.arange(len(places))
+        as_many = np.array([np.count_nonzero(self._amounts >= amount) for amount in amounts.tolist()], np.int64)
+        return self._columns(places, ranks, np.append(amounts[:1], amounts[:-1])[: len(ranks)], as_many)
+
     def columns(self, ranks: Column) -> dict[str, Column]:
-        """Those of the part for lines of these ranks, the first being 0."""
-        amounts = self._amounts[ranks]
-        before = self._amounts[np.maximum(ranks - 1, 0)]
+        """The part's columns for lines of these ranks, the first being 0."""
+        sorted_amounts = self._amounts[self._order]
+        as_many = np.searchsorted(-sorted_amounts, -sorted_amounts[ranks], "right")
+        return self._columns(self._order[ranks], ranks, sorted_amounts[np.maximum(ranks - 1, 0)], as_many)
+
+    def _columns(self, places: Column, ranks: Column, before: Column, as_many: Column) -> dict[str, Column]:
+        amounts = self._amounts[places]
         return {
-            **self._details(self._order[ranks]),
+            **self.details(places),
             "amount": amounts,
             "rank": ranks + 1,
             "lines": np.full(len(ranks), len(self)),
             "is_tied": (ranks > 0) & (before == amounts),
-            "tied_after": np.searchsorted(-self._amounts, -amounts, "right") - ranks - 1,
+            "tied_after": as_many - ranks - 1,
         }
 
-    def _details(self, places: Column) -> dict[str, Column]:
-        """What lines are called, and their plays."""
+    def details(self, places: Column) -> dict[str, Column]:
+        """What lines of some places are called, and their plays."""
         number, index = len(places), np.full(len(self), -1)
         index[places] = np.arange(number)
         lines = index[self._places]
@@ -182,10 +208,10 @@ class Ranked:
     def __len__(self) -> int:
         return sum(map(len, self.of))
 
-    def table(self, names: Iterable[str], ranks: Callable[[Lines], Column] | None = None) -> pa.Table:
-        """Columns of the part, of all lines or of those of some ranks, the first of each kind being 0."""
+    def table(self, names: Iterable[str], made: Callable[[Lines], Mapping[str, Column]] | None = None) -> pa.Table:
+        """Columns of the part, of all lines or of those that are made of each kind's."""
         wanted, texts = tuple(names), self.credited.texts
-        columns = [of.columns(np.arange(len(of)) if ranks is None else ranks(of)) for of in self.of]
+        columns = [of.columns(np.arange(len(of))) if made is None else made(of) for of in self.of]
         kinds = [of.kind for of in self.of]
 
         def column(name: str) -> pa.Array:
