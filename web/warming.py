@@ -20,6 +20,7 @@ from web.pages.first_heard import first_heard
 from web.pages.genres import genres_of
 from web.pages.months import sheet
 from web.pages.years import shown
+from web.rendering import environment
 from web.settings import Settings
 from web.visit import Visit, visit_of
 
@@ -84,6 +85,9 @@ def warm(visit: Visit) -> Iterator[None]:
         yield
     for question in QUESTIONS:
         visit.asker.prepare(question)
+        yield
+    for template in environment().list_templates():  # the first page of a kind compiles what it is drawn by
+        environment().get_template(template)
         yield
 
 
