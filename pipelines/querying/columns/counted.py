@@ -1,4 +1,4 @@
-"""Plays counted together: by copy, by day, by hour of the week, by ending; and sessions.
+"""Plays counted together: by copy, by day, by hour of the week, by ending.
 
 A span's counts are those of its months, which are kept with the history, and of copies those of some months in a row:
 so a long span costs what is different in it, and not its plays. What is kept is looked at anew where a month has
@@ -10,7 +10,6 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from itertools import groupby
-from typing import Any
 
 import numpy as np
 
@@ -28,8 +27,6 @@ _HOURS = 7 * 24
 # As the part's SQL puts a source before an instant.
 _FAR = 1_000_000_000_000_000
 _HOUR, _MILLI = 3_600_000_000, 1000
-# After so much silence another session begins.
-_SILENCE_MS = 30 * 60 * 1000
 
 
 def copies_of(span: Span) -> Counts:
@@ -50,63 +47,28 @@ def is_heard(span: Span) -> Column:
 
 def days_of(span: Span) -> Counts:
     """A row for each day with a play that is heard: ``day``, ``month``, ``TIMES``, skips, the first and last play."""
-    return _joined(_of_months(span, "days", _days))
+    return _joined(of_months(span, "days", _days))
 
 
 def songs_of(span: Span) -> Counts:
     """A row for each month with a play that is heard: ``month``, and how many ``songs``."""
-    return _joined(_of_months(span, "songs", _songs))
+    return _joined(of_months(span, "songs", _songs))
 
 
 def hours_of(span: Span) -> Column:
     """Plays of each hour of the week, from Monday's first."""
-    return np.sum([one["plays"] for one in _of_months(span, "hours", _hours)] or [np.zeros(_HOURS, np.int64)], axis=0)
+    return np.sum([one["plays"] for one in of_months(span, "hours", _hours)] or [np.zeros(_HOURS, np.int64)], axis=0)
 
 
 def endings_of(span: Span) -> Counts:
     """A row for each ``reason_end``, NULL being one: ``plays``, ``skipped``, ``skip_known``."""
-    rows = _joined(_of_months(span, "endings", _endings))
+    rows = _joined(of_months(span, "endings", _endings))
     reasons, places = np.unique(rows["reason_end"], return_inverse=True)
     names = ("plays", "skipped", "skip_known")
     return {"reason_end": reasons} | {name: _sum(places, rows[name], len(reasons)) for name in names}
 
 
-class Sessions:
-    """The sessions of a span of whole months, hidden or not, the first and the last as the span cuts them."""
-
-    def __init__(self, span: Span) -> None:
-        self._tables = _of_months(replace(span, hidden=frozenset()), "sessions", _sessions)
-        begins = self._joined("begins").copy()
-        begins[:1] = True
-        self._firsts = np.flatnonzero(begins)
-        self._lasts = np.append(self._firsts[1:], len(begins))[: len(self._firsts)] - 1
-        self.started_at, self.ended_at = self._joined("started_at")[self._firsts], self._joined("ended_at")[self._lasts]
-        local = self._joined("local")
-        local = np.minimum.reduceat(local, self._firsts) if len(local) else local
-        self.started_at_local = local - self._joined("first_heard_ms")[self._firsts] * _MILLI
-
-    def rows(self, places: Column) -> Counts:
-        """Of some of them ``TIMES``, when they ended by the clock, and whether they began even earlier."""
-        firsts, lasts = self._firsts[places].tolist(), self._lasts[places].tolist()
-        some = [[self._row(row) for row in range(first, last + 1)] for first, last in zip(firsts, lasts, strict=True)]
-        return {
-            **{name: np.array([sum(int(row[name]) for row in rows) for rows in some], np.int64) for name in TIMES},
-            "ended_at_local": np.array([rows[-1]["ended_at_local"] for rows in some], np.int64),
-            "is_at_least": np.array([rows[0]["is_at_least"] for rows in some], bool),
-        }
-
-    def _row(self, row: int) -> Mapping[str, Any]:
-        for table in self._tables:
-            if row < len(table["begins"]):
-                return {name: column[row] for name, column in table.items()}
-            row -= len(table["begins"])
-        raise IndexError(row)
-
-    def _joined(self, name: str) -> Column:
-        return np.concatenate([table[name] for table in self._tables])
-
-
-def _of_months(span: Span, name: str, count: Callable[[Span], Counts]) -> list[Counts]:
+def of_months(span: Span, name: str, count: Callable[[Span], Counts]) -> list[Counts]:
     """What is counted of each month of a span, kept of whole ones."""
     made = []
     for month in span.months:
@@ -190,7 +152,7 @@ def _copies(span: Span) -> Counts:
     at = span.of("played_at")[heard]
     row = {
         "copy": span.of("copy")[heard],
-        **_times(span),
+        **times_of(span),
         "first_played_at": at,
         "first_played_on": span.of("played_on")[heard].astype(np.int64),
         "last_played_at": at,
@@ -200,7 +162,7 @@ def _copies(span: Span) -> Counts:
     return _together([row], len(span.copies["track_id"]))
 
 
-def _times(span: Span) -> Counts:
+def times_of(span: Span) -> Counts:
     """``TIMES`` of each play that is heard."""
     heard, heard_ms = span.heard, span.heard_ms[span.heard]
     is_said = span.of("ms_played")[heard] != UNKNOWN
@@ -217,7 +179,7 @@ def _days(span: Span) -> Counts:
     heard = span.heard
     days, places = np.unique(span.of("played_on")[heard], return_inverse=True)
     at, number = span.of("played_at")[heard], len(days)
-    sums = {**_times(span), **_skips(span)}
+    sums = {**times_of(span), **_skips(span)}
     return {
         "day": days,
         "month": np.full(number, span.of("month")[0] if number else 0, np.int32),
@@ -249,36 +211,6 @@ def _endings(span: Span) -> Counts:
     reasons, places = np.unique(span.of("reason_end")[span.heard], return_inverse=True)
     counted = {"plays": np.ones(len(places), np.int64), **_skips(span)}
     return {"reason_end": reasons} | {name: _sum(places, column, len(reasons)) for name, column in counted.items()}
-
-
-def _sessions(span: Span) -> Counts:
-    """Of one month: ``begins`` says whether the first of them does there; all others do."""
-    at, heard_ms = span.of("played_at"), span.heard_ms
-    known_ms = np.where(heard_ms == UNKNOWN, 0, heard_ms)
-    instants = at // _MILLI
-    before = np.empty(len(at), np.int64)
-    before[1:] = instants[:-1]
-    begins = np.ones(len(at), bool)
-    begins[1:] = (instants - known_ms - before >= _SILENCE_MS)[1:]
-    ended_before = span.months[0].ended_before if span.months else None
-    is_first = ended_before is None or bool(
-        len(at) and instants[0] - known_ms[0] - ended_before // _MILLI >= _SILENCE_MS
-    )
-    firsts = np.flatnonzero(begins)
-    lasts = np.append(firsts[1:], len(at))[: len(firsts)] - 1
-    own = begins[firsts]
-    own[:1] = is_first
-    local = span.of("played_at_local")
-    return {
-        "begins": own,
-        "started_at": at[firsts] - known_ms[firsts] * _MILLI,
-        "first_heard_ms": known_ms[firsts],
-        "is_at_least": heard_ms[firsts] == UNKNOWN,
-        "local": np.minimum.reduceat(local, firsts) if len(firsts) else local,
-        "ended_at": at[lasts],
-        "ended_at_local": local[lasts],
-        **{name: np.add.reduceat(column.astype(np.int64), firsts) for name, column in _times(span).items()},
-    }
 
 
 def _joined(tables: Sequence[Counts]) -> Counts:

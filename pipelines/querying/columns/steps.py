@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
-from pipelines.querying.columns.answers import ANSWERS, Asked, edges_of
+from pipelines.querying.columns.answers import ANSWERS, edges_of
+from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.credited import (
     Credits,
     chosen_of,
