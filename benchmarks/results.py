@@ -13,7 +13,7 @@ from benchmarks.tables import table
 
 BEGIN, END = "<!-- measured by make bench, begin -->", "<!-- measured by make bench, end -->"
 _FENCE = "```json\n"
-_ORDER = ("rebuild", "engines", "stream", "import", "asking", "pages", "start")
+_ORDER = ("rebuild", "engines", "stream", "import", "asking", "pages", "pages_of_ten", "start")
 _PACKAGES = ("apache-beam", "polars", "duckdb", "pyarrow", "fastavro", "dask", "distributed")
 
 Cell = str | int | float | None
@@ -50,7 +50,8 @@ def write_into(path: Path, measured: Sequence[Measured]) -> None:
     _, fence, data = old.partition(_FENCE)
     there = {one["name"]: Measured(**one) for one in json.loads(data.partition("\n```")[0])} if fence else {}
     there |= {one.name: one for one in measured}
-    tables = [there[name] for name in _ORDER if name in there]
+    # Whatever has no place in the order comes last, rather than nowhere.
+    tables = sorted(there.values(), key=lambda one: _ORDER.index(one.name) if one.name in _ORDER else len(_ORDER))
     text = "\n".join(one.markdown() for one in tables)
     lines = ",\n".join(json.dumps(asdict(one), ensure_ascii=False) for one in tables)
     as_json = f"<details><summary>All of it as JSON</summary>\n\n{_FENCE}[\n{lines}\n]\n```\n\n</details>"

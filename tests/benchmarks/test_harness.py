@@ -97,6 +97,14 @@ def test_a_table_measured_anew_takes_its_old_one_s_place_and_leaves_the_others(t
     assert text.count("1.00 |") == 1
 
 
+def test_a_table_that_has_no_place_in_the_order_comes_last(tmp_path: Path) -> None:
+    document = tmp_path / "performance.md"
+    document.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    write_into(document, [Measured(name, name.title(), "About.", [{"CPU s": 1.0}]) for name in ("new", "start")])
+    text = document.read_text(encoding="utf-8")
+    assert 0 < text.index("### Start") < text.index("### New")
+
+
 def test_a_document_without_a_place_for_tables_is_left_as_it_is(tmp_path: Path) -> None:
     document = tmp_path / "other.md"
     document.write_text("nothing here\n", encoding="utf-8")
