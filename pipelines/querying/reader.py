@@ -188,9 +188,9 @@ class FolderReader:
                     wanted = {*there, *kept}
                     if name == "plays" and spans is not None:
                         wanted = {month for month in wanted if any(first <= month <= last for first, last in spans)}
-                    if changed := sorted(month for month in wanted if there.get(month) != kept.get(month)):
-                        for some in _pieces(changed, there, kept):
-                            self._replace(name, {month: there.get(month, ()) for month in some})
+                    changed = sorted(month for month in wanted if there.get(month) != kept.get(month))
+                    for some in _pieces(changed, there, kept):
+                        self._replace(name, {month: there.get(month, ()) for month in some})
                 return
             except (duckdb.Error, OSError) as error:
                 if all(file.exists() for of in self._listing.files.values() for files in of.values() for file in files):

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import following, preceding
+from pipelines.querying.columns.arrays import dates, instants, local_times, time_heard
 from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.counted import (
     TIMES,
@@ -30,7 +31,7 @@ from pipelines.querying.columns.sessions import Sessions
 from pipelines.querying.columns.spans import Span, every_play, span_of
 from pipelines.querying.columns.texts import numbered
 
-_UTC, _LOCAL = pa.timestamp("us", "UTC"), pa.timestamp("us")
+_UTC = pa.timestamp("us", "UTC")
 _DAY = 86_400_000_000
 
 
@@ -46,7 +47,7 @@ def _totals(asked: Asked) -> pa.Table:
         {
             "plays": [plays],
             "hidden_plays": [span.size - plays],
-            "heard_ms": _heard({name: of[name].sum(keepdims=True) for name in TIMES}),
+            "heard_ms": time_heard({name: of[name].sum(keepdims=True) for name in TIMES}),
             **sums,
             **{name: [number] for name, number in different_of(credited).items()},
             "days": [len(of["day"])],
@@ -71,7 +72,7 @@ def _days(asked: Asked) -> pa.Table:
     filled = {name: np.zeros(len(days), np.int64) for name in TIMES}
     for name in TIMES:
         filled[name][places] = of[name]
-    return pa.table({"played_on": _dates(days), **_time_columns(filled)})
+    return pa.table({"played_on": dates(days), **_time_columns(filled)})
 
 
 def _month_totals(asked: Asked) -> pa.Table:
@@ -80,7 +81,7 @@ def _month_totals(asked: Asked) -> pa.Table:
     distinct, places = np.unique(of["month"], return_inverse=True)
     sums = {name: np.bincount(places, of[name], len(distinct)).astype(np.int64) for name in TIMES}
     days = np.bincount(places, minlength=len(distinct))
-    return pa.table({"month": _dates(distinct), **_time_columns(sums), "songs": songs["songs"], "days": days})
+    return pa.table({"month": dates(distinct), **_time_columns(sums), "songs": songs["songs"], "days": days})
 
 
 def _clock(asked: Asked) -> pa.Table:
@@ -103,8 +104,8 @@ def _releases(asked: Asked) -> pa.Table | None:
     (span,) = asked.made
     copy, plays = (copies_of(span)[name] for name in ("copy", "plays"))
     most = len(span.texts) + 1
-    dates, places = numbered(span.copies["album_release_date"][copy] + 1, most)
-    texts = [(text or "")[:4] for text in span.texts.array(dates - 1).to_pylist()]
+    released, places = numbered(span.copies["album_release_date"][copy] + 1, most)
+    texts = [(text or "")[:4] for text in span.texts.array(released - 1).to_pylist()]
     if any(text and not re.fullmatch("[0-9]+", text) for text in texts):
         return None
     of_dates = np.array([int(text) if text else -1 for text in texts], np.int64)
@@ -136,8 +137,9 @@ def _streaks(asked: Asked) -> pa.Table:
     columns = list(zip(*made[: values["limit"]], strict=True)) or [()] * 7
     names = ("first_day", "last_day", "days", "unknown_days", "since", "until", "is_running")
     table = {name: np.array(column, np.int64) for name, column in zip(names, columns, strict=True)}
-    dates = {name: _dates(table[name]) for name in ("first_day", "last_day", "since", "until")}
-    return pa.table({**table, **dates, "is_running": table["is_running"].astype(bool)})
+    whole: dict[str, Any] = {**table, "is_running": table["is_running"].astype(bool)}
+    whole |= {name: dates(table[name]) for name in ("first_day", "last_day", "since", "until")}
+    return pa.table(whole)
 
 
 def _sessions(asked: Asked) -> pa.Table:
@@ -152,33 +154,23 @@ def _sessions(asked: Asked) -> pa.Table:
     best = np.lexsort((started_at, -lasted_ms))[: asked.values["limit"]]
     rows = of.rows(places[best])
     times = _time_columns(rows)
-    return pa.table(
-        {
-            "started_at": pa.array(started_at[best]).view(_UTC),
-            "ended_at": pa.array(ended_at[best]).view(_UTC),
-            "started_at_local": pa.array(of.started_at_local[places[best]]).view(_LOCAL),
-            "ended_at_local": pa.array(rows["ended_at_local"]).view(_LOCAL),
-            "started_on": _dates(on[places[best]]),
-            "plays": times.pop("plays"),
-            "seconds": lasted_ms[best] // 1000,
-            **times,
-            "is_at_least": rows["is_at_least"],
-            "sessions": np.full(len(best), len(places)),
-        }
-    )
+    columns: dict[str, Any] = {
+        "started_at": instants(started_at[best]),
+        "ended_at": instants(ended_at[best]),
+        "started_at_local": local_times(of.started_at_local[places[best]]),
+        "ended_at_local": local_times(rows["ended_at_local"]),
+        "started_on": dates(on[places[best]]),
+        "plays": times.pop("plays"),
+        "seconds": lasted_ms[best] // 1000,
+        **times,
+        "is_at_least": rows["is_at_least"],
+        "sessions": np.full(len(best), len(places)),
+    }
+    return pa.table(columns)
 
 
 def _time_columns(of: Mapping[str, Column]) -> dict[str, Any]:
-    return {name: _heard(of) if name == "heard_ms" else of[name] for name in TIMES}
-
-
-def _heard(of: Mapping[str, Column]) -> pa.Array:
-    """The sum of what is known, null where nothing is."""
-    return pa.array(of["heard_ms"], mask=of["plays"] == of["unknown_plays"])
-
-
-def _dates(days: Column) -> pa.Array:
-    return pa.array(days.astype(np.int32)).view(pa.date32())
+    return {name: time_heard(of) if name == "heard_ms" else of[name] for name in TIMES}
 
 
 @dataclass(frozen=True)

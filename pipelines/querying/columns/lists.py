@@ -64,7 +64,7 @@ def discoveries(asked: Asked) -> pa.Table:
     def fresh(of: Lines) -> Mapping[str, Column]:
         is_known = np.zeros(len(credited.texts) + 1, bool)
         is_known[known[of.kind]] = True
-        places = np.flatnonzero(~is_known[of.keys_of(np.arange(len(of)))])
+        places = np.flatnonzero(~is_known[of.keys_by_place])
         found[of.kind] = len(places)
         return of.details(of.best(places, limit))
 

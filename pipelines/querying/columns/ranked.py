@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
+from pipelines.querying.columns.arrays import dates, instants
 from pipelines.querying.columns.counted import TIMES
 from pipelines.querying.columns.credited import Credits
 from pipelines.querying.columns.grouping import least
@@ -23,7 +24,6 @@ COLUMNS = (
     *TIMES,
     *("first_played_at", "first_played_on", "last_played_at"),
 )
-_UTC = pa.timestamp("us", "UTC")
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ class Lines:
         self._by, self._credited, self._copies, self._of = by, credited, copies, _said(kind, credited)
         rows = credited.rows
         self._some = np.flatnonzero(self._of.counts[rows])
-        self._keys, self._places = numbered(self._of.key[rows[self._some]], len(credited.texts))
+        self.keys_by_place, self._places = numbered(self._of.key[rows[self._some]], len(credited.texts))
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.keys_by_place)
 
     @cached_property
     def _order(self) -> Column:
@@ -82,11 +82,7 @@ class Lines:
     @cached_property
     def keys(self) -> Codes:
         """By rank."""
-        return self._keys[self._order]
-
-    def keys_of(self, places: Column) -> Codes:
-        """By place."""
-        return self._keys[places]
+        return self.keys_by_place[self._order]
 
     @cached_property
     def _amounts(self) -> Column:
@@ -171,7 +167,7 @@ class Lines:
 
         shown = tracks[last(newest // 1000 + np.where(self._of.is_spotifys[tracks], _FAR, 0))]
         return {
-            "key": self._keys[places],
+            "key": self.keys_by_place[places],
             **{name: getattr(self._of, name)[shown] for name in ("id", "name", "artist_name", "artist_key")},
             "album_name": said("album_name", is_said=self.kind == "track"),
             "image_url": said("album_image_url", is_said=self.kind != "artist"),
@@ -225,8 +221,8 @@ class Ranked:
                 is_unknown = [of["plays"] == of["unknown_plays"] for of in columns]
                 return pa.array(values, mask=np.concatenate(is_unknown))
             if name == "first_played_on":
-                return pa.array(values.astype(np.int32)).view(pa.date32())
-            return pa.array(values).view(_UTC) if name in ("first_played_at", "last_played_at") else pa.array(values)
+                return dates(values)
+            return instants(values) if name in ("first_played_at", "last_played_at") else pa.array(values)
 
         return pa.table({name: column(name) for name in wanted})
 

@@ -5,12 +5,12 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
+from pipelines.querying.columns.arrays import instants
 from pipelines.querying.columns.credited import Credits, table_of_credits
 from pipelines.querying.columns.grouping import least
 from pipelines.querying.columns.history import History, day_number
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UTC = pa.timestamp("us", "UTC")
 
 
 def matching_of(history: History, first: date, last: date, q: str, before: datetime, limit: int) -> pa.Table:
@@ -27,8 +27,7 @@ def matching_of(history: History, first: date, last: date, q: str, before: datet
         left -= len(found[-1])
         if not left:
             break
-    instants = np.concatenate(found) if found else np.empty(0, np.int64)
-    return pa.table({"played_at": pa.array(instants).view(_UTC)})
+    return pa.table({"played_at": instants(np.concatenate(found) if found else np.empty(0, np.int64))})
 
 
 def holding_of(credited: Credits, q: str) -> pa.Table:
@@ -43,6 +42,6 @@ def holding_of(credited: Credits, q: str) -> pa.Table:
         credited,
         rows,
         plays=pa.array(plays[rows]),
-        last_played_at=pa.array(last[rows]).view(_UTC),
+        last_played_at=instants(last[rows]),
         **{f"is_by_{name}": pa.array(own[rows]) for name, own in held.items()},
     )

@@ -23,7 +23,7 @@ class Sessions:
         begins = self._joined("begins").copy()
         begins[:1] = True
         self._firsts = np.flatnonzero(begins)
-        self._lasts = np.append(self._firsts[1:], len(begins))[: len(self._firsts)] - 1
+        self._lasts = _lasts(self._firsts, len(begins))
         self.started_at, self.ended_at = self._joined("started_at")[self._firsts], self._joined("ended_at")[self._lasts]
         local = self._joined("local")
         local = np.minimum.reduceat(local, self._firsts) if len(local) else local
@@ -50,6 +50,11 @@ class Sessions:
         return np.concatenate([table[name] for table in self._tables])
 
 
+def _lasts(firsts: Column, number: int) -> Column:
+    """Where runs end that begin there, of so many rows."""
+    return np.append(firsts[1:], number)[: len(firsts)] - 1
+
+
 def _sessions(span: Span) -> Counts:
     """Of one month: ``begins`` says whether the first of them does there; all others do."""
     at, heard_ms = span.of("played_at"), span.heard_ms
@@ -64,7 +69,7 @@ def _sessions(span: Span) -> Counts:
         len(at) and instants[0] - known_ms[0] - ended_before // _MILLI >= _SILENCE_MS
     )
     firsts = np.flatnonzero(begins)
-    lasts = np.append(firsts[1:], len(at))[: len(firsts)] - 1
+    lasts = _lasts(firsts, len(at))
     own = begins[firsts]
     own[:1] = is_first
     local = span.of("played_at_local")

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipelines.domain.month import preceding
 from pipelines.querying.columns.answers import ANSWERS, edges_of
+from pipelines.querying.columns.arrays import dates, instants, local_times
 from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.credited import (
     Credits,
@@ -30,7 +31,6 @@ from pipelines.querying.steps import Step
 from pipelines.querying.translations import duckdb_question
 from pipelines.tables.questions import parameters_of
 
-_UTC, _LOCAL = pa.timestamp("us", "UTC"), pa.timestamp("us")
 _WORDS = re.compile(r"\w+")
 
 
@@ -162,9 +162,6 @@ def table_of(made: Made, sql: str) -> pa.Table:
 
 
 def _of_span(span: Span) -> Mapping[str, Any]:
-    def instants(name: str, kind: pa.DataType) -> Any:
-        return lambda: pa.array(span.of(name)).view(kind)
-
     @cache
     def own() -> tuple[Column, pa.Array]:
         copies, places = numbered(span.of("copy"), len(span.copies["track_id"]))
@@ -178,11 +175,11 @@ def _of_span(span: Span) -> Mapping[str, Any]:
     return {
         **{name: partial(text, name) for name in COPY},
         "reason_end": lambda: span.texts.array(span.of("reason_end")),
-        "played_at": instants("played_at", _UTC),
-        "played_at_local": instants("played_at_local", _LOCAL),
-        "ingested_at": instants("ingested_at", _UTC),
-        "played_on": lambda: pa.array(span.of("played_on")).view(pa.date32()),
-        "month": lambda: _months(span),
+        "played_at": lambda: instants(span.of("played_at")),
+        "played_at_local": lambda: local_times(span.of("played_at_local")),
+        "ingested_at": lambda: instants(span.of("ingested_at")),
+        "played_on": lambda: dates(span.of("played_on")),
+        "month": lambda: dates(span.of("month")),
         "skipped": lambda: pa.array(span.of("skipped") == 1, mask=span.of("skipped") < 0),
         "source_rank": lambda: pa.array(span.of("source_rank").astype(np.int64)),
         "heard_ms": lambda: pa.array(span.heard_ms, mask=span.heard_ms == UNKNOWN),
@@ -190,7 +187,3 @@ def _of_span(span: Span) -> Mapping[str, Any]:
         "is_unknown": lambda: pa.array((span.of("ms_played") == UNKNOWN) & (span.of("duration_ms") == UNKNOWN)),
         "is_hidden": lambda: pa.array(span.is_hidden),
     }
-
-
-def _months(span: Span) -> pa.Array:
-    return pa.array(span.of("month")).view(pa.date32())

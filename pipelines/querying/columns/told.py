@@ -6,6 +6,7 @@ from datetime import date
 import numpy as np
 import pyarrow as pa
 
+from pipelines.querying.columns.arrays import instants
 from pipelines.querying.columns.history import UNKNOWN, History
 from pipelines.querying.columns.spans import plays_of_copies
 
@@ -31,6 +32,6 @@ def told_by_plays(history: History, kind: str, ids: Collection[str], first: date
         | {
             "duration_ms": pa.array(duration_ms, mask=duration_ms == UNKNOWN),
             "is_of_api": pa.array(told % 2 == 1),
-            "taken_at": pa.array(taken_at).view(pa.timestamp("us", "UTC")),
+            "taken_at": instants(taken_at),
         }
     )
