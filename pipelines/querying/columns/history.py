@@ -85,6 +85,8 @@ class History:
     months: Mapping[date, Mapping[str, Column]]
     copies: Mapping[str, Codes]
     kept: dict[tuple[str, int, frozenset[str]], "Kept"] = field(default_factory=dict)
+    # What was made of exactly these months and is asked for again.
+    memo: dict[str, Any] = field(default_factory=dict, init=False)
 
     def between(self, first: date, last: date) -> tuple[Mapping[str, Column], ...]:
         """The columns of months that have plays, first days and both in it."""
