@@ -284,6 +284,21 @@ def test_months_that_change_are_read_again_and_no_other_copies_stay(tmp_path: Pa
     of.close()
 
 
+def test_a_ten_that_comes_after_its_plays_is_seen_beside_an_item(tmp_path: Path) -> None:
+    warehouse = FolderWarehouse(tmp_path / "warehouse", "Europe/Paris")
+    one = play("2026-11-05T08:00:00Z", 1, 1)
+    warehouse.append("play_events", [one.to_row(CALENDAR)])
+    of = FolderReader(warehouse)
+    of_song = duckdb_question("item_months"), asked("item_months", "", kind="track", id="track-1")
+    assert [row["rank"] for row in of.rows(*of_song)] == [None]
+    tens = ranking.snapshots(
+        "listener", date(2026, 11, 1), dict([ranking.entry(one)]), is_final=False, computed_at=READ_AT
+    )
+    warehouse.append("top_ten_snapshots", list(tens))
+    assert [row["rank"] for row in of.rows(*of_song)] == [1]
+    of.close()
+
+
 def test_every_part_that_is_made_in_columns_is_found(of: FolderReader) -> None:
     """It is by its text: one that read otherwise would be DuckDB's, slowly."""
     for question, parts in PARTS.items():

@@ -166,9 +166,7 @@ def _copies_of_tracks(history: History, of: Credits) -> Column:
 def _is_whole(history: History, first: date, last: date) -> bool:
     """Whether all plays are from one day to another."""
     months = history.between(date.min, date.max)
-    return bool(
-        day_number(first) <= months[0]["played_on"].min() and months[-1]["played_on"].max() <= day_number(last)
-    )
+    return bool(day_number(first) <= months[0]["played_on"].min() and months[-1]["played_on"].max() <= day_number(last))
 
 
 def _grouped(places: Column, number: int, counts: Counts) -> tuple[dict[str, Any], Column]:

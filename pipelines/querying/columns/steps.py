@@ -6,7 +6,6 @@ from datetime import date
 from functools import cache, partial
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
@@ -23,7 +22,7 @@ from pipelines.querying.columns.credited import (
     plays_of_item,
     table_of_credits,
 )
-from pipelines.querying.columns.history import COPY, UNKNOWN, Column, Histories, History
+from pipelines.querying.columns.history import COPY, UNKNOWN, Column, Connect, Histories, History
 from pipelines.querying.columns.ranked import COLUMNS, KINDS, Ranked, ranked_of
 from pipelines.querying.columns.searching import holding_of, matching_of
 from pipelines.querying.columns.spans import Span, every_play, span_of
@@ -72,7 +71,7 @@ class Columns:
 
     def make(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        cursor: Connect,
         step: Step,
         values: Mapping[str, Any],
         read: Sequence[Made | None],
@@ -121,7 +120,7 @@ class Columns:
 
     def answer(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        cursor: Connect,
         question: str,
         values: Mapping[str, Any],
         made: Sequence[Made],

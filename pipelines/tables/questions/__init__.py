@@ -76,14 +76,21 @@ def bound(question: str, given: Mapping[str, Value]) -> dict[str, Value]:
 
 def months_read(question: str, values: Mapping[str, Value]) -> Months | Literal["all", "ends"]:
     """Which months of ``plays`` a query reads, as spans of first days, both in them."""
+    text, until, spans = _months(question)
+    if text in ("all", "ends"):
+        return cast('Literal["all", "ends"]', text)
+    if until:
+        return ((date.min, _first_day(values[until["last"]])),)
+    return tuple(_span(span, values) for span in spans)
+
+
+@cache
+def _months(question: str) -> tuple[str, re.Match[str] | None, tuple[re.Match[str], ...]]:
+    """What a file says of its months: as it stands, and read as an end or as spans."""
     found = _MONTHS.search(_text(question))
     assert found, f"{question}.sql does not say which months it reads"
     text = found["spans"]
-    if text in ("all", "ends"):
-        return cast('Literal["all", "ends"]', text)
-    if until := _UNTIL.fullmatch(text):
-        return ((date.min, _first_day(values[until["last"]])),)
-    return tuple(_span(span, values) for span in _SPAN.finditer(text))
+    return text, _UNTIL.fullmatch(text), tuple(_SPAN.finditer(text))
 
 
 def _span(span: re.Match[str], values: Mapping[str, Value]) -> tuple[date, date]:
