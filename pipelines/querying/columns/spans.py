@@ -125,9 +125,12 @@ def _within(month: OfMonth, first: date, last: date) -> OfMonth:
 
 
 def every_play(history: History) -> Span:
-    """All plays."""
-    months = tuple(_months(history, date.min, date.max))
-    return Span(history.texts, history.copies, months, kept=history.kept)
+    """All plays: the same Span each time, for what it remembers."""
+    if "every_play" not in history.memo:
+        months = tuple(_months(history, date.min, date.max))
+        history.memo["every_play"] = Span(history.texts, history.copies, months, kept=history.kept)
+    every: Span = history.memo["every_play"]
+    return every
 
 
 def plays_of_item(history: History, kind: str, id_: str) -> Span:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
-from pipelines.querying.columns.answers import ANSWERS, edges_of
+from pipelines.querying.columns.answers import ANSWERS
 from pipelines.querying.columns.arrays import dates, instants, local_times
 from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.credited import (
@@ -36,7 +36,6 @@ _WORDS = re.compile(r"\w+")
 # Which parts are made in columns, and in which question each reads as it is meant here.
 PARTS = {
     "tens": ("span", "credits", "ranked"),
-    "edges": ("edges",),
     "item": ("plays_of_item", "credits", "chosen", "guests"),
     "history": ("matching",),
     "known": ("told_by_plays",),
@@ -106,8 +105,6 @@ class Columns:
                 return guests_of(history())
             case "credits", Span() as span:
                 return credits_of(span)
-            case "edges", Span() as span:
-                return edges_of(span)
             case "ranked", Span() as span, Credits() as credits:
                 return ranked_of(span, credits, values["by"], values["kind"])
             case "chosen", Credits() as credits:
