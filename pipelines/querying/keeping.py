@@ -71,22 +71,25 @@ class Keeper:
             own = own or [_ALL]
             months.append((min(first for first, _ in own), max(last for _, last in own)))
 
+        answer = ANSWERS.get(cut.question)
+
         def hold(number: int) -> _Kept:
             if number not in held:
                 step = cut.steps[number]
                 for earlier in step.reads:
                     hold(earlier)
-                held[number] = self._hold(cursor, step, keys[number], values, held, months[number], plays)
+                in_arrow = answer is not None and step.part in answer.tables
+                held[number] = self._hold(cursor, step, keys[number], values, held, months[number], plays, in_arrow)
             return held[number]
 
         try:
-            if cut.question in ANSWERS:
-                parts = ANSWERS[cut.question].parts
+            if answer:
+                parts = {*answer.parts, *answer.tables}
                 made = [hold(number).made for number, step in enumerate(cut.steps) if step.part in parts]
                 if all(one is not None for one in made):
-                    answer = self._columns.answer(cursor, cut.question, values, made, plays)
-                    if answer is not None:
-                        yield answer
+                    table = self._columns.answer(cursor, cut.question, values, made, plays)
+                    if table is not None:
+                        yield table
                         return
             for number in range(len(cut.steps)):
                 hold(number)
@@ -113,6 +116,7 @@ class Keeper:
         earlier: Mapping[int, _Kept],
         months: tuple[date, date],
         plays: Mapping[date, int],
+        in_arrow: bool,  # an answer in columns reads it
     ) -> _Kept:
         with self._lock:
             if kept := self._tables.get(key):
@@ -123,11 +127,12 @@ class Keeper:
             name, changes = f"{_SCHEMA}.table_{self._made}", self._changes
         made = self._in_columns(cursor, step, values, earlier, plays)
         if made is None:
-            created = cursor().execute(
-                f"CREATE TABLE {name} AS {self._filled(cursor, step, earlier)}", _named(step, values) or None
-            )
-            rows = (created.fetchone() or (0,))[0]
-        else:
+            text, named = self._filled(cursor, step, earlier), _named(step, values) or None
+            if in_arrow:
+                made = cursor().sql(text, params=named).to_arrow_table()
+            else:
+                rows = (cursor().execute(f"CREATE TABLE {name} AS {text}", named).fetchone() or (0,))[0]
+        if made is not None:
             rows = size_of(made) // _NARROW
         kept = _Kept(name, max(rows, _LEAST), months, made, users=1)
         with self._lock:

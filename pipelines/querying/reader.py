@@ -244,9 +244,10 @@ class FolderReader:
             raise
         finally:
             self._register(table, [])
+        if name in ("plays", "fullest_snapshots"):
+            self._keeper.forget(months)
         if name == "plays":
             self._histories.forget(months)
-            self._keeper.forget(months)
             counts = database.execute(
                 "SELECT month, COUNT(*) FROM plays WHERE list_contains($months::DATE[], month) GROUP BY month",
                 {"months": list(months)},
