@@ -26,6 +26,7 @@ from pipelines.querying.columns.counted import (
 )
 from pipelines.querying.columns.credited import Credits, different_of
 from pipelines.querying.columns.history import Column, day_number
+from pipelines.querying.columns.items import item, item_ids, item_months, item_songs
 from pipelines.querying.columns.lists import compare, discoveries, tens, tops
 from pipelines.querying.columns.sessions import Sessions
 from pipelines.querying.columns.spans import Span, every_play, span_of
@@ -175,10 +176,12 @@ def _time_columns(of: Mapping[str, Column]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What makes a question's answer of which of its steps, by their parts and in their order."""
+    """What makes a question's answer of which of its steps, by their parts and in their order: those that are made in
+    columns, and after them those that DuckDB gives as ``tables``."""
 
     make: Callable[[Asked], pa.Table | None]
     parts: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
 
 ANSWERS = {
@@ -194,4 +197,8 @@ ANSWERS = {
     "endings": Answer(_endings, ("span",)),
     "streaks": Answer(_streaks),
     "sessions": Answer(_sessions),
+    "item": Answer(item, ("chosen",)),
+    "item_ids": Answer(item_ids, ("chosen",)),
+    "item_songs": Answer(item_songs, ("chosen",)),
+    "item_months": Answer(item_months, ("chosen",), tables=("in_tens",)),
 }

@@ -1,6 +1,6 @@
 """A listener's plays as columns of numbers, month by month as they are needed."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -16,6 +16,8 @@ from pipelines.querying.columns.texts import EMPTY, Codes, Texts
 from pipelines.tables import DATASET
 
 Column = NDArray[Any]
+# Gives a cursor of the database, one and the same.
+Connect = Callable[[], duckdb.DuckDBPyConnection]
 # What a copy of a play says, each text by its number. Plays that say the same share one copy.
 COPY = (
     "track_id",
@@ -85,6 +87,8 @@ class History:
     months: Mapping[date, Mapping[str, Column]]
     copies: Mapping[str, Codes]
     kept: dict[tuple[str, int, frozenset[str]], "Kept"] = field(default_factory=dict)
+    # What was made of exactly these months and is asked for again.
+    memo: dict[str, Any] = field(default_factory=dict, init=False)
 
     def between(self, first: date, last: date) -> tuple[Mapping[str, Column], ...]:
         """The columns of months that have plays, first days and both in it."""
@@ -189,9 +193,7 @@ class Histories:
         self._lock = Lock()
         self._of: dict[str, _Reading] = {}
 
-    def history(
-        self, cursor: duckdb.DuckDBPyConnection, user_id: str, months: Mapping[date, int], first: date, last: date
-    ) -> History:
+    def history(self, cursor: Connect, user_id: str, months: Mapping[date, int], first: date, last: date) -> History:
         """A listener's history with all plays from ``first`` to ``last``, first days of months, and maybe more.
 
         ``months`` are those that the table ``plays`` has, with their plays. Raises duckdb.Error.
@@ -204,7 +206,7 @@ class Histories:
                 chunk.append(month)
                 if month == missing[-1] or sum(months[one] for one in chunk) >= _AT_ONCE:
                     asked = {"user_id": user_id, "months": chunk}
-                    plays = cursor.sql(_PLAYS, params=asked).to_arrow_table()
+                    plays = cursor().sql(_PLAYS, params=asked).to_arrow_table()
                     reading.add(plays, chunk)
                     chunk = []
             return reading.history

@@ -17,6 +17,7 @@ from pipelines.querying.columns.texts import EMPTY, NULL, Codes, numbered
 
 # As the part's SQL puts Spotify's ids before all others.
 _FAR = 1_000_000_000_000_000
+KINDS = ("album", "artist", "track")
 _CODED = ("key", "id", "name", "artist_name", "artist_key", "album_name", "image_url")
 COLUMNS = (
     *("kind", "rank", "amount", "lines", "is_tied", "tied_after"),
@@ -229,7 +230,7 @@ class Ranked:
 
 def ranked_of(span: Span, credited: Credits, by: str, kind: str) -> Ranked | None:
     """As the part ``ranked``, for one kind or, if it is empty, for all three; None for no kind."""
-    kinds = [name for name in ("album", "artist", "track") if kind in ("", name)]
+    kinds = [name for name in KINDS if kind in ("", name)]
     return Ranked(credited, tuple(Lines(name, by, credited, span.copies) for name in kinds)) if kinds else None
 
 
