@@ -31,8 +31,8 @@ def line_of(entry: Entry) -> bytes:
 def lines_of_before(lines: Iterable[bytes]) -> list[bytes]:
     """Lines of the state's forms 1 and 2, which had the names in the order of ``Names``."""
     return [
-        _line(*names, names[3] if album_artist == _ALBUMS_ARTIST else album_artist, image_url)
-        for *names, album_artist, image_url in _loaded(lines)
+        _line(track_id, track, artist_id, artist, album_id, album, artist if by == _ALBUMS_ARTIST else by, image_url)
+        for track_id, track, artist_id, artist, album_id, album, by, image_url in _loaded(lines)
     ]
 
 
