@@ -20,7 +20,6 @@ KEPT = frozenset(
         "ranked",
         "known",
         "since",
-        "edges",
         "different",
         "plays_of_item",
         "chosen",

@@ -29,7 +29,7 @@ SPANS = {
 }
 HIDDEN = ("track:track-3", "artist:artist-2", "artist_name:Artist 4", "album:album-5", "context:list", "track:no such")
 OF_ITEMS = ("item", "item_ids", "item_songs", "item_months")
-OF_SPANS = (*sorted(ANSWERS.keys() - {"compare", "tops", *OF_ITEMS}), "edges")
+OF_SPANS = sorted(ANSWERS.keys() - {"compare", "tops", *OF_ITEMS})
 DAYS: dict[str, Value] = {"today": date(2026, 12, 1), "unknown_days": (date(2026, 10, 7), date(2026, 11, 3))}
 # What the parts' SQL is that pipelines/querying/columns does in columns.
 SEEN = {
@@ -46,6 +46,7 @@ SEEN = {
     "matching": "872b44811e86",
     "every_play": "7de0d55eb9a9",
     "holding": "eca7a1f10483",
+    "shown": "50e5037e2e88",
     "folded_search": "0d025481f0e2",
     "first_artist": "579db5d9b4c9",
     "source_rank": "1de62a7495eb",
@@ -62,6 +63,7 @@ ANSWERED = {
     "month_totals": "de12b0609225",
     "clock": "8608b48d7f9f",
     "releases": "3fbbe6f0b0d3",
+    "edges": "6d97faf49950",
     "endings": "3110e83493dd",
     "streaks": "0f77aa42b71e",
     "sessions": "5f0b3f09c9c4",
@@ -105,6 +107,7 @@ def hostile(seed: int, number: int = 400) -> list[Play]:
             "duration_ms": one_of(None, 200_000, 0),
             "ms_played": one_of(None, None, 30_000, 0),
             "skipped": one_of(None, True, False),
+            "reason_start": (None, "", "clickrow")[len(made) % 3],
             "reason_end": one_of(None, "", "trackdone"),
             "context_uri": one_of(None, "list", ""),
             "source": one_of(*Source),

@@ -1,22 +1,23 @@
-"""What each track id counts for: the parts ``credits``, ``chosen``, ``different`` and ``known``."""
+"""What each track id counts for: the parts ``credits``, ``chosen`` and ``different``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.querying.columns.counted import Counts, copies_of, is_heard
+from pipelines.querying.columns.counted import Counts, copies_of
 from pipelines.querying.columns.grouping import first_of, least, no_empty
 from pipelines.querying.columns.history import Column, History
-from pipelines.querying.columns.spans import Span, copies_of_item, every_play, names_of_artist, span_of
-from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
+from pipelines.querying.columns.spans import Span, copies_of_item, every_play, names_of_artist
+from pipelines.querying.columns.texts import NULL, Codes, Texts, numbered
 
-_KNOWN_BY = ("track_id", "song_id", "artist_id", "artist_name", "album_key", "album_id", "album_name")
+_SAID = (
+    *("track_name", "song_id", "artist_id", "artist_name"),
+    *("album_key", "album_id", "album_name", "album_artist_name"),
+)
 _COUNTED = {"song": "track", "artist": "artist", "album": "album"}
-_SAID = ("track_name", *_KNOWN_BY[1:], "album_artist_name")
 
 
 class Counted(NamedTuple):
@@ -83,7 +84,8 @@ def credits_of_counted(plays: Counted) -> Credits:
     last = best[at == -least(rows[best], -at, len(tracks))[rows[best]]]
     chosen = np.empty(len(tracks), np.int64)
     chosen[rows[last]] = last
-    one = {name: copies[name][copy[chosen]] for name in _SAID}
+    at = copy[chosen]
+    one = {name: copies[name][at] for name in _SAID}
     artist_id, artist_name = no_empty(one["artist_id"]), no_empty(one["artist_name"])
     album_id, album_name = no_empty(one["album_id"]), no_empty(one["album_name"])
     album_artist = first_of(no_empty(one["album_artist_name"]), artist_name)
@@ -216,34 +218,3 @@ def different_of(credited: Credits) -> dict[str, int]:
         return int(np.count_nonzero(there[:NULL]))
 
     return {f"{what}s": number(keys_of(credited, kind)) for what, kind in _COUNTED.items()}
-
-
-def known_of(history: History, credited: Credits, first: date) -> dict[str, Codes]:
-    """As the part ``known``: the keys of each kind of which anything was heard before ``first``, some of them twice.
-
-    The history has all plays of before.
-    """
-    texts, copies = credited.texts, history.copies
-    heard = np.flatnonzero(is_heard(span_of(history, date.min, first - timedelta(days=1), ())))
-
-    def seen(codes: Codes) -> Column:
-        there = np.zeros(len(texts) + 1, bool)
-        there[codes] = True
-        there[NULL] = False  # the last one
-        return there
-
-    one = {name: copies[name][heard] for name in _KNOWN_BY}
-    has_id = one["artist_id"] > EMPTY
-    songs, tracks = seen(one["song_id"]), seen(one["track_id"])
-    ids, names_alone = seen(one["artist_id"]), seen(one["artist_name"][~has_id])
-    ids[EMPTY] = False
-    names = seen(one["artist_name"][has_id])
-    albums = seen(first_of(one["album_key"], one["album_id"], one["album_name"]))
-    album_ids = seen(one["album_id"])
-    is_made = texts.are_made(credited.artist_key)
-    artist = ids[credited.artist_key] | names_alone[credited.artist_name] | (is_made & names[credited.artist_name])
-    return {
-        "track": credited.song_id[songs[credited.song_id] | tracks[credited.track_id]],
-        "artist": credited.artist_key[artist],
-        "album": credited.album_key[albums[credited.album_key] | album_ids[credited.shown_album_id]],
-    }

@@ -32,7 +32,7 @@ COPY = (
     "album_release_date",
     "album_image_url",
 )
-_TEXTS = (*COPY, "reason_end", "context_uri")
+_OF_PLAY = ("reason_start", "reason_end", "context_uri", "source")
 # Later than any time.
 LATE = np.iinfo(np.int64).max
 # A time that is not known, in a column of times.
@@ -55,7 +55,8 @@ SELECT
   artists[1].id AS artist_id, artists[1].name AS artist_name,
   album_id, album_name, album_key, album_artist_name, album_release_date, album_image_url,
   CASE WHEN skipped IS NULL THEN -1 ELSE skipped::INTEGER END::TINYINT AS skipped,
-  reason_end, context_uri, ingested_at, list_transform(artists[2:], lambda artist: artist.id) AS guests,
+  reason_start, reason_end, context_uri, source, ingested_at,
+  list_transform(artists[2:], lambda artist: artist.id) AS guests,
   (CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END)::TINYINT AS source_rank,
   COALESCE(ms_played, {UNKNOWN}) AS ms_played, COALESCE(duration_ms, {UNKNOWN}) AS duration_ms
 FROM {DATASET}.plays
@@ -122,9 +123,9 @@ class _Reading:
 
     def add(self, plays: pa.Table, asked: Iterable[date]) -> None:
         """The plays of these months, in order, as ``_PLAYS`` gives them; that a month has none is known, too."""
-        codes = {name: self._texts.coded(plays[name]) for name in _TEXTS}
+        codes = {name: self._texts.coded(plays[name]) for name in (*COPY, *_OF_PLAY)}
         of: dict[str, Column] = {name: _numbers(plays[name]) for name in _NUMBERS}
-        of |= {name: codes[name] for name in ("reason_end", "context_uri")}
+        of |= {name: codes[name] for name in _OF_PLAY}
         of["copy"] = self._copy_numbers({name: codes[name] for name in COPY})
         guests, guest_of = self._guests(plays["guests"].combine_chunks())
         months, new = of["month"], {}

@@ -10,9 +10,11 @@ import pyarrow as pa
 
 from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.counted import TIMES
-from pipelines.querying.columns.credited import Credits, known_of
+from pipelines.querying.columns.credited import Credits
+from pipelines.querying.columns.firsts import known_of
 from pipelines.querying.columns.history import Column
 from pipelines.querying.columns.ranked import Lines, in_order_of_texts
+from pipelines.querying.columns.spans import every_play
 
 # Of so many lines it is quicker to find them than to sort all.
 _FEW = 50
@@ -70,7 +72,7 @@ def discoveries(asked: Asked) -> pa.Table:
 
     table = ranked.table((*_LINE, "image_url", "first_played_at", "first_played_on", *TIMES), fresh)
     numbers = {kind: min(number, limit) for kind, number in found.items()}
-    since = next((int(month["played_on"].min()) for month in history.between(date.min, date.max)), None)
+    since = next((int(month.columns["played_on"].min()) for month in every_play(history).months), None)
     table = table.add_column(
         1, "rank", pa.array([rank for n in numbers.values() for rank in range(1, n + 1)], pa.int64())
     )

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
-from pipelines.querying.columns.answers import ANSWERS, edges_of
+from pipelines.querying.columns.answers import ANSWERS
 from pipelines.querying.columns.arrays import dates, instants, local_times
 from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.credited import (
@@ -38,7 +38,6 @@ _WORDS = re.compile(r"\w+")
 # Which parts are made in columns, and in which question each reads as it is meant here.
 PARTS = {
     "tens": ("span", "credits", "ranked"),
-    "edges": ("edges",),
     "item": ("plays_of_item", "credits", "chosen"),
     "history": ("matching",),
     "known": ("told_by_plays",),
@@ -108,8 +107,6 @@ class Columns:
                 return credits_of(span)
             case "credits", Counted() as plays:
                 return credits_of_counted(plays)
-            case "edges", Span() as span:
-                return edges_of(span)
             case "ranked", Span() as span, Credits() as credits:
                 return ranked_of(span, credits, values["by"], values["kind"])
             case "chosen", Credits() as credits:
