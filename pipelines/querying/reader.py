@@ -244,8 +244,7 @@ class FolderReader:
             raise
         finally:
             self._register(table, [])
-        if name in ("plays", "fullest_snapshots"):
-            self._keeper.forget(months)
+        self._keeper.forget(months)
         if name == "plays":
             self._histories.forget(months)
             counts = database.execute(
