@@ -48,7 +48,7 @@ def tens(asked: Asked) -> pa.Table:
 
     def meant(of: Lines) -> Mapping[str, Column]:
         if keys:
-            return of.columns(np.flatnonzero(np.isin(of.keys, known)))
+            return of.at(of.of_keys(known))
         return of.first(limit) if limit <= _FEW else of.columns(np.arange(min(limit, len(of))))
 
     return ranked.table(_TEN, meant)
@@ -108,11 +108,12 @@ def compare(asked: Asked) -> pa.Table:
     """As the question."""
     now, before = asked.made
     limit, high = asked.values["limit"], {}
-    for a, b in zip(now.of, before.of, strict=True):
-        high[a.kind] = np.union1d(a.keys[:limit], b.keys[:limit])
+    for kind, *both in zip((of.kind for of in now.of), now.of, before.of, strict=True):
+        firsts = [of.keys_by_place[of.best(np.arange(len(of)), limit)] for of in both]
+        high[kind] = np.union1d(*firsts)
     sides = []
     for ranked in asked.made:
-        some = ranked.table(_COMPARED, lambda of: of.columns(np.flatnonzero(np.isin(of.keys, high[of.kind]))))
+        some = ranked.table(_COMPARED, lambda of: of.at(of.of_keys(high[of.kind])))
         sides.append({(row["kind"], row["key"]): row for row in some.to_pylist()})
     none = dict.fromkeys(_COMPARED) | dict.fromkeys(_NUMBERS, 0)
     both = []

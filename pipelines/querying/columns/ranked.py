@@ -13,6 +13,7 @@ from pipelines.querying.columns.credited import Credits
 from pipelines.querying.columns.grouping import least
 from pipelines.querying.columns.history import Column
 from pipelines.querying.columns.spans import Span
+from pipelines.querying.columns.standing import Standing
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, numbered
 
 # As the part's SQL puts Spotify's ids before all others.
@@ -72,18 +73,32 @@ class Lines:
 
     def best(self, among: Column, limit: int) -> Column:
         """Of some places the first by rank, in their order. To sort all where ten are asked for takes too long."""
-        if limit < len(among):
-            amounts = self._amounts[among]
-            among = among[amounts >= np.partition(amounts, len(among) - limit)[len(among) - limit]]
-        amounts, last = self._amounts[among], self._last[among]
-        order = np.lexsort((-last, -amounts))
-        in_order_of_texts(order, (amounts, last), lambda some: self._texts(self.details(among[some])["id"]))
+        among = self._standing.best(among, limit)
+        weights = self._standing.weights[among]
+        order = np.argsort(-weights)
+        in_order_of_texts(order, (weights,), lambda some: self._texts(self.details(among[some])["id"]))
         return among[order[:limit]]
 
+    def of_keys(self, keys: Codes) -> Column:
+        """The places of those keys that have one."""
+        places = np.searchsorted(self.keys_by_place, keys)
+        there = np.flatnonzero(places < len(self))
+        return np.unique(places[there][self.keys_by_place[places[there]] == keys[there]])
+
+    def _ranks(self, places: Column) -> Column:
+        """Of some places, the first rank being 0."""
+        standing = self._standing
+        ranks = standing.before(places)
+        for number in np.flatnonzero(standing.alike(places) > 1).tolist():
+            place = places[number]
+            tied = np.flatnonzero(standing.weights == standing.weights[place])
+            ids = dict(zip(tied.tolist(), self._texts(self.details(tied)["id"]), strict=True))
+            ranks[number] += sum(id_ < ids[place] for id_ in ids.values())
+        return ranks
+
     @cached_property
-    def keys(self) -> Codes:
-        """By rank."""
-        return self.keys_by_place[self._order]
+    def _standing(self) -> Standing:
+        return Standing(self._amounts, self._last)
 
     @cached_property
     def _amounts(self) -> Column:
@@ -111,25 +126,27 @@ class Lines:
     def first(self, limit: int) -> dict[str, Column]:
         """The part's columns for the first lines."""
         places = self.best(np.arange(len(self)), limit)
-        amounts, ranks = self._amounts[places], np.arange(len(places))
-        as_many = np.array([np.count_nonzero(self._amounts >= amount) for amount in amounts.tolist()], np.int64)
-        return self._columns(places, ranks, np.append(amounts[:1], amounts[:-1])[: len(ranks)], as_many)
+        return self._columns(places, np.arange(len(places)))
 
     def columns(self, ranks: Column) -> dict[str, Column]:
         """The part's columns for lines of these ranks, the first being 0."""
-        sorted_amounts = self._amounts[self._order]
-        as_many = np.searchsorted(-sorted_amounts, -sorted_amounts[ranks], "right")
-        return self._columns(self._order[ranks], ranks, sorted_amounts[np.maximum(ranks - 1, 0)], as_many)
+        return self._columns(self._order[ranks], ranks)
 
-    def _columns(self, places: Column, ranks: Column, before: Column, as_many: Column) -> dict[str, Column]:
-        amounts = self._amounts[places]
+    def at(self, places: Column) -> dict[str, Column]:
+        """The part's columns for lines of these places, in the order of their ranks."""
+        ranks = self._ranks(places)
+        order = np.argsort(ranks)
+        return self._columns(places[order], ranks[order])
+
+    def _columns(self, places: Column, ranks: Column) -> dict[str, Column]:
+        standing = self._standing
         return {
             **self.details(places),
-            "amount": amounts,
+            "amount": self._amounts[places],
             "rank": ranks + 1,
             "lines": np.full(len(ranks), len(self)),
-            "is_tied": (ranks > 0) & (before == amounts),
-            "tied_after": as_many - ranks - 1,
+            "is_tied": ranks > standing.with_more(places),
+            "tied_after": standing.with_as_many(places) - ranks - 1,
         }
 
     def details(self, places: Column) -> dict[str, Column]:
