@@ -192,7 +192,8 @@ def test_spans_are_answered_in_columns(of: FolderReader, monkeypatch: pytest.Mon
     monkeypatch.setattr(of._keeper, "_filled", lambda *_: pytest.fail("DuckDB is asked"))
     for question in ANSWERS:
         kind = "track" if question in ("tops", *OF_ITEMS) else ""
-        values = asked(question, "over months", kind=kind, id="track-2", **(earlier if question == "compare" else {}))
+        more: dict[str, Value] = {"tops": {"order": "name"}, "compare": earlier}.get(question, {})
+        values = asked(question, "over months", kind=kind, id="track-2", **more)
         empty = frozenset({"until"}.intersection(values))
         of.rows(duckdb_question(question, empty), {name: values[name] for name in values if name not in empty})
 
