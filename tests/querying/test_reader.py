@@ -120,7 +120,9 @@ def test_what_changes_is_seen_at_once_and_what_does_not_is_not_read_again(wareho
     [first] = warehouse.files("play_events", NOVEMBER)
     warehouse.append("play_events", [play("2026-11-09T08:00:00Z", 7, 1).to_row(CALENDAR)])
     assert of.version() != version
-    assert [of.version([(month, month)]) == before for month, before in zip((OCTOBER, NOVEMBER), of_months, strict=True)] == [
+    assert [
+        of.version([(month, month)]) == before for month, before in zip((OCTOBER, NOVEMBER), of_months, strict=True)
+    ] == [
         True,
         False,
     ]

@@ -51,7 +51,8 @@ def tens(asked: Asked) -> pa.Table:
 
     def meant(of: Lines) -> Mapping[str, Column]:
         if keys:
-            return of.at(of.of_keys(known))
+            places = of.of_keys(known)
+            return of.at(of.best(places, len(places)))
         return of.first(limit) if limit <= _FEW else of.columns(np.arange(min(limit, len(of))))
 
     return ranked.table(_TEN, meant)
@@ -115,7 +116,7 @@ def _by_name(ranked: Ranked, of: Lines, after: str, limit: int) -> pa.Table:
     place: Any = pc.binary_join_element_wise(texts.folded(name), texts.array(id_), key, space)  # type: ignore[call-overload]
     later = pc.indices_nonzero(pc.greater(place, pa.scalar(after, pa.large_string())))
     some = later.take(pc.select_k_unstable(place.take(later), limit, [("", "ascending")]))
-    table = ranked.table(_TEN, lambda of: of.columns(of.ranks(some.to_numpy())))
+    table = ranked.table(_TEN, lambda of: of.at(some.to_numpy()))
     return table.append_column("place", place.take(some).cast(pa.string()))
 
 

@@ -141,13 +141,6 @@ class Lines:
         of_ranks = tuple(key[self._order] for key in keys)
         return np.lexsort(of_ranks[::-1]), of_ranks, widths
 
-    def ranks(self, places: Column) -> Column:
-        """Of some places."""
-        ranks = np.empty(len(self), np.int64)
-        ranks[self._order] = np.arange(len(self))
-        found: Column = ranks[places]
-        return found
-
     def first(self, limit: int) -> dict[str, Column]:
         """The part's columns for the first lines."""
         places = self.best(np.arange(len(self)), limit)
@@ -158,10 +151,8 @@ class Lines:
         return self._columns(self._order[ranks], ranks)
 
     def at(self, places: Column) -> dict[str, Column]:
-        """The part's columns for lines of these places, in the order of their ranks."""
-        ranks = self._ranks(places)
-        order = np.argsort(ranks)
-        return self._columns(places[order], ranks[order])
+        """The part's columns for lines of these places."""
+        return self._columns(places, self._ranks(places))
 
     def _columns(self, places: Column, ranks: Column) -> dict[str, Column]:
         standing = self._standing
