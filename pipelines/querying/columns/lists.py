@@ -16,7 +16,8 @@ from pipelines.querying.columns.credited import Credits
 from pipelines.querying.columns.firsts import known_of
 from pipelines.querying.columns.grouping import in_order_of_texts
 from pipelines.querying.columns.history import Column
-from pipelines.querying.columns.ranked import Lines, Ranked
+from pipelines.querying.columns.lines import Lines
+from pipelines.querying.columns.ranked import Ranked
 from pipelines.querying.columns.spans import every_play
 
 # Of so many lines it is quicker to find them than to sort all.
