@@ -114,12 +114,18 @@ def test_a_question_that_names_no_plays_reads_none(table: str, warehouse: Folder
 def test_what_changes_is_seen_at_once_and_what_does_not_is_not_read_again(warehouse: FolderWarehouse) -> None:
     of = FolderReader(warehouse)
     rows(of, "plays")
-    version = of.version()
+    version, of_months = of.version(), [of.version([(month, month)]) for month in (OCTOBER, NOVEMBER)]
     assert of.version() == version
     blank(warehouse, OCTOBER)  # it is in memory
     [first] = warehouse.files("play_events", NOVEMBER)
     warehouse.append("play_events", [play("2026-11-09T08:00:00Z", 7, 1).to_row(CALENDAR)])
     assert of.version() != version
+    assert [
+        of.version([(month, month)]) == before for month, before in zip((OCTOBER, NOVEMBER), of_months, strict=True)
+    ] == [
+        True,
+        False,
+    ]
     assert len(rows(of, "plays")) == 9
     first.unlink()
     assert {row["month"]: row["track_id"] for row in rows(of, "plays")}[NOVEMBER] == "track-7"

@@ -2,7 +2,7 @@
 
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 
 from web.drawing.columns import Series, columns
 from web.drawing.figure import Figure, Key, Numbers, Source
@@ -79,9 +79,10 @@ def hours(visit: Visit, first: date, last: date) -> Figure:
     bounds = steps(cells.values())
     until = min(last, visit.known_until.date())
     begin = max(first, visit.bounds["first_played_on"])
-    many = [0] * 7
-    for number in range(max((until - begin).days + 1, 0)):
-        many[(begin + timedelta(days=number)).weekday()] += 1
+    weeks, rest = divmod(max((until - begin).days + 1, 0), 7)
+    many = [weeks] * 7
+    for number in range(rest):
+        many[(begin.weekday() + number) % 7] += 1
     fewest, most = min(many), max(many)
     each = (
         f"{number_word(fewest)} of each weekday"

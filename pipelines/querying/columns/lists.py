@@ -16,7 +16,8 @@ from pipelines.querying.columns.credited import Credits
 from pipelines.querying.columns.firsts import known_of
 from pipelines.querying.columns.grouping import in_order_of_texts
 from pipelines.querying.columns.history import Column
-from pipelines.querying.columns.ranked import Lines, Ranked
+from pipelines.querying.columns.lines import Lines
+from pipelines.querying.columns.ranked import Ranked
 from pipelines.querying.columns.spans import every_play
 
 # Of so many lines it is quicker to find them than to sort all.
@@ -51,7 +52,8 @@ def tens(asked: Asked) -> pa.Table:
 
     def meant(of: Lines) -> Mapping[str, Column]:
         if keys:
-            return of.columns(np.flatnonzero(np.isin(of.keys, known)))
+            places = of.of_keys(known)
+            return of.at(of.best(places, len(places)))
         return of.first(limit) if limit <= _FEW else of.columns(np.arange(min(limit, len(of))))
 
     return ranked.table(_TEN, meant)
@@ -115,7 +117,7 @@ def _by_name(ranked: Ranked, of: Lines, after: str, limit: int) -> pa.Table:
     place: Any = pc.binary_join_element_wise(texts.folded(name), texts.array(id_), key, space)  # type: ignore[call-overload]
     later = pc.indices_nonzero(pc.greater(place, pa.scalar(after, pa.large_string())))
     some = later.take(pc.select_k_unstable(place.take(later), limit, [("", "ascending")]))
-    table = ranked.table(_TEN, lambda of: of.columns(of.ranks(some.to_numpy())))
+    table = ranked.table(_TEN, lambda of: of.at(some.to_numpy()))
     return table.append_column("place", place.take(some).cast(pa.string()))
 
 
@@ -123,11 +125,12 @@ def compare(asked: Asked) -> pa.Table:
     """As the question."""
     now, before = asked.made
     limit, high = asked.values["limit"], {}
-    for a, b in zip(now.of, before.of, strict=True):
-        high[a.kind] = np.union1d(a.keys[:limit], b.keys[:limit])
+    for kind, *both in zip((of.kind for of in now.of), now.of, before.of, strict=True):
+        firsts = [of.keys_by_place[of.best(np.arange(len(of)), limit)] for of in both]
+        high[kind] = np.union1d(*firsts)
     sides = []
     for ranked in asked.made:
-        some = ranked.table(_COMPARED, lambda of: of.columns(np.flatnonzero(np.isin(of.keys, high[of.kind]))))
+        some = ranked.table(_COMPARED, lambda of: of.at(of.of_keys(high[of.kind])))
         sides.append({(row["kind"], row["key"]): row for row in some.to_pylist()})
     none = dict.fromkeys(_COMPARED) | dict.fromkeys(_NUMBERS, 0)
     both = []

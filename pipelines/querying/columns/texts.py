@@ -116,7 +116,7 @@ def _folded(text: str) -> str:
 
 def numbered(values: NDArray[Any], most: int) -> tuple[NDArray[Any], NDArray[np.intp]]:
     """Distinct values in their order, and for each value its place among them; all are from 0 to below ``most``."""
-    if len(values) * 8 < most:  # to sort a few is quicker than to look all of them up
+    if len(values) * 100 < most:  # to sort a few is quicker than to look all of them up
         distinct, places = np.unique(values, return_inverse=True)
         return distinct, places
     is_there = np.zeros(most, bool)
