@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from sqlglot import exp
 
 from pipelines.querying.steps import Cut, Step
-from pipelines.tables.questions import PREFIXES
+from pipelines.tables.questions import PREFIX
 
 # What is worth keeping of the parts: each is read several times, in one question or by several.
 KEPT = frozenset(
@@ -20,16 +20,15 @@ KEPT = frozenset(
         "ranked",
         "known",
         "since",
-        "edges",
         "different",
         "plays_of_item",
         "chosen",
-        "guests",
         "matching",
         "told_by_plays",
         "every_play",
         "holding",
         "days_played",
+        "in_tens",
     }
 )
 
@@ -87,6 +86,4 @@ def _needed(body: exp.Expr, tables: Mapping[str, exp.Expr], numbers: Mapping[str
 
 
 def _bare(name: str) -> str:
-    for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
-    return name
+    return name.removeprefix(PREFIX)

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipelines.domain.month import preceding
 from pipelines.querying.columns.answers import ANSWERS
+from pipelines.querying.columns.history import Connect
 from pipelines.querying.columns.steps import Columns, Made, size_of, table_of
 from pipelines.querying.steps import Cut, Step
 
@@ -49,12 +50,12 @@ class Keeper:
         self._database, self._columns = database, columns
         self._lock = Lock()
         self._tables: OrderedDict[Hashable, _Kept] = OrderedDict()
-        self._made = self._changes = 0
+        self._made = self._changes = self._rows = 0
         database.execute(f"CREATE SCHEMA {_SCHEMA}")
 
     @contextmanager
     def statement(
-        self, cursor: duckdb.DuckDBPyConnection, cut: Cut, values: Mapping[str, Any], plays: Mapping[date, int]
+        self, cursor: Connect, cut: Cut, values: Mapping[str, Any], plays: Mapping[date, int]
     ) -> Iterator[pa.Table | tuple[str, dict[str, Any]]]:
         """The answer, or the rest of a cut query and its parameters' values, to be run while this is open.
 
@@ -70,22 +71,25 @@ class Keeper:
             own = own or [_ALL]
             months.append((min(first for first, _ in own), max(last for _, last in own)))
 
+        answer = ANSWERS.get(cut.question)
+
         def hold(number: int) -> _Kept:
             if number not in held:
                 step = cut.steps[number]
                 for earlier in step.reads:
                     hold(earlier)
-                held[number] = self._hold(cursor, step, keys[number], values, held, months[number], plays)
+                in_arrow = answer is not None and step.part in answer.tables
+                held[number] = self._hold(cursor, step, keys[number], values, held, months[number], plays, in_arrow)
             return held[number]
 
         try:
-            if cut.question in ANSWERS:
-                parts = ANSWERS[cut.question].parts
+            if answer:
+                parts = {*answer.parts, *answer.tables}
                 made = [hold(number).made for number, step in enumerate(cut.steps) if step.part in parts]
                 if all(one is not None for one in made):
-                    answer = self._columns.answer(cursor, cut.question, values, made, plays)
-                    if answer is not None:
-                        yield answer
+                    table = self._columns.answer(cursor, cut.question, values, made, plays)
+                    if table is not None:
+                        yield table
                         return
             for number in range(len(cut.steps)):
                 hold(number)
@@ -100,17 +104,19 @@ class Keeper:
             for key, kept in list(self._tables.items()):
                 if any(kept.months[0] <= month <= kept.months[1] for month in months):
                     del self._tables[key]
+                    self._rows -= kept.rows
                     self._drop(kept)
 
     def _hold(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        cursor: Connect,
         step: Step,
         key: Hashable,
         values: Mapping[str, Any],
         earlier: Mapping[int, _Kept],
         months: tuple[date, date],
         plays: Mapping[date, int],
+        in_arrow: bool,  # an answer in columns reads it
     ) -> _Kept:
         with self._lock:
             if kept := self._tables.get(key):
@@ -121,11 +127,12 @@ class Keeper:
             name, changes = f"{_SCHEMA}.table_{self._made}", self._changes
         made = self._in_columns(cursor, step, values, earlier, plays)
         if made is None:
-            created = cursor.execute(
-                f"CREATE TABLE {name} AS {self._filled(cursor, step, earlier)}", _named(step, values) or None
-            )
-            rows = (created.fetchone() or (0,))[0]
-        else:
+            text, named = self._filled(cursor, step, earlier), _named(step, values) or None
+            if in_arrow:
+                made = cursor().sql(text, params=named).to_arrow_table()
+            else:
+                rows = (cursor().execute(f"CREATE TABLE {name} AS {text}", named).fetchone() or (0,))[0]
+        if made is not None:
             rows = size_of(made) // _NARROW
         kept = _Kept(name, max(rows, _LEAST), months, made, users=1)
         with self._lock:
@@ -133,12 +140,13 @@ class Keeper:
                 kept.is_gone = True  # it may be of before the change, or another thread was as quick
             else:
                 self._tables[key] = kept
+                self._rows += kept.rows
                 self._make_room()
         return kept
 
     def _in_columns(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        cursor: Connect,
         step: Step,
         values: Mapping[str, Any],
         earlier: Mapping[int, _Kept],
@@ -149,7 +157,7 @@ class Keeper:
         named = dict(zip(step.names, _values(step, values), strict=True))
         return self._columns.make(cursor, step, named, [earlier[number].made for number in step.reads], plays)
 
-    def _filled(self, cursor: duckdb.DuckDBPyConnection, step: Step, tables: Mapping[int, _Kept]) -> str:
+    def _filled(self, cursor: Connect, step: Step, tables: Mapping[int, _Kept]) -> str:
         """A step's text over the tables that it reads; names and values of listeners are never in it."""
         text = step.sql
         for place in range(len(step.reads) - 1, -1, -1):
@@ -158,15 +166,14 @@ class Keeper:
             if kept.made is not None:
                 # For this cursor alone, which ends with the statement.
                 name = f"made_{place}"
-                cursor.register(name, table_of(kept.made, step.sql))
+                cursor().register(name, table_of(kept.made, step.sql))
             text = text.replace(f"{_PLACE}{place} ", f"{name} ")
         return text
 
     def _make_room(self) -> None:
-        rows = sum(kept.rows for kept in self._tables.values())
-        while rows > _MOST_ROWS:
+        while self._rows > _MOST_ROWS:
             _, oldest = self._tables.popitem(last=False)
-            rows -= oldest.rows
+            self._rows -= oldest.rows
             self._drop(oldest)
 
     def _release(self, held: Collection[_Kept]) -> None:

@@ -3,9 +3,11 @@
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from datetime import date
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,14 +31,30 @@ class Listing:
         self._folders: dict[tuple[str, date], str] = {}
         self.files: Mapping[str, Files] = {table: {} for table in TABLES}
         self.version = ""
+        # The months that plays have files of, in order, and for each a number that was given to no other files.
+        self._months_of_plays: list[date] = []
+        self._numbers: tuple[int, ...] = ()
+        self._next = count()
 
     def refresh(self) -> None:
         """Bring ``files`` and ``version`` up to date, for a stat a month that is as it was. Raises StorageError."""
         files = {table: dict(self._of(table)) for table in TABLES}
         if files != self.files or not self.version:
+            there, plays = self.files["play_events"], files["play_events"]
+            known = dict(zip(self._months_of_plays, self._numbers, strict=True))
+            self._months_of_plays = sorted(plays)
+            self._numbers = tuple(
+                known[month] if there.get(month) == plays[month] else next(self._next)
+                for month in self._months_of_plays
+            )
             self.files = files
             names = "\n".join(str(file) for table in TABLES for some in files[table].values() for file in some)
             self.version = hashlib.sha256(names.encode()).hexdigest()[:16]
+
+    def version_of(self, spans: Iterable[tuple[date, date]]) -> Hashable:
+        """Another value once the files of these months of plays are others; spans of first days, both in them."""
+        months = self._months_of_plays
+        return tuple(self._numbers[bisect_left(months, first) : bisect_right(months, last)] for first, last in spans)
 
     def _of(self, table: str) -> Iterator[tuple[date, tuple[Path, ...]]]:
         warehouse = self._warehouse

@@ -9,9 +9,9 @@ and limited by ``duck.query`` and ``limits``.
 import math
 import time
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.querying.columns.history import Histories
+from pipelines.querying.columns.history import Connect, Histories
 from pipelines.querying.columns.steps import Columns
 from pipelines.querying.duck import new_database, plain_numbers, rows_of, tables_of
 from pipelines.querying.functions import add_functions
@@ -67,6 +67,8 @@ class FolderReader:
         add_functions(self._database, "normalize_text")
         # Of each kept table, the files that each month's rows are from.
         self._kept: dict[str, dict[date, tuple[Path, ...]]] = {name: {} for name in _KEPT}
+        # And the months whose rows are from other files than there are now.
+        self._behind: dict[str, set[date]] = {name: set() for name in _KEPT}
         self._dead_rows = dict.fromkeys(_KEPT, 0)
         self._plays: dict[date, int] = {}
         self._histories = Histories()
@@ -96,10 +98,7 @@ class FolderReader:
         """
         with self._lock:
             self._look()
-            if months is None:
-                return self._listing.version
-            there, spans = self._listing.files["play_events"].items(), tuple(months)
-            return tuple(files for month, files in there if any(first <= month <= last for first, last in spans))
+            return self._listing.version if months is None else self._listing.version_of(months)
 
     def months(self) -> list[date]:
         """The months that there are plays of. Raises StorageError."""
@@ -144,16 +143,21 @@ class FolderReader:
         self._database.close()
 
     @contextmanager
-    def _cursor(
-        self, months: Iterable[tuple[date, date]] | None, names: Collection[str] = ()
-    ) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _cursor(self, months: Iterable[tuple[date, date]] | None, names: Collection[str] = ()) -> Iterator[Connect]:
+        """What gives the one cursor of a query, which is made where the first asks for it: few answers need one."""
         spans = None if months is None else list(months)
         with self._lock:
             self._bring(spans)
             if spans is None:
                 self._views.keep(names)
-        with self._database.cursor() as cursor:
-            cursor.execute(f"USE {DATASET}")
+        with ExitStack() as stack:
+
+            @cache
+            def cursor() -> duckdb.DuckDBPyConnection:
+                made = stack.enter_context(self._database.cursor())
+                made.execute(f"USE {DATASET}")
+                return made
+
             yield cursor
 
     @contextmanager
@@ -167,14 +171,14 @@ class FolderReader:
             months = () if names and "plays" not in names else None
         with self._cursor(months, names) as cursor:
             if isinstance(statement, str):
-                yield cursor, statement, for_duckdb(parameters)
+                yield cursor(), statement, for_duckdb(parameters)
             else:
                 with self._keeper.statement(cursor, statement, parameters or {}, self._plays) as ready:
                     if isinstance(ready, pa.Table):
                         yield ready
                     else:
                         text, values = ready
-                        yield cursor, text, values or None
+                        yield cursor(), text, values or None
 
     def _named_in(self, statement: str) -> Collection[str]:
         with self._database.cursor() as cursor:
@@ -183,8 +187,13 @@ class FolderReader:
     def _look(self, *, at_once: bool = False) -> None:
         """Which files there are."""
         if at_once or time.monotonic() - self._looked >= self._fresh_seconds:
+            before = self._listing.version
             self._listing.refresh()
             self._looked = time.monotonic()
+            if self._listing.version != before:
+                for name, table in _KEPT.items():
+                    there, kept = self._listing.files[table], self._kept[name]
+                    self._behind[name] = {m for m in {*there, *kept} if there.get(m) != kept.get(m)}
 
     def _bring(self, spans: Sequence[tuple[date, date]] | None) -> None:
         """Read the months that are missing or have changed; begin again where a rebuild replaces them meanwhile."""
@@ -192,12 +201,10 @@ class FolderReader:
             self._look(at_once=attempt > 0)
             try:
                 for name, table in _KEPT.items():
-                    there, kept = self._listing.files[table], self._kept[name]
-                    wanted = {*there, *kept}
+                    there, changed = self._listing.files[table], sorted(self._behind[name])
                     if name == "plays" and spans is not None:
-                        wanted = {month for month in wanted if any(first <= month <= last for first, last in spans)}
-                    changed = sorted(month for month in wanted if there.get(month) != kept.get(month))
-                    for some in _pieces(changed, there, kept):
+                        changed = [month for month in changed if any(first <= month <= last for first, last in spans)]
+                    for some in _pieces(changed, there, self._kept[name]):
                         self._replace(name, {month: there.get(month, ()) for month in some})
                 return
             except (duckdb.Error, OSError) as error:
@@ -244,14 +251,16 @@ class FolderReader:
             raise
         finally:
             self._register(table, [])
+        if name in ("plays", "fullest_snapshots"):
+            self._keeper.forget(months)
         if name == "plays":
             self._histories.forget(months)
-            self._keeper.forget(months)
             counts = database.execute(
                 "SELECT month, COUNT(*) FROM plays WHERE list_contains($months::DATE[], month) GROUP BY month",
                 {"months": list(months)},
             )
             self._plays = {**self._plays, **dict.fromkeys(months, 0), **dict(counts.fetchall())}
+        self._behind[name] -= months.keys()
         for month, files in months.items():
             if files:
                 self._kept[name][month] = files

@@ -10,7 +10,8 @@ a crowd larger, and no answer another.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from itertools import cycle
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -18,8 +19,10 @@ import numpy as np
 from pipelines.domain import ranking
 from pipelines.domain.ranking import KINDS, TOP, Copies, Items, Kind
 from pipelines.domain.song import album_key, song_key, synthetic_id
+from pipelines.streaming.songs import ALBUM_FIELDS, ARTIST_FIELDS, Ints
 
-Ints = np.ndarray[Any, np.dtype[Any]]
+# Songs, a group of each, and fields.
+_Read = Callable[[Ints, Ints, int], list[Copies]]
 
 # The numbers' columns, and the type of each. Zero is for what is not known, and joins nothing.
 MARKS, MARK = 6, "<u4"
@@ -30,10 +33,13 @@ _JOINING: dict[Kind, tuple[int, ...]] = {
     "artist": (_TRACK, _NAME, _ARTIST),
     "album": (_TRACK, _ALBUM_ID, _ALBUM),
 }
-# What a line is made of: where songs have the same names there, one with all their plays makes the same line. So it is
-# not for songs that share a track, of which one may be told by another one's names.
-_ALL = slice(None)
-_ALIKE: dict[Kind, slice] = {"track": _ALL, "artist": slice(2, 4), "album": slice(4, 8)}
+# Of many songs with these numbers in common most have names whose lines end alike in so many fields: one with all their
+# plays makes the same line of the ten. So it is not for songs that share a track, of which one may be told by another
+# one's names.
+_ALIKE: dict[Kind, tuple[tuple[int, int], int]] = {
+    "artist": ((_ARTIST, _NAME), ARTIST_FIELDS),
+    "album": ((_ALBUM, _NAME), ALBUM_FIELDS),
+}
 
 
 def marks_of(
@@ -61,29 +67,39 @@ def _mark(text: str | None) -> int:
     return crc32(text.encode()) or 1 if text else 0
 
 
-def tens(plays: Ints, last: Ints, marks: Ints, copies: Callable[[Ints, slice], list[Copies]]) -> dict[Kind, Items]:
+def tens(plays: Ints, last: Ints, marks: Ints, copies: _Read) -> dict[Kind, Items]:
     """``ranking.tens_of`` all songs, each of which has so many plays, the last one's milliseconds, and numbers: a row
-    of ``marks`` for each of MARKS. ``copies`` reads what is said of some that have plays,
-    as one where the same is said in some fields."""
-    _, track, songs = np.unique(marks[_TRACK], return_inverse=True, return_counts=True)
-    shares_none = songs[track] == 1
+    of ``marks`` for each of MARKS. ``copies`` reads what is said of some that have plays, and may make one of those of
+    one group that end alike in some fields."""
+    by_track, *_ = joined = [_joined(column) for column in marks]
+    shares_none = np.ones(len(plays), bool)
+    if by_track:
+        shares_none[by_track.order] = np.diff(by_track.begins, append=len(plays))[by_track.group] == 1
 
     def read(kind: Kind, which: Ints) -> list[Copies]:
-        alone = shares_none[which]
-        return copies(which[alone], _ALIKE[kind]) + copies(which[~alone], _ALL)
+        if kind not in _ALIKE:
+            return copies(which, np.arange(len(which)), 0)
+        (high, low), fields = _ALIKE[kind]
+        alone, others = which[shares_none[which]], which[~shares_none[which]]
+        group = marks[high, alone].astype(np.int64) << 32 | marks[low, alone]
+        return copies(alone, group, fields) + copies(others, np.arange(len(others)), 0)
 
-    return {kind: _ten(kind, plays, last, marks, partial(read, kind)) for kind in KINDS}
+    def ten(kind: Kind) -> Items:
+        crowd = _crowds(len(plays), [by for each in _JOINING[kind] if (by := joined[each])])
+        return _ten(kind, plays, last, crowd, marks[_JOINING[kind][-1]] > 0, partial(read, kind))
+
+    return {kind: ten(kind) for kind in KINDS}
 
 
-def _ten(kind: Kind, plays: Ints, last: Ints, marks: Ints, read: Callable[[Ints], list[Copies]]) -> Items:
-    columns = [marks[each] for each in _JOINING[kind]]
-    crowd = _crowds(columns)
+def _ten(
+    kind: Kind, plays: Ints, last: Ints, crowd: Ints, is_known: Ints, read: Callable[[Ints], list[Copies]]
+) -> Items:
     most = np.zeros(len(crowd), np.int64)
     np.maximum.at(most, crowd, last // 1000)
     most += np.bincount(crowd, plays, len(crowd)).astype(np.int64) << ranking.SECONDS_BITS
     # What no line is made for stands in nobody's way.
     has_line = np.zeros(len(crowd), bool)
-    has_line[crowd[columns[-1] > 0]] = True
+    has_line[crowd[is_known]] = True
     most[~has_line] = 0
     # Of each song; none, where it has no plays.
     can_reach = np.where(plays > 0, most[crowd], 0)
@@ -95,23 +111,33 @@ def _ten(kind: Kind, plays: Ints, last: Ints, marks: Ints, read: Callable[[Ints]
     return items
 
 
-def _crowds(columns: Sequence[Ints]) -> Ints:
+class _Joined(NamedTuple):
+    """Songs in the order of a column of numbers: in it, whether a song's is known, and which group it is in; and where
+    each group begins."""
+
+    order: Ints
+    is_known: Ints
+    group: Ints
+    begins: Ints
+
+
+def _joined(column: Ints) -> _Joined | None:
+    """None where no two songs have the same number."""
+    order = column.argsort(kind="stable")  # the quickest
+    ordered = column[order]
+    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    return None if begins.all() else _Joined(order, ordered > 0, np.cumsum(begins) - 1, np.flatnonzero(begins))
+
+
+def _crowds(songs: int, joined: Sequence[_Joined]) -> Ints:
     """Of each song the first one that it is joined to."""
-    crowd = every = np.arange(len(columns[0]))
-    joined = []
-    for column in columns:
-        order = column.argsort()
-        ordered = column[order]
-        begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-        if not begins.all():
-            joined.append((order, ordered > 0, np.flatnonzero(begins), np.cumsum(begins) - 1))
-    while joined:
-        before = crowd
-        for order, is_known, begins, group in joined:
-            new = crowd.copy()
-            some = crowd[order]
-            new[order] = np.where(is_known, np.minimum.reduceat(some, begins)[group], some)
-            crowd = new
-        if np.array_equal(crowd, before):
-            return crowd
-    return every
+    crowd = np.arange(songs)
+    settled = 0  # so many columns, one after another, join nothing more
+    for by in cycle(joined):
+        new, some = crowd.copy(), crowd[by.order]
+        new[by.order] = np.where(by.is_known, np.minimum.reduceat(some, by.begins)[by.group], some)
+        settled = settled + 1 if np.array_equal(crowd, new) else 1
+        crowd = new
+        if settled == len(joined):
+            break
+    return crowd

@@ -115,7 +115,9 @@ class _Count(beam.DoFn):
     # The pieces of a ``Tally``. Of a user and month: runners pay for each key, and one for each play would cost thirty
     # times more. What is due is said by timers alone, which cost less than a cell that would say it.
     PLAYS = BagStateSpec("plays", BytesCoder())
+    # Two take turns: plays that come when one is due, and is not fired yet, set the other, and do not put it off.
     REFRESH = TimerSpec("refresh", TimeDomain.REAL_TIME)
+    REFRESH_IN_TURN = TimerSpec("refresh_in_turn", TimeDomain.REAL_TIME)
     # At the end of the month, by the watermark: for its last snapshot, and for one that is due when a job is drained.
     FINAL = TimerSpec("final", TimeDomain.WATERMARK)
     DRAINED = TimerSpec("drained", TimeDomain.WATERMARK)
@@ -146,6 +148,7 @@ class _Count(beam.DoFn):
         window: Any = beam.DoFn.WindowParam,
         pieces: Any = beam.DoFn.StateParam(PLAYS),
         refresh: Any = beam.DoFn.TimerParam(REFRESH),
+        refresh_in_turn: Any = beam.DoFn.TimerParam(REFRESH_IN_TURN),
         final: Any = beam.DoFn.TimerParam(FINAL),
         drained: Any = beam.DoFn.TimerParam(DRAINED),
     ) -> Iterator[UserPlays]:
@@ -166,7 +169,7 @@ class _Count(beam.DoFn):
         if (at := self._next_refresh(user_id)) != self.due.get(key):
             self.due[key] = at
             drained.set(window.end)
-            refresh.set(Timestamp(at))
+            (refresh, refresh_in_turn)[at // self.refresh_seconds % 2].set(Timestamp(at))
         self.shown.discard(key)
         self.kept += len(piece)
         if whole := tally.compacted():
@@ -182,10 +185,30 @@ class _Count(beam.DoFn):
         user_id: Any = beam.DoFn.KeyParam,
         window: Any = beam.DoFn.WindowParam,
         pieces: Any = beam.DoFn.StateParam(PLAYS),
+        refresh_in_turn: Any = beam.DoFn.TimerParam(REFRESH_IN_TURN),
         final: Any = beam.DoFn.TimerParam(FINAL),
         drained: Any = beam.DoFn.TimerParam(DRAINED),
     ) -> Iterator[TaggedOutput]:
+        return self._refreshed(user_id, window, pieces, refresh_in_turn, final, drained)
+
+    @on_timer(REFRESH_IN_TURN)
+    def show_in_turn(
+        self,
+        user_id: Any = beam.DoFn.KeyParam,
+        window: Any = beam.DoFn.WindowParam,
+        pieces: Any = beam.DoFn.StateParam(PLAYS),
+        refresh: Any = beam.DoFn.TimerParam(REFRESH),
+        final: Any = beam.DoFn.TimerParam(FINAL),
+        drained: Any = beam.DoFn.TimerParam(DRAINED),
+    ) -> Iterator[TaggedOutput]:
+        return self._refreshed(user_id, window, pieces, refresh, final, drained)
+
+    def _refreshed(
+        self, user_id: str, window: Any, pieces: Any, other: Any, final: Any, drained: Any
+    ) -> Iterator[TaggedOutput]:
+        """All plays until now are shown, whatever else was due."""
         self.due.pop(_key(user_id, window), None)
+        other.clear()
         drained.clear()
         if self._is_over(window):
             final.clear()
@@ -198,12 +221,14 @@ class _Count(beam.DoFn):
         window: Any = beam.DoFn.WindowParam,
         pieces: Any = beam.DoFn.StateParam(PLAYS),
         refresh: Any = beam.DoFn.TimerParam(REFRESH),
+        refresh_in_turn: Any = beam.DoFn.TimerParam(REFRESH_IN_TURN),
         drained: Any = beam.DoFn.TimerParam(DRAINED),
     ) -> Iterator[TaggedOutput]:
         self.due.pop(_key(user_id, window), None)
         if not self._is_over(window):
             return
         refresh.clear()
+        refresh_in_turn.clear()
         drained.clear()
         yield from self._snapshots(user_id, window, pieces)
 
@@ -214,11 +239,13 @@ class _Count(beam.DoFn):
         window: Any = beam.DoFn.WindowParam,
         pieces: Any = beam.DoFn.StateParam(PLAYS),
         refresh: Any = beam.DoFn.TimerParam(REFRESH),
+        refresh_in_turn: Any = beam.DoFn.TimerParam(REFRESH_IN_TURN),
     ) -> Iterator[TaggedOutput]:
         self.due.pop(_key(user_id, window), None)
         if self._is_over(window):
             return
         refresh.clear()
+        refresh_in_turn.clear()
         yield from self._snapshots(user_id, window, pieces)
 
     def _snapshots(self, user_id: str, window: Any, pieces: Any) -> Iterator[TaggedOutput]:

@@ -88,30 +88,30 @@ class FileFeed:
     def read_multiple(self, _labels: object) -> Iterator[Any]:
         """The events, as Beam's service asks for them."""
         last = 0.0
-        is_ending = False
+        is_ending = is_over = False
         in_hand: set[str] = set()  # of those behind
-        while True:
-            now = max(time.time(), last)  # the clock of a machine may be put back
-            yield _events.Event(processing_time_event=_advance(now - last))
-            yield _events.Event(watermark_event=_events.Event.AdvanceWatermark(new_watermark=_micros(now), tag=_OUTPUT))
-            last = now
+        while not is_over:
             while not _read.empty():
                 in_hand.discard(_read.get())
             is_busy = bool(in_hand)
+            paths: Sequence[str] = ()
             try:
                 if self._behind or is_ending:
                     paths = self._paths.get(timeout=_LOOK_SECONDS if is_busy else 0.0)
-                else:
-                    paths = self._paths.get(timeout=_TICK_SECONDS)
+                else:  # timers are set for whole seconds
+                    paths = self._paths.get(timeout=_TICK_SECONDS - time.time() % _TICK_SECONDS)
                 is_ending |= not paths
             except Empty:
                 if self._behind and not is_busy:
                     paths = self._behind.popleft()
                     in_hand = set(paths)
-                elif is_ending and not self._behind:
-                    break
                 else:
-                    continue
+                    is_over = is_ending and not self._behind
+            # Before what came: a timer that is due by now is not put off by it.
+            now = max(time.time(), last)  # the clock of a machine may be put back
+            yield _events.Event(processing_time_event=_advance(now - last))
+            yield _events.Event(watermark_event=_events.Event.AdvanceWatermark(new_watermark=_micros(now), tag=_OUTPUT))
+            last = now
             if not paths:
                 continue
             elements = [

@@ -17,19 +17,20 @@ import numpy as np
 from pipelines.domain import ranking
 from pipelines.domain.ranking import Copies, Entry, Items, Kind
 from pipelines.streaming import contenders
-from pipelines.streaming.contenders import MARK, MARKS, Ints
+from pipelines.streaming.contenders import MARK, MARKS
 from pipelines.streaming.songs import (
-    Names,
+    Ints,
     copies_alike,
     copies_of,
     ingested,
     line_of,
+    lines_of_before,
     names_of,
     preference_of,
     track_id_of,
 )
 
-VERSION = 2
+VERSION = 3
 # A piece: its version, whether it is the large one, the number of its plays, and of its first song; then the plays, and
 # what is said of its songs, a line for each. The large one has its plays in columns, small ones in rows. It has the
 # number of all its songs where others have that of the first, and from version 2 on their marks, in columns, before
@@ -90,7 +91,8 @@ class Tally:
                     self._marks = np.frombuffer(piece, MARK, MARKS * songs, end).reshape(MARKS, songs)
                     end += self._marks.nbytes
             if len(piece) > end:
-                self._said += piece[end:].split(b"\n")
+                said = piece[end:].split(b"\n")
+                self._said += said if version > 2 else lines_of_before(said)
             if not is_large:
                 for at, song, low, high in _ROW.iter_unpack(memoryview(piece)[_HEAD.size : end]):
                     if self._is_preferred(song, low | high << 32, self._small.get(at)):
@@ -155,14 +157,10 @@ class Tally:
         if len(self._said) < _LEAST_SONGS or 2 * self._marks.shape[1] < len(self._said):
             return ranking.tens_of(self.copies())
         columns = self._by_song()
-        read: dict[int, Names] = {}
 
-        def copies(which: Ints, fields: slice) -> list[Copies]:
-            songs = which.tolist()
-            new = [song for song in songs if song not in read]
-            read.update(zip(new, names_of([self._said[song] for song in new]), strict=True))
-            heard = zip(*[column[which].tolist() for column in columns], strict=True)
-            return copies_alike([read[song] for song in songs], heard, fields)
+        def copies(which: Ints, group: Ints, fields: int) -> list[Copies]:
+            lines = [self._said[song] for song in which.tolist()]
+            return copies_alike(lines, [column[which] for column in columns], group, fields)
 
         plays, last, *_ = columns
         return contenders.tens(plays, last, self._all_marks()[:, : len(plays)], copies)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -35,7 +36,9 @@ ASKED: dict[str, Value] = {
 
 def cut_of(question: str) -> Cut:
     kinds = {name: parameter.kind for name, parameter in parameters_of(question).items()}
-    return cut(duckdb_query(parse(question_sql(question)), kinds))
+    made = cut(duckdb_query(parse(question_sql(question)), kinds))
+    # An item's plays are no table that DuckDB could go on with.
+    return replace(made, question=question) if question.startswith("item") else made
 
 
 def asked(question: str, **changed: Value) -> dict[str, Value]:

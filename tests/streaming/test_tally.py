@@ -208,10 +208,11 @@ FIRST_FORM = [
 
 
 @pytest.mark.parametrize("least", [0, 128])
-def test_state_of_the_second_form_is_read(least: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert VERSION == 2
+@pytest.mark.parametrize("form", [2, 3])
+def test_state_of_a_later_form_is_read(form: int, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert VERSION == 3
     monkeypatch.setattr("pipelines.streaming.tally._LEAST_SONGS", least)
-    pieces = [bytes.fromhex(text) for text in SECOND_FORM]
+    pieces = [bytes.fromhex(text) for text in {2: SECOND_FORM, 3: THIRD_FORM}[form]]
     known = [*plays("aab", start="2026-11-02T08:00:00Z"), play("2026-11-03T08:00:00Z")]
     tally = Tally(to_millis(START), pieces)
     assert shown(tally) == of_tally(plain(known))
@@ -236,9 +237,24 @@ SECOND_FORM = [
     ),
 ]
 
+THIRD_FORM = [
+    (
+        "03010000030000000200000080be1407e0a8150740931607000000000000000001000000807a55fd807a55fd807a55fda101"
+        "a101a10143beb7e8f9efbe71521d2fd57a816eaf7a20e836c071e1afe184cae05bd5c379df70182a652111b3d6a06852c9f1"
+        "a4fe5b2261222c22547261636b2061222c22616c62756d2d61222c22416c62756d206f662061222c302c6e756c6c2c226172"
+        "746973742d61222c22417274697374206f662061225d0a5b2262222c22547261636b2062222c22616c62756d2d62222c2241"
+        "6c62756d206f662062222c302c6e756c6c2c226172746973742d62222c22417274697374206f662062225d"
+    ),
+    (
+        "030000000100000002000000801a3b0c02000000807a55fda1015b227431222c22547261636b207431222c22616c62756d2d"
+        "7431222c22416c62756d206f66207431222c302c6e756c6c2c226172746973742d7431222c22417274697374206f66207431"
+        "225d"
+    ),
+]
+
 
 def test_state_of_a_newer_form_is_refused() -> None:
     kept = Kept()
     kept.add(plays("a"))
-    with pytest.raises(StateError, match="form 3, and this version knows 2"):
-        Tally(to_millis(START), [b"\x03" + kept.pieces[0][1:]])
+    with pytest.raises(StateError, match="form 4, and this version knows 3"):
+        Tally(to_millis(START), [b"\x04" + kept.pieces[0][1:]])

@@ -346,9 +346,6 @@ def test_an_item_is_what_its_line_of_all_time_counts(who: str, asker: Asker) -> 
                     sum(row["plays"] for row in asker.rows("item_ids", user_id=who, kind=kind, id=name))
                     == line["plays"]
                 )
-                [within] = asker.rows("item_span", span, user_id=who, kind=kind, id=name)
-                assert (within["rank"], within["plays"]) == (line["rank"], line["plays"])
-                assert within["all_plays"] == len(PLAYS[who])
                 if kind != "track":
                     songs = asker.rows("item_songs", span, user_id=who, kind=kind, id=name)
                     assert sum(row["plays"] for row in songs) == line["plays"]

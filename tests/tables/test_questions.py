@@ -202,7 +202,6 @@ ASKED: dict[str, dict[str, Value]] = {
     "item_ids": {"kind": "artist", "id": "x2"},
     "item_months": {"kind": "album", "id": "r"},
     "item_songs": {"kind": "artist", "id": "x2", **_SPAN},
-    "item_span": {"kind": "artist", "id": "x2", **_SPAN},
     "known": _SPAN | {"kind": "track", "ids": ("t1", "track-2", "nothing")},
     "last_plays": _SPAN,
     "month_totals": _SPAN,

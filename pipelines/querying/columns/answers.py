@@ -26,8 +26,10 @@ from pipelines.querying.columns.counted import (
 )
 from pipelines.querying.columns.credited import Credits, different_of
 from pipelines.querying.columns.history import Column, day_number
+from pipelines.querying.columns.items import item, item_ids, item_months, item_songs
 from pipelines.querying.columns.lists import compare, discoveries, tens, tops
 from pipelines.querying.columns.sessions import Sessions
+from pipelines.querying.columns.shown import edges
 from pipelines.querying.columns.spans import Span, every_play, span_of
 from pipelines.querying.columns.texts import numbered
 
@@ -55,13 +57,6 @@ def _totals(asked: Asked) -> pa.Table:
             **{name: pa.array([int(end(of[name]))] if plays else [None], _UTC) for name, end in ends},
         }
     )
-
-
-def edges_of(span: Span) -> pa.Table:
-    """As the part ``edges``."""
-    of = days_of(span)
-    edges = [int(of["first_played_at"].min()), int(of["last_played_at"].max())] if len(of["day"]) else [None, None]
-    return pa.table({"which": ["first", "last"], "edge": pa.array(edges, _UTC)})
 
 
 def _days(asked: Asked) -> pa.Table:
@@ -147,19 +142,22 @@ def _sessions(asked: Asked) -> pa.Table:
     begin, end = preceding(first.replace(day=1)), following(last.replace(day=1))
     history = asked.history(preceding(begin), end)
     of = Sessions(span_of(history, begin, following(end) - timedelta(days=1), ()))
-    on = of.started_at_local // _DAY
-    places = np.flatnonzero((on >= day_number(first)) & (on <= day_number(last)))
+    local, limit = of.started_at_local, asked.values["limit"]
+    places = np.flatnonzero((local >= day_number(first) * _DAY) & (local < (day_number(last) + 1) * _DAY))
     started_at, ended_at = of.started_at[places], of.ended_at[places]
     lasted_ms = ended_at // 1000 - started_at // 1000
-    best = np.lexsort((started_at, -lasted_ms))[: asked.values["limit"]]
+    best = np.arange(len(places))
+    if limit < len(places):  # to sort all takes longer
+        best = np.flatnonzero(lasted_ms >= np.partition(lasted_ms, -limit)[-limit])
+    best = best[np.lexsort((started_at[best], -lasted_ms[best]))][:limit]
     rows = of.rows(places[best])
     times = _time_columns(rows)
     columns: dict[str, Any] = {
         "started_at": instants(started_at[best]),
         "ended_at": instants(ended_at[best]),
-        "started_at_local": local_times(of.started_at_local[places[best]]),
+        "started_at_local": local_times(local[places[best]]),
         "ended_at_local": local_times(rows["ended_at_local"]),
-        "started_on": dates(on[places[best]]),
+        "started_on": dates(local[places[best]] // _DAY),
         "plays": times.pop("plays"),
         "seconds": lasted_ms[best] // 1000,
         **times,
@@ -175,10 +173,12 @@ def _time_columns(of: Mapping[str, Column]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Answer:
-    """What makes a question's answer of which of its steps, by their parts and in their order."""
+    """What makes a question's answer of which of its steps, by their parts and in their order: those that are made in
+    columns, and after them those that DuckDB gives as ``tables``."""
 
     make: Callable[[Asked], pa.Table | None]
     parts: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
 
 
 ANSWERS = {
@@ -191,7 +191,12 @@ ANSWERS = {
     "month_totals": Answer(_month_totals, ("span",)),
     "clock": Answer(_clock, ("span",)),
     "releases": Answer(_releases, ("span",)),
+    "edges": Answer(edges, ("span",)),
     "endings": Answer(_endings, ("span",)),
     "streaks": Answer(_streaks),
     "sessions": Answer(_sessions),
+    "item": Answer(item, ("chosen",)),
+    "item_ids": Answer(item_ids, ("chosen",)),
+    "item_songs": Answer(item_songs, ("chosen",)),
+    "item_months": Answer(item_months, ("chosen",), tables=("in_tens",)),
 }

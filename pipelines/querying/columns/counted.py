@@ -6,15 +6,14 @@ changed, since a month that changes gets other columns.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
-from functools import partial
 from itertools import groupby
 
 import numpy as np
 
 from pipelines.querying.columns.grouping import least
-from pipelines.querying.columns.history import UNKNOWN, Column, Kept
+from pipelines.querying.columns.history import LATE, UNKNOWN, Column, Kept
 from pipelines.querying.columns.spans import OfMonth, Span
 from pipelines.querying.columns.texts import NULL, numbered
 
@@ -29,60 +28,72 @@ _FAR = 1_000_000_000_000_000
 _HOUR, _MILLI = 3_600_000_000, 1000
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What is counted of plays: ``count`` makes the table of a span, ``together`` one of several, in their order.
+
+    Of each month by itself it is kept, too, ``by_month``.
+    """
+
+    name: str
+    count: Callable[[Span], Counts]
+    together: Callable[[Sequence[Counts]], Counts]
+    by_month: bool = True
+
+
 def copies_of(span: Span) -> Counts:
     """A row for each copy: ``copy``, ``TIMES``, first and last plays, the first day, and the play that is preferred to
     say what its track is: how far it is preferred, the less the more, and when the last of the most preferred was."""
-    if "copies" not in span.memo:
-        span.memo["copies"] = _one_table(span)
-    return span.memo["copies"]
-
-
-def is_heard(span: Span) -> Column:
-    """For each copy of the history whether any play of the span has it."""
-    found = np.zeros(len(span.copies["track_id"]), bool)
-    for table in _tables_of_copies(span):
-        found[table["copy"]] = True
-    return found
+    return _counted(span, _COPIES)
 
 
 def days_of(span: Span) -> Counts:
     """A row for each day with a play that is heard: ``day``, ``month``, ``TIMES``, skips, the first and last play."""
-    return _joined(of_months(span, "days", _days))
+    return _counted(span, _DAYS)
 
 
 def songs_of(span: Span) -> Counts:
     """A row for each month with a play that is heard: ``month``, and how many ``songs``."""
-    return _joined(of_months(span, "songs", _songs))
+    return _counted(span, _SONGS)
 
 
 def hours_of(span: Span) -> Column:
     """Plays of each hour of the week, from Monday's first."""
-    return np.sum([one["plays"] for one in of_months(span, "hours", _hours)] or [np.zeros(_HOURS, np.int64)], axis=0)
+    return _counted(span, _HOURS_OF_WEEK)["plays"]
 
 
 def endings_of(span: Span) -> Counts:
     """A row for each ``reason_end``, NULL being one: ``plays``, ``skipped``, ``skip_known``."""
-    rows = _joined(of_months(span, "endings", _endings))
-    reasons, places = np.unique(rows["reason_end"], return_inverse=True)
-    names = ("plays", "skipped", "skip_known")
-    return {"reason_end": reasons} | {name: _sum(places, rows[name], len(reasons)) for name in names}
+    return _counted(span, _ENDINGS)
 
 
-def of_months(span: Span, name: str, count: Callable[[Span], Counts]) -> list[Counts]:
-    """What is counted of each month of a span, kept of whole ones."""
-    made = []
-    for month in span.months:
-        found = None if month.places is not None else span.kept.get((name, int(month.columns["month"][0]), span.hidden))
-        is_same = found and found.columns[0] is month.columns and found.source[0] == month.ended_before
-        made.append(found.counts if found and is_same else _kept(span, (month,), name, count))
-    return made or [count(span)]
+def _counted(span: Span, kind: Kind) -> Counts:
+    if kind.name not in span.memo:
+        span.memo[kind.name] = _one(tables_of(span, kind), kind)
+    return span.memo[kind.name]
 
 
-def _kept(span: Span, months: tuple[OfMonth, ...], name: str, count: Callable[[Span], Counts]) -> Counts:
+def tables_of(span: Span, kind: Kind, sizes: tuple[int, ...] | None = None) -> list[Counts]:
+    """Of one kind, in as few tables as there are kept ones for; what is in none is counted now."""
+    if sizes is None:
+        sizes = (*_TOGETHER, 1) if kind.by_month else _TOGETHER
+    is_ragged = all(month.places is not None for month in span.months)
+    if not sizes or not span.months or (is_ragged and not kind.by_month):
+        return [kind.count(span)]
+    (size, *smaller), made = sizes, []
+    for _, months in groupby(span.months, lambda month: _number(month) // size):
+        some = replace(span, months=tuple(months))
+        if len(some.months) == size and all(month.places is None for month in some.months):
+            made.append(_kept(some, kind, size, tuple(smaller)))
+        else:
+            made += tables_of(some, kind, tuple(smaller))
+    return made
+
+
+def _kept(span: Span, kind: Kind, size: int, smaller: tuple[int, ...]) -> Counts:
     """What is counted of some months, as it was before if they are the same still."""
-    if any(month.places is not None for month in months):
-        return count(replace(span, months=months))
-    key = name, int(months[0].columns["month"][0]), span.hidden
+    months = span.months
+    key = f"{kind.name} of {size}", int(months[0].columns["month"][0]), span.hidden
     source = months[0].ended_before, *(id(month.columns) for month in months)
     found = span.kept.get(key)
     if found and found.source == source:
@@ -90,9 +101,13 @@ def _kept(span: Span, months: tuple[OfMonth, ...], name: str, count: Callable[[S
     if span.hidden:  # of one choice of what is hidden, the newest
         for old in [one for one in list(span.kept) if one[2] not in (frozenset(), span.hidden)]:
             span.kept.pop(old, None)
-    made = Kept(source, count(replace(span, months=months)), tuple(month.columns for month in months))
+    made = Kept(source, _one(tables_of(span, kind, smaller), kind), tuple(month.columns for month in months))
     span.kept[key] = made
     return made.counts
+
+
+def _one(tables: Sequence[Counts], kind: Kind) -> Counts:
+    return tables[0] if len(tables) == 1 else kind.together(tables)
 
 
 def _number(month: OfMonth) -> int:
@@ -101,65 +116,47 @@ def _number(month: OfMonth) -> int:
     return first.year * 12 + first.month - 1
 
 
-def _tables_of_copies(span: Span, sizes: tuple[int, ...] | None = None) -> list[Counts]:
-    """Rows of copies, in as few tables as there are kept ones for; what is in none is counted now."""
-    if all(month.places is not None for month in span.months):
-        return [_copies(span)]
-    size, *smaller = sizes or _TOGETHER
-    made: list[Counts] = []
-    for _, months in groupby(span.months, lambda month: _number(month) // size):
-        some = tuple(months)
-        if len(some) == size and all(month.places is None for month in some):
-            made.append(_kept(span, some, f"copies of {size}", partial(_one_table, sizes=tuple(smaller))))
-        else:
-            made += _smaller(replace(span, months=some), tuple(smaller))
-    return made
-
-
-def _smaller(span: Span, sizes: tuple[int, ...]) -> list[Counts]:
-    return _tables_of_copies(span, sizes) if sizes else [_copies(span)]
-
-
-def _one_table(span: Span, sizes: tuple[int, ...] | None = None) -> Counts:
-    tables = _smaller(span, _TOGETHER if sizes is None else sizes)
-    return tables[0] if len(tables) == 1 else _together(tables, len(span.copies["track_id"]))
-
-
-def _together(tables: Sequence[Counts], most: int) -> Counts:
-    """Rows of copies, one for each."""
-    rows = _joined(tables)
-    copies, places = numbered(rows["copy"], most)
-    number = len(copies)
-
-    def lowest(name: str) -> Column:
-        return least(places, rows[name], number)
-
-    preference = lowest("preference")
-    best = np.flatnonzero(rows["preference"] == preference[places])
-    return {
-        "copy": copies.astype(np.int32),
-        **{name: _sum(places, rows[name], number) for name in TIMES},
-        "first_played_at": lowest("first_played_at"),
-        "first_played_on": lowest("first_played_on"),
-        "last_played_at": -least(places, -rows["last_played_at"], number),
-        "preference": preference,
-        "preferred_at": -least(places[best], -rows["preferred_at"][best], number),
-    }
-
-
 def _copies(span: Span) -> Counts:
     heard = span.heard
-    at = span.of("played_at")[heard]
-    row = {
-        "copy": span.of("copy")[heard],
-        **times_of(span),
-        "first_played_at": at,
-        "first_played_on": span.of("played_on")[heard].astype(np.int64),
-        "last_played_at": at,
-        "preference": span.of("source_rank")[heard] * np.int64(_FAR) + span.of("ingested_at")[heard] // _MILLI,
-        "preferred_at": at,
+    copies, places = numbered(span.of("copy")[heard].astype(np.intp), len(span.copies["track_id"]))
+    number, at = len(copies), span.of("played_at")[heard]
+    preferences = span.of("source_rank")[heard] * np.int64(_FAR) + span.of("ingested_at")[heard] // _MILLI
+    preference = least(places, preferences, number)
+    best = np.flatnonzero(preferences == preference[places])
+    return {
+        "copy": copies,
+        **{name: _sum(places, column, number) for name, column in times_of(span).items()},
+        "first_played_at": least(places, at, number),
+        "first_played_on": least(places, span.of("played_on")[heard].astype(np.int64), number),
+        "last_played_at": -least(places, -at, number),
+        "preference": preference,
+        "preferred_at": -least(places[best], -at[best], number),
     }
-    return _together([row], len(span.copies["track_id"]))
+
+
+def _copies_together(tables: Sequence[Counts]) -> Counts:
+    is_there = np.zeros(1 + max((int(table["copy"][-1]) for table in tables if len(table["copy"])), default=0), bool)
+    for table in tables:
+        is_there[table["copy"]] = True
+    copies = np.flatnonzero(is_there)
+    place, number = np.empty(len(is_there), np.intp), len(copies)
+    place[copies] = np.arange(number)
+    made = {name: np.zeros(number, np.int64) for name in TIMES}
+    made |= {name: np.full(number, LATE) for name in ("first_played_at", "first_played_on", "preference")}
+    made |= {name: np.full(number, -LATE) for name in ("last_played_at", "preferred_at")}
+    for table in tables:  # in each of them a copy is once
+        of = place[table["copy"]]
+        for name in TIMES:
+            made[name][of] += table[name]
+        for name in ("first_played_at", "first_played_on"):
+            made[name][of] = np.minimum(made[name][of], table[name])
+        made["last_played_at"][of] = np.maximum(made["last_played_at"][of], table["last_played_at"])
+        preference, preferred_at = made["preference"][of], made["preferred_at"][of]
+        is_as_good = (table["preference"] == preference) & (table["preferred_at"] > preferred_at)
+        better = np.flatnonzero((table["preference"] < preference) | is_as_good)
+        for name in ("preference", "preferred_at"):
+            made[name][of[better]] = table[name][better]
+    return {"copy": copies, **made}
 
 
 def times_of(span: Span) -> Counts:
@@ -213,14 +210,29 @@ def _endings(span: Span) -> Counts:
     return {"reason_end": reasons} | {name: _sum(places, column, len(reasons)) for name, column in counted.items()}
 
 
-def _joined(tables: Sequence[Counts]) -> Counts:
-    return (
-        {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-        if len(tables) > 1
-        else tables[0]
-    )
+def _endings_together(tables: Sequence[Counts]) -> Counts:
+    rows = joined(tables)
+    reasons, places = np.unique(rows["reason_end"], return_inverse=True)
+    names = ("plays", "skipped", "skip_known")
+    return {"reason_end": reasons} | {name: _sum(places, rows[name], len(reasons)) for name in names}
+
+
+def _added(tables: Sequence[Counts]) -> Counts:
+    return {name: np.sum([table[name] for table in tables], axis=0) for name in tables[0]}
+
+
+def joined(tables: Sequence[Counts]) -> Counts:
+    """The rows of all tables."""
+    return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
 
 
 def _sum(places: Column, values: Column, number: int) -> Column:
     """For each place the sum of its values; exact below 2**53."""
     return np.bincount(places, values, number).astype(np.int64)
+
+
+_COPIES = Kind("copies", _copies, _copies_together, by_month=False)
+_DAYS = Kind("days", _days, joined)
+_SONGS = Kind("songs", _songs, joined)
+_HOURS_OF_WEEK = Kind("hours", _hours, _added)
+_ENDINGS = Kind("endings", _endings, _endings_together)

@@ -1,24 +1,36 @@
-"""What each track id counts for: the parts ``credits``, ``chosen``, ``different`` and ``known``."""
+"""What each track id counts for: the parts ``credits``, ``chosen`` and ``different``."""
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from pipelines.querying.columns.counted import Counts, copies_of, is_heard
+from pipelines.querying.columns.counted import Counts, copies_of
 from pipelines.querying.columns.grouping import first_of, least, no_empty
 from pipelines.querying.columns.history import Column, History
-from pipelines.querying.columns.spans import Span, names_of_artist, span_of
-from pipelines.querying.columns.texts import EMPTY, NULL, Codes, Texts, numbered
+from pipelines.querying.columns.spans import Span, copies_of_item, every_play, names_of_artist
+from pipelines.querying.columns.texts import NULL, Codes, Texts, numbered
 
-_KNOWN_BY = ("track_id", "song_id", "artist_id", "artist_name", "album_key", "album_id", "album_name")
-_SAID = ("track_name", *_KNOWN_BY[1:], "album_artist_name")
+_SAID = (
+    *("track_name", "song_id", "artist_id", "artist_name"),
+    *("album_key", "album_id", "album_name", "album_artist_name"),
+)
+_COUNTED = {"song": "track", "artist": "artist", "album": "album"}
+
+
+class Counted(NamedTuple):
+    """Plays counted by their copies."""
+
+    texts: Texts
+    copies: Mapping[str, Codes]
+    counts: Counts
 
 
 @dataclass(frozen=True)
 class Credits:
-    """What each track id counts for, texts by number; a row for each of ``track_id``."""
+    """What each track id counts for, texts by number; a row for each of ``track_id``, by their numbers."""
 
     texts: Texts
     track_id: Codes
@@ -35,11 +47,35 @@ class Credits:
     counts: Counts
     rows: Column
 
+    def of_tracks(self, rows: Column) -> "Credits":
+        """Those of some rows alone, in their order."""
+        place = np.full(len(self.track_id), -1)
+        place[rows] = np.arange(len(rows))
+        some = np.flatnonzero(place[self.rows] >= 0)
+        return replace(
+            self,
+            **{name: getattr(self, name)[rows] for name in (*_CODED, "is_album_of_spotify")},
+            counts={name: column[some] for name, column in self.counts.items()},
+            rows=place[self.rows[some]],
+        )
+
+
+def plays_of_item(history: History, kind: str, id_: str) -> Counted:
+    """As the part of this name, of a history that has all months."""
+    is_meant = copies_of_item(history, kind, id_)
+    counts = copies_of(every_play(history))
+    some = np.flatnonzero(is_meant[counts["copy"]])
+    return Counted(history.texts, history.copies, {name: column[some] for name, column in counts.items()})
+
 
 def credits_of(span: Span) -> Credits:
     """As the part ``credits``."""
-    texts, copies = span.texts, span.copies
-    counts = copies_of(span)
+    return credits_of_counted(Counted(span.texts, span.copies, copies_of(span)))
+
+
+def credits_of_counted(plays: Counted) -> Credits:
+    """The same of plays that are counted."""
+    texts, copies, counts = plays
     copy = counts["copy"]
     tracks, rows = numbered(copies["track_id"][copy], len(texts))
     preference = least(rows, counts["preference"], len(tracks))
@@ -48,7 +84,8 @@ def credits_of(span: Span) -> Credits:
     last = best[at == -least(rows[best], -at, len(tracks))[rows[best]]]
     chosen = np.empty(len(tracks), np.int64)
     chosen[rows[last]] = last
-    one = {name: copies[name][copy[chosen]] for name in _SAID}
+    at = copy[chosen]
+    one = {name: copies[name][at] for name in _SAID}
     artist_id, artist_name = no_empty(one["artist_id"]), no_empty(one["artist_name"])
     album_id, album_name = no_empty(one["album_id"]), no_empty(one["album_name"])
     album_artist = first_of(no_empty(one["album_artist_name"]), artist_name)
@@ -142,10 +179,17 @@ def table_of_credits(credited: Credits, rows: Column | None = None, **more: pa.A
     return pa.table({**made, "is_album_of_spotify": pa.array(credited.is_album_of_spotify[some]), **more})
 
 
-def chosen_of(history: History, credited: Credits, kind: str, id_: str) -> pa.Table:
-    """As the part ``chosen``, with the one key that is meant."""
+def keys_of(credited: Credits, kind: str) -> Codes:
+    """What each track counts for as a track, an artist or an album: an album without a name is none."""
+    if kind == "album":
+        return np.where(credited.album_name == NULL, np.int32(NULL), credited.album_key)
+    return credited.song_id if kind == "track" else credited.artist_key
+
+
+def chosen_of(history: History, credited: Credits, kind: str, id_: str) -> Credits:
+    """As the part ``chosen``: all of its tracks count for the one key that is meant, of this kind."""
     texts, key = credited.texts, credited.texts.found(id_)
-    keys = {"track": credited.song_id, "artist": credited.artist_key, "album": _albums(credited)}[kind]
+    keys = keys_of(credited, kind)
     is_asked = {
         "track": lambda: credited.track_id == key,
         "artist": lambda: keys == key,
@@ -162,12 +206,7 @@ def chosen_of(history: History, credited: Credits, kind: str, id_: str) -> pa.Ta
             meant = max(found.tolist(), key=texts.__getitem__)
             rows = np.flatnonzero(keys == meant)
             break
-    return table_of_credits(credited, rows, key=texts.array(keys[rows]))
-
-
-def _albums(credited: Credits) -> Codes:
-    """The key of each track's album, if that has a name: one without is none."""
-    return np.where(credited.album_name == NULL, np.int32(NULL), credited.album_key)
+    return credited.of_tracks(rows)
 
 
 def different_of(credited: Credits) -> dict[str, int]:
@@ -178,47 +217,4 @@ def different_of(credited: Credits) -> dict[str, int]:
         there[keys] = True
         return int(np.count_nonzero(there[:NULL]))
 
-    return {
-        "songs": number(credited.song_id),
-        "artists": number(credited.artist_key),
-        "albums": number(_albums(credited)),
-    }
-
-
-def known_of(history: History, credited: Credits, first: date) -> dict[str, Codes]:
-    """As the part ``known``: the keys of each kind of which anything was heard before ``first``, some of them twice.
-
-    The history has all plays of before.
-    """
-    texts, copies = credited.texts, history.copies
-    heard = np.flatnonzero(is_heard(span_of(history, date.min, first - timedelta(days=1), ())))
-
-    def seen(codes: Codes) -> Column:
-        there = np.zeros(len(texts) + 1, bool)
-        there[codes] = True
-        there[NULL] = False  # the last one
-        return there
-
-    one = {name: copies[name][heard] for name in _KNOWN_BY}
-    has_id = one["artist_id"] > EMPTY
-    songs, tracks = seen(one["song_id"]), seen(one["track_id"])
-    ids, names_alone = seen(one["artist_id"]), seen(one["artist_name"][~has_id])
-    ids[EMPTY] = False
-    names = seen(one["artist_name"][has_id])
-    albums = seen(first_of(one["album_key"], one["album_id"], one["album_name"]))
-    album_ids = seen(one["album_id"])
-    is_made = texts.are_made(credited.artist_key)
-    artist = ids[credited.artist_key] | names_alone[credited.artist_name] | (is_made & names[credited.artist_name])
-    return {
-        "track": credited.song_id[songs[credited.song_id] | tracks[credited.track_id]],
-        "artist": credited.artist_key[artist],
-        "album": credited.album_key[albums[credited.album_key] | album_ids[credited.shown_album_id]],
-    }
-
-
-def guests_of(history: History) -> pa.Table:
-    """As the part ``guests``."""
-    of = [month["guests"] for month in history.between(date.min, date.max)]
-    plays = np.bincount(np.concatenate(of)) if of else np.empty(0, np.int64)
-    there = np.flatnonzero(plays)
-    return pa.table({"id": history.texts.array(there.astype(np.int32)), "plays": pa.array(plays[there])})
+    return {f"{what}s": number(keys_of(credited, kind)) for what, kind in _COUNTED.items()}

@@ -1,6 +1,6 @@
 """A listener's plays as columns of numbers, month by month as they are needed."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
@@ -16,6 +16,8 @@ from pipelines.querying.columns.texts import EMPTY, Codes, Texts
 from pipelines.tables import DATASET
 
 Column = NDArray[Any]
+# Gives a cursor of the database, one and the same.
+Connect = Callable[[], duckdb.DuckDBPyConnection]
 # What a copy of a play says, each text by its number. Plays that say the same share one copy.
 COPY = (
     "track_id",
@@ -30,7 +32,7 @@ COPY = (
     "album_release_date",
     "album_image_url",
 )
-_TEXTS = (*COPY, "reason_end", "context_uri")
+_OF_PLAY = ("reason_start", "reason_end", "context_uri", "source")
 # Later than any time.
 LATE = np.iinfo(np.int64).max
 # A time that is not known, in a column of times.
@@ -53,7 +55,8 @@ SELECT
   artists[1].id AS artist_id, artists[1].name AS artist_name,
   album_id, album_name, album_key, album_artist_name, album_release_date, album_image_url,
   CASE WHEN skipped IS NULL THEN -1 ELSE skipped::INTEGER END::TINYINT AS skipped,
-  reason_end, context_uri, ingested_at, list_transform(artists[2:], lambda artist: artist.id) AS guests,
+  reason_start, reason_end, context_uri, source, ingested_at,
+  list_transform(artists[2:], lambda artist: artist.id) AS guests,
   (CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END)::TINYINT AS source_rank,
   COALESCE(ms_played, {UNKNOWN}) AS ms_played, COALESCE(duration_ms, {UNKNOWN}) AS duration_ms
 FROM {DATASET}.plays
@@ -85,6 +88,8 @@ class History:
     months: Mapping[date, Mapping[str, Column]]
     copies: Mapping[str, Codes]
     kept: dict[tuple[str, int, frozenset[str]], "Kept"] = field(default_factory=dict)
+    # What was made of exactly these months and is asked for again.
+    memo: dict[str, Any] = field(default_factory=dict, init=False)
 
     def between(self, first: date, last: date) -> tuple[Mapping[str, Column], ...]:
         """The columns of months that have plays, first days and both in it."""
@@ -118,9 +123,9 @@ class _Reading:
 
     def add(self, plays: pa.Table, asked: Iterable[date]) -> None:
         """The plays of these months, in order, as ``_PLAYS`` gives them; that a month has none is known, too."""
-        codes = {name: self._texts.coded(plays[name]) for name in _TEXTS}
+        codes = {name: self._texts.coded(plays[name]) for name in (*COPY, *_OF_PLAY)}
         of: dict[str, Column] = {name: _numbers(plays[name]) for name in _NUMBERS}
-        of |= {name: codes[name] for name in ("reason_end", "context_uri")}
+        of |= {name: codes[name] for name in _OF_PLAY}
         of["copy"] = self._copy_numbers({name: codes[name] for name in COPY})
         guests, guest_of = self._guests(plays["guests"].combine_chunks())
         months, new = of["month"], {}
@@ -189,9 +194,7 @@ class Histories:
         self._lock = Lock()
         self._of: dict[str, _Reading] = {}
 
-    def history(
-        self, cursor: duckdb.DuckDBPyConnection, user_id: str, months: Mapping[date, int], first: date, last: date
-    ) -> History:
+    def history(self, cursor: Connect, user_id: str, months: Mapping[date, int], first: date, last: date) -> History:
         """A listener's history with all plays from ``first`` to ``last``, first days of months, and maybe more.
 
         ``months`` are those that the table ``plays`` has, with their plays. Raises duckdb.Error.
@@ -204,7 +207,7 @@ class Histories:
                 chunk.append(month)
                 if month == missing[-1] or sum(months[one] for one in chunk) >= _AT_ONCE:
                     asked = {"user_id": user_id, "months": chunk}
-                    plays = cursor.sql(_PLAYS, params=asked).to_arrow_table()
+                    plays = cursor().sql(_PLAYS, params=asked).to_arrow_table()
                     reading.add(plays, chunk)
                     chunk = []
             return reading.history

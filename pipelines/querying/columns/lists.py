@@ -4,15 +4,20 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
 from datetime import date
 from operator import itemgetter
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.counted import TIMES
-from pipelines.querying.columns.credited import Credits, known_of
+from pipelines.querying.columns.credited import Credits
+from pipelines.querying.columns.firsts import known_of
+from pipelines.querying.columns.grouping import in_order_of_texts
 from pipelines.querying.columns.history import Column
-from pipelines.querying.columns.ranked import Lines, in_order_of_texts
+from pipelines.querying.columns.ranked import Lines, Ranked
+from pipelines.querying.columns.spans import every_play
 
 # Of so many lines it is quicker to find them than to sort all.
 _FEW = 50
@@ -70,7 +75,7 @@ def discoveries(asked: Asked) -> pa.Table:
 
     table = ranked.table((*_LINE, "image_url", "first_played_at", "first_played_on", *TIMES), fresh)
     numbers = {kind: min(number, limit) for kind, number in found.items()}
-    since = next((int(month["played_on"].min()) for month in history.between(date.min, date.max)), None)
+    since = next((int(month.columns["played_on"].min()) for month in every_play(history).months), None)
     table = table.add_column(
         1, "rank", pa.array([rank for n in numbers.values() for rank in range(1, n + 1)], pa.int64())
     )
@@ -78,12 +83,13 @@ def discoveries(asked: Asked) -> pa.Table:
     return table.append_column("known_since", pa.array([since] * table.num_rows, pa.int32()).view(pa.date32()))
 
 
-def tops(asked: Asked) -> pa.Table | None:
-    """As the question; None for an order that is DuckDB's."""
+def tops(asked: Asked) -> pa.Table:
+    """As the question."""
+    ranked: Ranked
     (ranked,) = asked.made
     values, (of,) = asked.values, ranked.of
     if values["order"] == "name":
-        return None
+        return _by_name(ranked, of, values["after"], values["limit"])
     order, keys, widths = of.order(values["order"])
 
     def numbers(rank: int) -> str:
@@ -100,6 +106,17 @@ def tops(asked: Asked) -> pa.Table | None:
     begin += bisect_right(places(order[begin:end]), after)
     some = order[begin : begin + values["limit"]]
     return ranked.table(_TEN, lambda of: of.columns(some)).append_column("place", pa.array(places(some), pa.string()))
+
+
+def _by_name(ranked: Ranked, of: Lines, after: str, limit: int) -> pa.Table:
+    """A page of ``tops`` whose places are texts: they are looked through, and only the page's own are put in order."""
+    texts, (_, id_, name) = ranked.credited.texts, of.shown(np.arange(len(of)))
+    key, space = texts.array(of.keys_by_place), pa.scalar(" ", pa.large_string())
+    place: Any = pc.binary_join_element_wise(texts.folded(name), texts.array(id_), key, space)  # type: ignore[call-overload]
+    later = pc.indices_nonzero(pc.greater(place, pa.scalar(after, pa.large_string())))
+    some = later.take(pc.select_k_unstable(place.take(later), limit, [("", "ascending")]))
+    table = ranked.table(_TEN, lambda of: of.columns(of.ranks(some.to_numpy())))
+    return table.append_column("place", place.take(some).cast(pa.string()))
 
 
 def compare(asked: Asked) -> pa.Table:

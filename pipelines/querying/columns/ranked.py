@@ -1,6 +1,6 @@
 """The ranked lines of a span: the part ``ranked``."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,13 +10,14 @@ import pyarrow as pa
 from pipelines.querying.columns.arrays import dates, instants
 from pipelines.querying.columns.counted import TIMES
 from pipelines.querying.columns.credited import Credits
-from pipelines.querying.columns.grouping import least
+from pipelines.querying.columns.grouping import in_order_of_texts, least
 from pipelines.querying.columns.history import Column
 from pipelines.querying.columns.spans import Span
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, numbered
 
 # As the part's SQL puts Spotify's ids before all others.
 _FAR = 1_000_000_000_000_000
+KINDS = ("album", "artist", "track")
 _CODED = ("key", "id", "name", "artist_name", "artist_key", "album_name", "image_url")
 COLUMNS = (
     *("kind", "rank", "amount", "lines", "is_tied", "tied_after"),
@@ -49,6 +50,24 @@ def _said(kind: str, of: Credits) -> _Said:
         return _Said(of.artist_key != NULL, of.artist_key, of.artist_key, every, of.artist_name, none, of.artist_key)
     counts = of.album_name != NULL
     return _Said(counts, of.album_key, of.shown_album_id, of.is_album_of_spotify, of.album_name, of.album_artist, none)
+
+
+@dataclass(frozen=True)
+class _PlaysOf:
+    """The plays of so many lines: their rows, their tracks' rows and which of these each has, each track's line."""
+
+    number: int
+    rows: Column
+    tracks: Column
+    of_rows: Column
+    of_tracks: Column
+
+    def last(self, values: Column) -> Column:
+        """For each line the track that has the largest of these values, which are different."""
+        best = np.flatnonzero(values == -least(self.of_tracks, -values, self.number)[self.of_tracks])
+        found = np.empty(self.number, np.int64)
+        found[self.of_tracks[best]] = best
+        return found
 
 
 class Lines:
@@ -107,6 +126,13 @@ class Lines:
         of_ranks = tuple(key[self._order] for key in keys)
         return np.lexsort(of_ranks[::-1]), of_ranks, widths
 
+    def ranks(self, places: Column) -> Column:
+        """Of some places."""
+        ranks = np.empty(len(self), np.int64)
+        ranks[self._order] = np.arange(len(self))
+        found: Column = ranks[places]
+        return found
+
     def first(self, limit: int) -> dict[str, Column]:
         """The part's columns for the first lines."""
         places = self.best(np.arange(len(self)), limit)
@@ -133,23 +159,9 @@ class Lines:
 
     def details(self, places: Column) -> dict[str, Column]:
         """What lines of some places are called, and their plays."""
-        number, index = len(places), np.full(len(self), -1)
-        index[places] = np.arange(number)
-        lines = index[self._places]
-        some = np.flatnonzero(lines >= 0)
-        rows, lines = self._some[some], lines[some]
-        counts = {name: column[rows] for name, column in self._credited.counts.items()}
-        tracks, of_rows = np.unique(self._credited.rows[rows], return_inverse=True)
-        of_tracks = np.empty(len(tracks), np.int64)
-        of_tracks[of_rows] = lines
-        newest = _newest(of_rows, counts["last_played_at"], len(tracks))
-
-        def last(values: Column) -> Column:
-            """For each line the track that has the largest of these values, which are different."""
-            best = np.flatnonzero(values == -least(of_tracks, -values, number)[of_tracks])
-            found = np.empty(number, np.int64)
-            found[of_tracks[best]] = best
-            return found
+        number, of = len(places), self._plays_of(places)
+        tracks, of_rows, lines = of.tracks, of.of_rows, of.of_tracks[of.of_rows]
+        counts = {name: column[of.rows] for name, column in self._credited.counts.items()}
 
         def said(name: str, *, is_said: bool) -> Codes:
             """For each line what the last of its plays says that says anything, of the last such play of each track."""
@@ -162,10 +174,10 @@ class Lines:
             best = telling[counts["last_played_at"][telling] == at_telling[of_rows[telling]]]
             text = np.full(len(tracks), NULL, np.int32)
             at[of_rows[best]], text[of_rows[best]] = counts["last_played_at"][best], codes[best]
-            found: Codes = text[last(at)]
+            found: Codes = text[of.last(at)]
             return found
 
-        shown = tracks[last(newest // 1000 + np.where(self._of.is_spotifys[tracks], _FAR, 0))]
+        shown, _, _ = self._shown(of)
         return {
             "key": self.keys_by_place[places],
             **{name: getattr(self._of, name)[shown] for name in ("id", "name", "artist_name", "artist_key")},
@@ -176,6 +188,26 @@ class Lines:
             "first_played_on": least(lines, counts["first_played_on"], number),
             "last_played_at": _newest(lines, counts["last_played_at"], number) // 1_000_000 * 1_000_000,
         }
+
+    def shown(self, places: Column) -> tuple[Column, Codes, Codes]:
+        """Of lines of some places the track that says what each is called, and what it says: id and name."""
+        return self._shown(self._plays_of(places))
+
+    def _shown(self, of: "_PlaysOf") -> tuple[Column, Codes, Codes]:
+        newest = _newest(of.of_rows, self._credited.counts["last_played_at"][of.rows], len(of.tracks)) // 1000
+        shown = of.tracks[of.last(newest + np.where(self._of.is_spotifys[of.tracks], _FAR, 0))]
+        return shown, self._of.id[shown], self._of.name[shown]
+
+    def _plays_of(self, places: Column) -> "_PlaysOf":
+        index = np.full(len(self), -1)
+        index[places] = np.arange(len(places))
+        lines = index[self._places]
+        some = np.flatnonzero(lines >= 0)
+        rows = self._some[some]
+        tracks, of_rows = numbered(self._credited.rows[rows], len(self._credited.track_id))
+        of_tracks = np.empty(len(tracks), np.int64)
+        of_tracks[of_rows] = lines[some]
+        return _PlaysOf(len(places), rows, tracks, of_rows, of_tracks)
 
     def _counts(self, name: str) -> Column:
         return self._credited.counts[name][self._some]
@@ -229,18 +261,5 @@ class Ranked:
 
 def ranked_of(span: Span, credited: Credits, by: str, kind: str) -> Ranked | None:
     """As the part ``ranked``, for one kind or, if it is empty, for all three; None for no kind."""
-    kinds = [name for name in ("album", "artist", "track") if kind in ("", name)]
+    kinds = [name for name in KINDS if kind in ("", name)]
     return Ranked(credited, tuple(Lines(name, by, credited, span.copies) for name in kinds)) if kinds else None
-
-
-def in_order_of_texts(order: Column, keys: Sequence[Column], texts: Callable[[Column], list[str]]) -> None:
-    """Put what is next to each other in an order, and equal by all ``keys``, in the order of its texts."""
-    of_keys = [key[order] for key in keys]
-    equal = np.flatnonzero(np.logical_and.reduce([key[1:] == key[:-1] for key in of_keys]))
-    if not len(equal):
-        return
-    tied = order[np.union1d(equal, equal + 1)]
-    text = dict(zip(tied.tolist(), texts(tied), strict=True))
-    for some in np.split(equal, np.flatnonzero(np.diff(equal) > 1) + 1):
-        run = slice(some[0], some[-1] + 2)
-        order[run] = sorted(order[run].tolist(), key=text.__getitem__)

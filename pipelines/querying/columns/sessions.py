@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.querying.columns.counted import TIMES, Counts, of_months, times_of
+from pipelines.querying.columns.counted import TIMES, Counts, Kind, joined, tables_of, times_of
 from pipelines.querying.columns.history import UNKNOWN, Column
 from pipelines.querying.columns.spans import Span
 
@@ -19,7 +19,7 @@ class Sessions:
     """The sessions of a span of whole months, hidden or not, the first and the last as the span cuts them."""
 
     def __init__(self, span: Span) -> None:
-        self._tables = of_months(replace(span, hidden=frozenset()), "sessions", _sessions)
+        self._tables = tables_of(replace(span, hidden=frozenset()), _KIND, (1,))
         begins = self._joined("begins").copy()
         begins[:1] = True
         self._firsts = np.flatnonzero(begins)
@@ -83,3 +83,6 @@ def _sessions(span: Span) -> Counts:
         "ended_at_local": local[lasts],
         **{name: np.add.reduceat(column.astype(np.int64), firsts) for name, column in times_of(span).items()},
     }
+
+
+_KIND = Kind("sessions", _sessions, joined)

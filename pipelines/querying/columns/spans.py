@@ -1,7 +1,7 @@
-"""The plays of some days, of a song, an artist or an album, and all: ``span``, ``plays_of_item``, ``every_play``."""
+"""The plays of some days, of some copies, and all: the parts ``span`` and ``every_play``."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import cached_property
 from typing import NamedTuple
@@ -119,19 +119,31 @@ def span_of(history: History, first: date, last: date, hidden: Collection[str]) 
     return Span(history.texts, history.copies, tuple(months), frozenset(hidden), history.kept)
 
 
+def within(span: Span, first: date, last: date) -> Span:
+    """Those of the plays that are from one day to another."""
+    return replace(span, months=tuple(_within(month, first, last) for month in span.months))
+
+
 def _within(month: OfMonth, first: date, last: date) -> OfMonth:
-    days = month.columns["played_on"]
-    return month._replace(places=np.flatnonzero((days >= day_number(first)) & (days <= day_number(last))))
+    days, places = month.columns["played_on"], month.places
+    if places is not None:
+        days = days[places]
+    some = np.flatnonzero((days >= day_number(first)) & (days <= day_number(last)))
+    return month._replace(places=some if places is None else places[some])
 
 
 def every_play(history: History) -> Span:
-    """All plays."""
-    months = tuple(_months(history, date.min, date.max))
-    return Span(history.texts, history.copies, months, kept=history.kept)
+    """All plays: the same Span each time, for what it remembers."""
+    if "every_play" not in history.memo:
+        months = tuple(_months(history, date.min, date.max))
+        history.memo["every_play"] = Span(history.texts, history.copies, months, kept=history.kept)
+    every: Span = history.memo["every_play"]
+    return every
 
 
-def plays_of_item(history: History, kind: str, id_: str) -> Span:
-    """As the part of this name: all plays whose track may be of a song, an artist or an album by any of its copies."""
+def copies_of_item(history: History, kind: str, id_: str) -> Column:
+    """Which copies the part ``plays_of_item`` has plays of: all of each track that may be of a song, an artist or an
+    album by any of them."""
     texts, said, key = history.texts, history.said, history.texts.found(id_)
     if kind == "track":
         songs, tracks = said("song_id"), said("track_id")
@@ -146,16 +158,18 @@ def plays_of_item(history: History, kind: str, id_: str) -> Span:
         may_be = np.isin(keys, known[known != NULL]) | np.isin(ids, ids[asked & (ids > EMPTY)])
     is_candidate = np.zeros(len(texts) + 1, bool)
     is_candidate[said("track_id")[may_be]] = True
-    return plays_of_copies(history, is_candidate[history.copies["track_id"]], date.min, date.max)
+    found: Column = is_candidate[history.copies["track_id"]]
+    return found
 
 
 def plays_of_copies(history: History, is_meant: Column, first: date, last: date) -> Span:
-    """The plays of some months whose copies are meant."""
-    months = []
-    for month in _months(history, first, last):
-        places = np.flatnonzero(is_meant[month.columns["copy"]])
-        if len(places):
-            months.append(month._replace(places=places))
+    """The plays of the months from one day's to another's whose copies are meant."""
+    begin, end, months = day_number(first.replace(day=1)), day_number(last), []
+    for month in every_play(history).months:
+        if begin <= month.columns["month"][0] <= end:
+            places = np.flatnonzero(is_meant[month.columns["copy"]])
+            if len(places):
+                months.append(month._replace(places=places))
     return Span(history.texts, history.copies, tuple(months))
 
 

@@ -6,25 +6,26 @@ from datetime import date
 from functools import cache, partial
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 
 from pipelines.domain.month import preceding
-from pipelines.querying.columns.answers import ANSWERS, edges_of
+from pipelines.querying.columns.answers import ANSWERS
 from pipelines.querying.columns.arrays import dates, instants, local_times
 from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.credited import (
+    Counted,
     Credits,
     chosen_of,
     credits_of,
-    guests_of,
+    credits_of_counted,
+    plays_of_item,
     table_of_credits,
 )
-from pipelines.querying.columns.history import COPY, UNKNOWN, Column, Histories, History
-from pipelines.querying.columns.ranked import COLUMNS, Ranked, ranked_of
+from pipelines.querying.columns.history import COPY, UNKNOWN, Column, Connect, Histories, History
+from pipelines.querying.columns.ranked import COLUMNS, KINDS, Ranked, ranked_of
 from pipelines.querying.columns.searching import holding_of, matching_of
-from pipelines.querying.columns.spans import Span, every_play, plays_of_item, span_of
+from pipelines.querying.columns.spans import Span, every_play, span_of
 from pipelines.querying.columns.texts import numbered
 from pipelines.querying.columns.told import told_by_plays
 from pipelines.querying.steps import Step
@@ -37,8 +38,7 @@ _WORDS = re.compile(r"\w+")
 # Which parts are made in columns, and in which question each reads as it is meant here.
 PARTS = {
     "tens": ("span", "credits", "ranked"),
-    "edges": ("edges",),
-    "item": ("plays_of_item", "credits", "chosen", "guests"),
+    "item": ("plays_of_item", "credits", "chosen"),
     "history": ("matching",),
     "known": ("told_by_plays",),
     "search": ("every_play", "credits", "holding"),
@@ -59,7 +59,7 @@ def _texts() -> frozenset[str]:
 
 
 # What a step gives: what other steps go on with in columns, or the table.
-Made = Span | Credits | Ranked | pa.Table
+Made = Span | Counted | Credits | Ranked | pa.Table
 
 
 class Columns:
@@ -70,7 +70,7 @@ class Columns:
 
     def make(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        cursor: Connect,
         step: Step,
         values: Mapping[str, Any],
         read: Sequence[Made | None],
@@ -101,14 +101,12 @@ class Columns:
                 return told_by_plays(history(first, last), values["kind"], values["ids"], first, last)
             case ["every_play"]:
                 return every_play(history())
-            case ["plays_of_item"]:
+            case ["plays_of_item"] if values["kind"] in KINDS:
                 return plays_of_item(history(), values["kind"], values["id"])
-            case ["guests"]:
-                return guests_of(history())
             case "credits", Span() as span:
                 return credits_of(span)
-            case "edges", Span() as span:
-                return edges_of(span)
+            case "credits", Counted() as plays:
+                return credits_of_counted(plays)
             case "ranked", Span() as span, Credits() as credits:
                 return ranked_of(span, credits, values["by"], values["kind"])
             case "chosen", Credits() as credits:
@@ -119,7 +117,7 @@ class Columns:
 
     def answer(
         self,
-        cursor: duckdb.DuckDBPyConnection,
+        cursor: Connect,
         question: str,
         values: Mapping[str, Any],
         made: Sequence[Made],
@@ -138,6 +136,8 @@ def size_of(made: Made) -> int:
     match made:
         case Span():
             return made.size
+        case Counted():
+            return len(made.counts["copy"])
         case Credits():
             return len(made.track_id)
         case Ranked():
@@ -147,7 +147,7 @@ def size_of(made: Made) -> int:
 
 
 def table_of(made: Made, sql: str) -> pa.Table:
-    """The rows as a table. Of many columns only those that are named anywhere in ``sql``."""
+    """The rows as a table, plays by themselves. Of many columns only those that are named anywhere in ``sql``."""
     match made:
         case Credits():
             return table_of_credits(made)
@@ -158,6 +158,7 @@ def table_of(made: Made, sql: str) -> pa.Table:
             words = set(_WORDS.findall(sql))
             columns = {name: make() for name, make in _of_span(made).items() if name in words}
             return pa.table(columns or {"nothing": pa.nulls(size_of(made), pa.int8())})
+    assert isinstance(made, pa.Table), "plays that are counted are for answers in columns"
     return made
 
 

@@ -61,11 +61,18 @@ class Texts:
     def holding(self, text: str) -> NDArray[np.bool_]:
         """For each number whether its text holds another, whatever the case, accents and width of both; the last is for
         no text at all."""
-        with self._lock:
-            new = self._list[len(self._folded) :]
-            folded = self._folded = pa.concat_arrays([self._folded, pa.array(map(_folded, new), pa.large_string())])
-        there = pc.match_substring(folded, _folded(text)).to_numpy(zero_copy_only=False)
+        there = pc.match_substring(self._all_folded(), _folded(text)).to_numpy(zero_copy_only=False)
         return np.append(there, False)
+
+    def folded(self, codes: Codes) -> pa.Array:
+        """The texts of numbers as they are looked for, null where there is none."""
+        return _taken(self._all_folded(), codes)
+
+    def _all_folded(self) -> pa.Array:
+        with self._lock:
+            if new := self._list[len(self._folded) :]:
+                self._folded = pa.concat_arrays([self._folded, pa.array(map(_folded, new), pa.large_string())])
+            return self._folded
 
     def are_made(self, codes: Codes) -> NDArray[np.bool_]:
         """Whether each is an id that was made from names, ``names:…``; no text is none."""
@@ -81,7 +88,7 @@ class Texts:
                 tail = pa.array(self._list[len(self._array) :], pa.large_string())
                 self._array = pa.concat_arrays([self._array, tail])
             array = self._array
-        return array.take(pa.array(codes.astype(np.int32), pa.int32(), mask=codes < 0))
+        return _taken(array, codes)
 
     def made_artist_ids(self, names: Codes) -> Codes:
         """The numbers of the ids that are made from artists' names, as ``credits`` makes them."""
@@ -93,6 +100,10 @@ class Texts:
             digest = hashlib.sha256(f"artist\x1f{self._list[name]}".encode()).hexdigest()
             made = self._made_ids[name] = self.code(f"names:{digest[:22]}")
         return made
+
+
+def _taken(array: pa.Array, codes: Codes) -> pa.Array:
+    return array.take(pa.array(codes.astype(np.int32), pa.int32(), mask=codes < 0))
 
 
 def _folded(text: str) -> str:

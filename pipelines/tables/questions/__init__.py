@@ -6,7 +6,7 @@ it is where it is not given, and a few words. ``-- Months:`` says which partitio
 @to``, with ``before`` and ``after`` where the month before and the next are read too.
 
 What several questions share is in ``parts``, and put in where a query has its name, ``${heard}``; ``${before_heard}``
-is the same over an earlier span, @before_from to @before_to, and ``${item_heard}`` the same under another name.
+is the same over an earlier span, @before_from to @before_to.
 """
 
 import json
@@ -39,8 +39,8 @@ def _stems(folder: resources.abc.Traversable) -> tuple[str, ...]:
 
 
 QUESTIONS = _stems(_FILES)
-# What the names of a part begin with where it stands in a query under other names.
-PREFIXES = ("before_", "item_")
+# What the names of a part begin with where it stands in a query a second time.
+PREFIX = "before_"
 
 
 @dataclass(frozen=True)
@@ -76,14 +76,21 @@ def bound(question: str, given: Mapping[str, Value]) -> dict[str, Value]:
 
 def months_read(question: str, values: Mapping[str, Value]) -> Months | Literal["all", "ends"]:
     """Which months of ``plays`` a query reads, as spans of first days, both in them."""
+    text, until, spans = _months(question)
+    if text in ("all", "ends"):
+        return cast('Literal["all", "ends"]', text)
+    if until:
+        return ((date.min, _first_day(values[until["last"]])),)
+    return tuple(_span(span, values) for span in spans)
+
+
+@cache
+def _months(question: str) -> tuple[str, re.Match[str] | None, tuple[re.Match[str], ...]]:
+    """What a file says of its months: as it stands, and read as an end or as spans."""
     found = _MONTHS.search(_text(question))
     assert found, f"{question}.sql does not say which months it reads"
     text = found["spans"]
-    if text in ("all", "ends"):
-        return cast('Literal["all", "ends"]', text)
-    if until := _UNTIL.fullmatch(text):
-        return ((date.min, _first_day(values[until["last"]])),)
-    return tuple(_span(span, values) for span in _SPAN.finditer(text))
+    return text, _UNTIL.fullmatch(text), tuple(_SPAN.finditer(text))
 
 
 def _span(span: re.Match[str], values: Mapping[str, Value]) -> tuple[date, date]:
@@ -128,18 +135,17 @@ def _parts() -> dict[str, str]:
     names = re.compile(rf"(?<![@.'\w])(?:{own})\b")
     return {
         **parts,
-        **{f"item_{name}": _renamed(text, names, "item_") for name, text in parts.items()},
         **{
-            f"before_{name}": re.sub(r"@(from|to)\b", r"@before_\1", _renamed(text, names, "before_"))
+            f"{PREFIX}{name}": re.sub(r"@(from|to)\b", rf"@{PREFIX}\1", _renamed(text, names))
             for name, text in parts.items()
         },
     }
 
 
-def _renamed(text: str, names: re.Pattern[str], prefix: str) -> str:
+def _renamed(text: str, names: re.Pattern[str]) -> str:
     """A part under other names, so that it can stand in a query twice."""
     lines = text.splitlines()
-    return "\n".join(line if line.lstrip().startswith("--") else names.sub(rf"{prefix}\g<0>", line) for line in lines)
+    return "\n".join(line if line.lstrip().startswith("--") else names.sub(rf"{PREFIX}\g<0>", line) for line in lines)
 
 
 def described(question: str) -> str:

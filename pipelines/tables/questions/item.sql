@@ -58,9 +58,7 @@ SELECT
   COUNTIF(is_estimated) AS estimated_plays,
   COUNTIF(is_unknown) AS unknown_plays,
   MIN(played_at) AS first_played_at,
-  MIN(played_on) AS first_played_on,
   MAX(played_at) AS last_played_at,
-  MAX(played_on) AS last_played_on,
   IF(
     @kind = 'artist',
     COALESCE((SELECT plays FROM guests WHERE id = (SELECT ANY_VALUE(key) FROM chosen)), 0),

@@ -21,7 +21,7 @@ counted AS (
   GROUP BY month
 ),
 
-placed AS (
+in_tens AS (
   SELECT month, item.id AS id, item.name AS name, item.rank AS rank
   FROM ${dataset}.fullest_snapshots, UNNEST(items) AS item
   WHERE user_id = @user_id AND kind = @kind
@@ -29,7 +29,7 @@ placed AS (
 
 ranks AS (
   SELECT month, MIN(rank) AS rank
-  FROM placed
+  FROM in_tens
   WHERE
     id IN (SELECT CASE @kind WHEN 'track' THEN track_id WHEN 'artist' THEN key ELSE shown_album_id END FROM chosen)
     OR (
