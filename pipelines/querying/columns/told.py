@@ -14,14 +14,12 @@ from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.history import UNKNOWN, History
 from pipelines.querying.columns.spans import plays_of_copies
 
-_KNOWN = pa.schema(
-    [
-        pa.field("id", pa.string()),
-        pa.field("image_url", pa.string()),
-        pa.field("duration_ms", pa.int64()),
-        pa.field("release_date", pa.string()),
-    ]
-)
+_KNOWN: list[tuple[str, pa.DataType]] = [
+    ("id", pa.string()),
+    ("image_url", pa.string()),
+    ("duration_ms", pa.int64()),
+    ("release_date", pa.string()),
+]
 _SAID = ("track_id", "album_id", "album_key", "album_image_url", "album_release_date")
 
 
@@ -77,7 +75,7 @@ def known(asked: Asked) -> pa.Table:
         length = next((one[4][1] for one in in_order if one[4][0]), None) if kind == "track" else None
         if image_url or release_date or length is not None:
             rows.append({"id": id_, "image_url": image_url, "duration_ms": length, "release_date": release_date})
-    return pa.Table.from_pylist(rows, _KNOWN)
+    return pa.Table.from_pylist(rows, pa.schema(_KNOWN))
 
 
 def _rows(table: pa.Table) -> list[dict[str, Any]]:
