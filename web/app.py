@@ -69,8 +69,8 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Heavy Rotation", docs_url=None, redoc_url=None, openapi_url=None, lifespan=_running)
     app.state.settings, app.state.runner, app.state.importing = settings, Runner(settings.warehouse), Importing()
     app.state.warehouse = Warehouse(settings)
-    for router in ROUTERS:
-        app.include_router(router)
+    for router in ROUTERS:  # whose routes are whole: include_router builds each again, when one is first asked for
+        app.router.routes.extend(router.routes)
     app.add_api_route("/static/{name}", _static, include_in_schema=False)
     app.state.paths = {path for router in ROUTERS for route in router.routes if (path := getattr(route, "path", ""))}
     for kind, answer in ANSWERS.items():

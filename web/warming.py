@@ -18,6 +18,7 @@ from web.opening import Warehouse
 from web.pages.charts import day_by_day, hours
 from web.pages.first_heard import first_heard
 from web.pages.genres import genres_of
+from web.pages.lists import KINDS
 from web.pages.months import sheet
 from web.pages.years import shown
 from web.rendering import environment
@@ -71,6 +72,9 @@ def warm(visit: Visit) -> Iterator[None]:
     yield
     visit.ask("search", q=visit.user_id, limit=1)  # the first search of all folds every name
     yield
+    for kind in KINDS:  # of nothing, but the first of a kind looks through all tens, whatever it is of
+        visit.ask("item_months", kind=kind, id=visit.user_id)
+        yield
     plays = {row["month"]: row["plays"] for row in visit.ask("months")}
     left = _MOST_PLAYS
     for month in sorted(plays, reverse=True):

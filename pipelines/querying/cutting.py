@@ -25,6 +25,7 @@ KEPT = frozenset(
         "chosen",
         "matching",
         "told_by_plays",
+        "told_by_sources",
         "every_play",
         "holding",
         "days_played",

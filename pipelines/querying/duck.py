@@ -55,7 +55,7 @@ def query(
             with new_database() as connection:
                 tree = _require_select(connection, statement)
                 add_functions(connection, statement)
-                _fill(connection, files, _needed(connection, tree))
+                _fill(connection, files, _needed(connection, tree) or _ALL)
                 if max_megabytes:
                     connection.execute(f"SET threads = {threads()}; SET memory_limit = '{max_megabytes}MiB'")
                     limit_address_space(max_megabytes)
@@ -101,7 +101,7 @@ def _fill(connection: duckdb.DuckDBPyConnection, files: dict[str, list[Path]], n
 def _needed(connection: duckdb.DuckDBPyConnection, tree: Any) -> set[str]:
     """The tables and views that a query reads: to make them all takes as long as most queries.
 
-    All of them where it names none of them: it may ask which there are.
+    Where it names none of them, it may ask which there are.
     """
     needed: set[str] = set()
     trees = [tree]
@@ -110,11 +110,11 @@ def _needed(connection: duckdb.DuckDBPyConnection, tree: Any) -> set[str]:
         names = {str(node["table_name"]).lower() for node in nodes} & _ALL.union(_INFORMATION) - needed
         needed |= names
         trees += [_tree(connection, duckdb_view(view)) for view in VIEWS if view in names]
-    return needed or _ALL
+    return needed
 
 
 def tables_of(connection: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
-    """The tables and views that a statement reads, itself or by a view: all of them where that is not to be seen."""
+    """The tables and views that a statement reads, itself or by a view: none where that is not to be seen."""
     return _needed(connection, _tree(connection, statement))
 
 

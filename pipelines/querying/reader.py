@@ -8,7 +8,7 @@ and limited by ``duck.query`` and ``limits``.
 
 import math
 import time
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from functools import cache, lru_cache
@@ -24,6 +24,7 @@ from pipelines.querying.columns.steps import Columns
 from pipelines.querying.duck import new_database, plain_numbers, rows_of, tables_of
 from pipelines.querying.functions import add_functions
 from pipelines.querying.keeping import Keeper
+from pipelines.querying.kept_views import KeptViews
 from pipelines.querying.listing import Listing
 from pipelines.querying.parameters import Parameters, for_duckdb
 from pipelines.querying.steps import Cut
@@ -34,7 +35,7 @@ from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 _ATTEMPTS = 10
 # Of files that are read first: what is read at once takes several times its room for a moment.
 _BYTES_AT_ONCE = 20_000_000
-# Of so many it is remembered whether they read plays.
+# Of so many it is remembered what they read.
 _MOST_STATEMENTS = 256
 # Which table's files each is made from.
 _KEPT = {"plays": "play_events", "fullest_snapshots": "top_ten_snapshots", "rejected": "rejected"} | {
@@ -72,7 +73,8 @@ class FolderReader:
         self._plays: dict[date, int] = {}
         self._histories = Histories()
         self._keeper = Keeper(self._database, Columns(self._histories))
-        self._reads_plays = lru_cache(_MOST_STATEMENTS)(self._names_plays)
+        self._views = KeptViews(self._database)
+        self._named = lru_cache(_MOST_STATEMENTS)(self._named_in)
         for name, table in _KEPT.items():
             self._register(table, [])
             source = duckdb_view(name) if name in VIEWS else f"FROM {table}_rows"
@@ -141,11 +143,13 @@ class FolderReader:
         self._database.close()
 
     @contextmanager
-    def _cursor(self, months: Iterable[tuple[date, date]] | None) -> Iterator[Connect]:
+    def _cursor(self, months: Iterable[tuple[date, date]] | None, names: Collection[str] = ()) -> Iterator[Connect]:
         """What gives the one cursor of a query, which is made where the first asks for it: few answers need one."""
         spans = None if months is None else list(months)
         with self._lock:
             self._bring(spans)
+            if spans is None:
+                self._views.keep(names)
         with ExitStack() as stack:
 
             @cache
@@ -161,9 +165,11 @@ class FolderReader:
         self, statement: str | Cut, parameters: Parameters | None, months: Iterable[tuple[date, date]] | None
     ) -> Iterator[pa.Table | tuple[duckdb.DuckDBPyConnection, str, dict[str, object] | None]]:
         """The answer, or a cursor, what it is to run, and with which values."""
-        if months is None and isinstance(statement, str) and not self._reads_plays(statement):
-            months = ()
-        with self._cursor(months) as cursor:
+        names: Collection[str] = ()
+        if months is None and isinstance(statement, str):
+            names = self._named(statement)
+            months = () if names and "plays" not in names else None
+        with self._cursor(months, names) as cursor:
             if isinstance(statement, str):
                 yield cursor(), statement, for_duckdb(parameters)
             else:
@@ -174,9 +180,9 @@ class FolderReader:
                         text, values = ready
                         yield cursor(), text, values or None
 
-    def _names_plays(self, statement: str) -> bool:
+    def _named_in(self, statement: str) -> Collection[str]:
         with self._database.cursor() as cursor:
-            return "plays" in tables_of(cursor, statement)
+            return tables_of(cursor, statement)
 
     def _look(self, *, at_once: bool = False) -> None:
         """Which files there are."""
@@ -210,6 +216,7 @@ class FolderReader:
     def _replace(self, name: str, months: dict[date, tuple[Path, ...]]) -> None:
         """Give months of a table their files' rows, in one step for whoever reads."""
         table, database = _KEPT[name], self._database
+        self._views.forget()
         self._register(table, [file for files in months.values() for file in files])
         known = [month for month in months if month in self._kept[name]]
         column = "date_trunc('month', rejected_at)::DATE" if name == "rejected" else "month"
@@ -244,8 +251,7 @@ class FolderReader:
             raise
         finally:
             self._register(table, [])
-        if name in ("plays", "fullest_snapshots"):
-            self._keeper.forget(months)
+        self._keeper.forget(months)
         if name == "plays":
             self._histories.forget(months)
             counts = database.execute(

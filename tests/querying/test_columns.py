@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.domain import ranking
 from pipelines.domain.play import Artist, Play, Source
+from pipelines.domain.snapshots import SnapshotSource, TrackSnapshot
 from pipelines.querying.columns import counted
 from pipelines.querying.columns.answers import ANSWERS
 from pipelines.querying.columns.steps import PARTS
@@ -19,6 +20,7 @@ from pipelines.querying.translations import duckdb_question
 from pipelines.tables.questions import Value, bound, parameters_of
 from pipelines.warehouse.folder import FolderWarehouse
 from tests.warehouse.listening import CALENDAR, READ_AT, play
+from tests.warehouse.watching import snapshots
 
 SPANS = {
     "a month": (date(2026, 11, 1), date(2026, 11, 30)),
@@ -29,7 +31,7 @@ SPANS = {
 }
 HIDDEN = ("track:track-3", "artist:artist-2", "artist_name:Artist 4", "album:album-5", "context:list", "track:no such")
 OF_ITEMS = ("item", "item_ids", "item_songs", "item_months")
-OF_SPANS = sorted(ANSWERS.keys() - {"compare", "tops", *OF_ITEMS})
+OF_SPANS = sorted(ANSWERS.keys() - {"compare", "tops", "known", *OF_ITEMS})
 DAYS: dict[str, Value] = {"today": date(2026, 12, 1), "unknown_days": (date(2026, 10, 7), date(2026, 11, 3))}
 # What the parts' SQL is that pipelines/querying/columns does in columns.
 SEEN = {
@@ -67,6 +69,7 @@ ANSWERED = {
     "endings": "3110e83493dd",
     "streaks": "0f77aa42b71e",
     "sessions": "5f0b3f09c9c4",
+    "known": "7d8e5ad3cee5",
     "item": "bd749ac3a84f",
     "item_ids": "dd5c5824913c",
     "item_songs": "be8a848a8713",
@@ -115,6 +118,24 @@ def hostile(seed: int, number: int = 400) -> list[Play]:
         }
         made.append(play(at.isoformat(), track, artist, **fields))
     return made
+
+
+def told_by_sources(seed: int) -> list[TrackSnapshot]:
+    """What sources say of the same tracks, of which little and at two times."""
+    dice = random.Random(seed)
+    return [
+        TrackSnapshot(
+            track_id=f"{dice.choice(('track-', 'names:'))}{dice.randrange(9)}",
+            source=dice.choice((SnapshotSource.SPOTIFY, SnapshotSource.MUSICBRAINZ)),
+            taken_at=READ_AT + timedelta(hours=dice.randrange(2)),
+            found=dice.random() < 0.8,
+            album_id=dice.choice((None, "album-1", "album-5")),
+            album_release_date=dice.choice((None, "", "2001", "2002-03-04")),
+            album_image_url=dice.choice((None, "", "https://i.scdn.co/image/told")),
+            duration_ms=dice.choice((None, 0, 199_000)),
+        )
+        for _ in range(40)
+    ]
 
 
 def in_folder(folder: Path, plays: list[Play]) -> FolderWarehouse:
@@ -188,12 +209,13 @@ def test_what_is_kept_of_some_months_together_adds_up(of: FolderReader, monkeypa
 
 def test_spans_are_answered_in_columns(of: FolderReader, monkeypatch: pytest.MonkeyPatch) -> None:
     earlier: dict[str, Value] = {"before_from": date(2026, 8, 1), "before_to": date(2026, 8, 31)}
-    of.rows(duckdb_question("item_months"), asked("item_months", "", kind="track", id="track-1"))  # which asks for tens
+    for question in ("item_months", "known"):  # which read tables, once
+        of.rows(duckdb_question(question), asked(question, "", kind="track", id="track-1", ids=("track-1",)))
     monkeypatch.setattr(of._keeper, "_filled", lambda *_: pytest.fail("DuckDB is asked"))
     for question in ANSWERS:
-        kind = "track" if question in ("tops", *OF_ITEMS) else ""
+        kind = "track" if question in ("tops", "known", *OF_ITEMS) else ""
         more: dict[str, Value] = {"tops": {"order": "name"}, "compare": earlier}.get(question, {})
-        values = asked(question, "over months", kind=kind, id="track-2", **more)
+        values = asked(question, "over months", kind=kind, id="track-2", ids=("track-2",), **more)
         empty = frozenset({"until"}.intersection(values))
         of.rows(duckdb_question(question, empty), {name: values[name] for name in values if name not in empty})
 
@@ -232,12 +254,17 @@ def test_searches_answer_as_their_sql(of: FolderReader, q: str) -> None:
 
 @pytest.mark.parametrize("kind", ["track", "album"])
 @pytest.mark.parametrize("span", ["all there is", "of nothing", "over months"])
-def test_what_is_known_of_things_is_as_their_sql(of: FolderReader, kind: str, span: str) -> None:
+@pytest.mark.parametrize("told", [False, True], ids=["by plays", "by sources too"])
+def test_what_is_known_of_things_is_as_their_sql(
+    warehouse: FolderWarehouse, of: FolderReader, kind: str, span: str, told: bool
+) -> None:
+    if told:
+        warehouse.append("track_snapshots", [one.to_row() for one in told_by_sources(4)])
+        warehouse.append("playlist_snapshots", snapshots()["playlist_snapshots"])
     ids = [f"{kind}-{number}" for number in range(9)] + [f"names:{number}" for number in range(9)] + ["nowhere"]
     keys = [row["key"] for row in of.rows(duckdb_question("tens"), asked("tens", "all there is", kind=kind))]
     for some in (tuple(sorted({*ids, *keys})), (f"{kind}-1",), ("nowhere",)):
-        values, statement = asked("known", span, kind=kind, ids=some), duckdb_question("known")
-        assert of.rows(statement, values) == of.rows(statement.whole, values)
+        agree(of, "known", asked("known", span, kind=kind, ids=some))
 
 
 def test_a_search_finds_the_names_that_lists_of_all_time_show(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.querying import duck, listing, reader
+from pipelines.querying import duck, kept_views, listing, reader
 from pipelines.querying.reader import FolderReader
 from pipelines.tables import SNAPSHOTS, VIEWS
 from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
@@ -111,6 +111,40 @@ def test_a_question_that_names_no_plays_reads_none(table: str, warehouse: Folder
     assert of._kept["plays"] != {}
 
 
+@pytest.mark.parametrize("most", [1_000, 1])
+@pytest.mark.parametrize("view", ["track_info", "album_info", "artist_info"])
+def test_what_is_known_of_all_there_is_is_made_once_if_it_is_little_until_something_changes(
+    view: str, most: int, warehouse: FolderWarehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kept_views, "_MOST_ROWS", most)
+    of = FolderReader(warehouse)
+    of.rows("SELECT 1")
+    made = "SELECT table_name FROM duckdb_tables() WHERE schema_name = 'made'"
+    assert of.rows(made) == []
+    for change in (None, play("2026-11-09T08:00:00Z", 7, 7).to_row(CALENDAR), None):
+        if change:
+            warehouse.append("play_events", [change])
+        before = rows(of, view)
+        assert before == anew(warehouse, view) == rows(of, view)
+        assert of.rows(made) == ([{"table_name": view}] if most > 1 else [])
+    for table in SNAPSHOTS:
+        for file in (file for month in warehouse.months(table) for file in warehouse.files(table, month)):
+            file.unlink()
+    assert before != rows(of, view) == anew(warehouse, view)
+
+
+def test_who_reads_what_is_kept_while_it_changes_sees_it_to_its_end(warehouse: FolderWarehouse) -> None:
+    of = FolderReader(warehouse)
+    there = anew(warehouse, "track_info")
+    with of._ready(ALL.format("track_info"), None, None) as ready:
+        assert isinstance(ready, tuple)
+        found = ready[0].execute(ready[1])
+        first = found.fetchmany(1)
+        warehouse.append("play_events", [play("2026-11-09T08:00:00Z", 7, 7).to_row(CALENDAR)])
+        assert len(rows(of, "track_info")) == len(there) + 1
+        assert first + found.fetchall() == [tuple(row.values()) for row in there]
+
+
 def test_what_changes_is_seen_at_once_and_what_does_not_is_not_read_again(warehouse: FolderWarehouse) -> None:
     of = FolderReader(warehouse)
     rows(of, "plays")
@@ -195,14 +229,16 @@ def test_rows_that_were_replaced_do_not_pile_up(warehouse: FolderWarehouse, monk
         assert of._dead_rows["plays"] <= 3
 
 
-def test_many_threads_ask_while_the_files_change(warehouse: FolderWarehouse) -> None:
+@pytest.mark.parametrize("table", ["plays", "track_info"])
+def test_many_threads_ask_while_the_files_change(table: str, warehouse: FolderWarehouse) -> None:
     of = FolderReader(warehouse)
+    count = len(anew(warehouse, table))
     with ThreadPoolExecutor(8) as pool:
-        asked = [pool.submit(rows, of, "plays") for _ in range(20)]
+        asked = [pool.submit(rows, of, table) for _ in range(20)]
         warehouse.append("play_events", [play("2026-11-09T08:00:00Z", 7, 1).to_row(CALENDAR)])
-        asked += [pool.submit(rows, of, "plays") for _ in range(20)]
-    assert {len(one.result()) for one in asked} <= {8, 9}
-    assert len(rows(of, "plays")) == 9
+        asked += [pool.submit(rows, of, table) for _ in range(20)]
+    assert {len(one.result()) for one in asked} <= {count, count + 1}
+    assert len(rows(of, table)) == count + 1
 
 
 def test_it_has_no_way_to_a_file(warehouse: FolderWarehouse) -> None:

@@ -32,6 +32,7 @@ from pipelines.querying.columns.sessions import Sessions
 from pipelines.querying.columns.shown import edges
 from pipelines.querying.columns.spans import Span, every_play, span_of
 from pipelines.querying.columns.texts import numbered
+from pipelines.querying.columns.told import known
 
 _UTC = pa.timestamp("us", "UTC")
 _DAY = 86_400_000_000
@@ -195,6 +196,7 @@ ANSWERS = {
     "endings": Answer(_endings, ("span",)),
     "streaks": Answer(_streaks),
     "sessions": Answer(_sessions),
+    "known": Answer(known, ("told_by_plays",), tables=("told_by_sources",)),
     "item": Answer(item, ("chosen",)),
     "item_ids": Answer(item_ids, ("chosen",)),
     "item_songs": Answer(item_songs, ("chosen",)),

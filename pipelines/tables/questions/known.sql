@@ -8,14 +8,23 @@
 -- An album that no source has by its id is looked up by its tracks that were played in these months.
 WITH ${told_by_plays},
 
+told_by_sources AS (
+  SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, standing, MAX(taken_at) AS taken_at
+  FROM (
+    SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, IF(source = 'SPOTIFY', 0, 2) AS standing, taken_at
+    FROM ${dataset}.track_snapshots
+    WHERE found
+    UNION ALL
+    SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, 0, taken_at
+    FROM ${dataset}.playlist_snapshots
+    WHERE track_id IS NOT NULL AND track_name IS NOT NULL
+  )
+  GROUP BY track_id, album_id, album_image_url, duration_ms, album_release_date, standing
+),
+
 told AS (
-  SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, IF(source = 'SPOTIFY', 0, 2) AS standing, taken_at
-  FROM ${dataset}.track_snapshots
-  WHERE found
-  UNION ALL
-  SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, 0, taken_at
-  FROM ${dataset}.playlist_snapshots
-  WHERE track_id IS NOT NULL AND track_name IS NOT NULL
+  SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, standing, taken_at
+  FROM told_by_sources
   UNION ALL
   SELECT track_id, album_id, album_image_url, duration_ms, album_release_date, IF(is_of_api, 0, 1), taken_at
   FROM told_by_plays

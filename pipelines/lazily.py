@@ -1,0 +1,97 @@
+"""Modules that are loaded when something of them is used first, or only as far as it is."""
+
+import sys
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+from typing import Any
+
+_COMPUTE = "pyarrow.compute"
+_WITHOUT = ("scalar_aggregate", 0)
+
+
+@contextmanager
+def when_used(*names: str) -> Iterator[None]:
+    """Of these modules, those that are imported meanwhile are loaded when something of them is used."""
+    from importlib.util import LazyLoader
+
+    finder = _Finder(names, LazyLoader)
+    sys.meta_path.insert(0, finder)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(finder)
+
+
+def arrows_functions_when_used() -> None:
+    """From now on Arrow makes a function for Python of each of its own, 300 of them, when one is used, not when it is
+    loaded: a tenth of what a query takes."""
+    sys.meta_path.insert(0, _Finder([_COMPUTE], _Compute))
+
+
+class _Finder:
+    """Finds the modules of these names, to be loaded by another loader that has their own."""
+
+    def __init__(self, names: Collection[str], loader: Any) -> None:
+        self._names, self._loader = names, loader
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name in self._names else None
+        if spec:
+            spec.loader = self._loader(spec.loader)
+        return spec
+
+
+class _Compute:
+    """Loads pyarrow.compute while Arrow seems to have no functions but one, which the module itself uses."""
+
+    _needed = ("utf8_zero_fill",)
+    _keywords = {"and_": "and", "or_": "or"}  # noqa: RUF012 - it is Python's
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """As its own loader does."""
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: Any) -> None:
+        """Functions follow one by one, as they are asked for."""
+        from pyarrow import _compute
+
+        functions = _compute.function_registry
+        everything = functions()
+
+        class Few:
+            list_functions = staticmethod(lambda: self._needed)
+            get_function = everything.get_function
+
+        before = dict(vars(module))
+        _compute.function_registry = Few  # type: ignore[assignment]
+        try:
+            self._loader.exec_module(module)
+        except (KeyError, AttributeError):  # an Arrow that is made otherwise, which is loaded as it is
+            vars(module).clear()
+            vars(module).update(before)
+            _compute.function_registry = functions
+            self._loader.exec_module(module)
+            return
+        finally:
+            _compute.function_registry = functions
+        module.function_registry = functions
+
+        def made(name: str) -> Any:
+            try:
+                function = everything.get_function(self._keywords.get(name, name))
+            except KeyError:
+                function = None
+            # Those of groups, and the one without arguments, it gives to nobody.
+            if not function or function.kind == "hash_aggregate" or (function.kind, function.arity) == _WITHOUT:
+                raise AttributeError(f"module {_COMPUTE!r} has no attribute {name!r}")
+            wrapped = module._wrap_function(name, function)
+            setattr(module, name, wrapped)
+            return wrapped
+
+        module.__getattr__ = made

@@ -1,0 +1,57 @@
+"""What is loaded when it is used is the same as what is loaded at once."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+
+_ARROWS = """
+import inspect, json, sys
+from pipelines.lazily import arrows_functions_when_used
+if sys.argv[1] == "when used":
+    arrows_functions_when_used()
+import pyarrow as pa, pyarrow.compute as pc
+there = len(vars(pc))
+import pyarrow.dataset
+from pyarrow.compute import sum as total, and_
+names = {name for registered in pc.list_functions() for name in (registered, f"{registered}_") if hasattr(pc, name)}
+print(json.dumps({
+    "there": there,
+    "answers": [total(pa.chunked_array([[1, 2]])).as_py(), len(pa.array([1]).unique()), and_(True, False).as_py()],
+    "functions": {name: [str(inspect.signature(getattr(pc, name))), getattr(pc, name).__doc__] for name in names},
+    "nothing": hasattr(pc, "no_function"),
+}))
+"""
+
+
+def told(*arguments: str) -> Any:
+    command = [sys.executable, "-c", _ARROWS, *arguments]
+    return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout)
+
+
+def test_arrows_functions_are_the_same_and_few_until_they_are_used() -> None:
+    at_once, when_used = told("at once"), told("when used")
+    assert at_once.pop("there") > when_used.pop("there") + 200
+    assert at_once == when_used
+    assert at_once["answers"][0] == 3
+
+
+def test_what_is_loaded_when_it_is_used_works_then() -> None:
+    code = (
+        "import sys\n"
+        "from pipelines.lazily import when_used\n"
+        "with when_used('email.message', 'no_module'):\n"
+        "    import email.message\n"
+        "    try:\n        import no_module\n    except ImportError:\n        print('none')\n"
+        "print(type(sys.modules['email.message']).__name__, len(sys.meta_path))\n"
+        "print(email.message.Message().as_string() == chr(10), type(email.message).__name__)\n"
+        "print(len([one for one in sys.meta_path if 'lazily' in type(one).__module__]))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    none, first, then, left = ended.stdout.splitlines()
+    assert (none, first.split()[0], then, left) == ("none", "_LazyModule", "True module", "0")
