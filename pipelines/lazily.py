@@ -3,8 +3,10 @@
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache, partial
 from importlib.machinery import ModuleSpec, PathFinder
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 _COMPUTE = "pyarrow.compute"
@@ -69,6 +71,27 @@ def arrows_functions_when_used() -> None:
     sys.meta_path.insert(0, _Finder([_COMPUTE], _Compute))
 
 
+def for_one_answer() -> None:
+    """From now on DuckDB finds its version by the name of a folder, and Arrow no certificates: for a process that reads
+    a folder, and has no way to a network. Each would load for that what reads e-mail, or encrypts."""
+    metadata, ssl = ModuleType("importlib.metadata"), ModuleType("ssl")
+    vars(metadata)["version"] = version_of
+    vars(ssl)["get_default_verify_paths"] = lambda: SimpleNamespace(cafile=None, capath=None)
+    sys.meta_path.insert(0, _Finder(["duckdb._version"], partial(_Beside, metadata)))
+    sys.meta_path.insert(0, _Finder(["pyarrow._fs"], partial(_Beside, ssl)))
+
+
+@cache
+def version_of(package: str) -> str:
+    """The version that is installed. Raises importlib.metadata.PackageNotFoundError."""
+    for folder in map(Path, sys.path):
+        for found in folder.glob(f"{package}-*.dist-info"):
+            return found.name.removesuffix(".dist-info").removeprefix(f"{package}-")
+    from importlib.metadata import version  # which knows other ways to be installed
+
+    return version(package)
+
+
 class _Finder:
     """Finds the modules of these names, to be loaded by another loader that has their own."""
 
@@ -80,6 +103,34 @@ class _Finder:
         if spec:
             spec.loader = self._loader(spec.loader)
         return spec
+
+
+class _Beside:
+    """Loads a module while another one, unless it is loaded, has a stand-in."""
+
+    def __init__(self, stand_in: ModuleType, loader: Any) -> None:
+        self._stand_in, self._loader = stand_in, loader
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """As its own loader does."""
+        with self._there():
+            module: ModuleType | None = self._loader.create_module(spec)
+            return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As its own loader does."""
+        with self._there():
+            self._loader.exec_module(module)
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        name = self._stand_in.__name__
+        is_new = sys.modules.setdefault(name, self._stand_in) is self._stand_in
+        try:
+            yield
+        finally:
+            if is_new:
+                del sys.modules[name]
 
 
 class _Compute:

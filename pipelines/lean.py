@@ -9,7 +9,7 @@ from functools import partialmethod
 from types import ModuleType
 from typing import Any
 
-from pipelines.lazily import arrows_functions_when_used, beartype_when_needed, when_used
+from pipelines.lazily import arrows_functions_when_used, beartype_when_needed, for_one_answer, when_used
 
 # Arrow's, for arrays of numbers, functions over a network, and files under a key.
 _ARROWS_OWN = ("numpy", "cloudpickle", "pyarrow._dataset_parquet_encryption")
@@ -33,6 +33,7 @@ def without_arrows_extras() -> None:
     for name in _ARROWS_OWN:
         modules.setdefault(name, None)
     arrows_functions_when_used()
+    for_one_answer()
 
 
 def frugal() -> None:

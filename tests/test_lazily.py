@@ -55,3 +55,21 @@ def test_what_is_loaded_when_it_is_used_works_then() -> None:
     )
     none, first, then, left = ended.stdout.splitlines()
     assert (none, first.split()[0], then, left) == ("none", "_LazyModule", "True module", "0")
+
+
+def test_one_answer_is_found_without_certificates_and_what_reads_mail() -> None:
+    code = (
+        "import sys\n"
+        "from pipelines.lazily import for_one_answer, version_of\n"
+        "for_one_answer()\n"
+        "import duckdb, pyarrow.dataset, pyarrow.fs\n"
+        "print(*(name in sys.modules for name in ('ssl', 'importlib.metadata', 'email')))\n"
+        "import ssl, importlib.metadata as metadata\n"
+        "print(bool(ssl.create_default_context()), duckdb.__version__ == metadata.version('duckdb'))\n"
+        "print(all(version_of(name) == metadata.version(name) for name in ('sqlglot', 'polars', 'heavy-rotation')))\n"
+        "try:\n    version_of('no-package')\nexcept metadata.PackageNotFoundError:\n    print('none')"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout.splitlines() == ["False False False", "True True", "True", "none"]

@@ -16,12 +16,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from platformdirs import user_cache_path
 
+from pipelines.lazily import version_of
 from pipelines.querying.parameters import Parameters, kinds_of
 from pipelines.querying.steps import Cut, Step
 from pipelines.tables import TABLES, view_sql
@@ -133,7 +133,7 @@ def _version() -> str:
     # Files as they are: to put views and questions together from them takes five times as long as to read them.
     tables = here.parent / "tables"
     files = [*(here / module for module in _MODULES), *sorted(tables.rglob("*.sql")), *sorted(tables.rglob("*.py"))]
-    digest = hashlib.sha256(metadata.version("sqlglot").encode())
+    digest = hashlib.sha256(version_of("sqlglot").encode())
     for file in files:
         digest.update(b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
