@@ -1,4 +1,4 @@
-"""Whole questions answered in columns: what pages of a span ask. DuckDB would plan each for longer than it takes.
+"""Whole questions answered in columns: what pages ask. DuckDB would plan each for longer than it takes.
 
 They mean what their SQL says (``pipelines/tables/questions``); tests hold both equal. Where one gives None, it is
 DuckDB's.
