@@ -14,10 +14,11 @@ def test_lines_stand_as_by_amount_and_last(most: int, lines: int) -> None:
     last = 1_700_000_000 + dice.integers(0, 7, lines) * 100_000_000
     both = list(zip(amounts.tolist(), last.tolist(), strict=True))
     of, every = Standing(amounts, last), np.arange(lines)
-    assert of.before(every).tolist() == [sum(other > one for other in both) for one in both]
-    assert of.alike(every).tolist() == [both.count(one) for one in both]
-    assert of.with_more(every).tolist() == [np.count_nonzero(amounts > amount) for amount in amounts]
-    assert of.with_as_many(every).tolist() == [np.count_nonzero(amounts >= amount) for amount in amounts]
+    for some in (every[:7], every):  # a few are counted, many are looked up
+        assert of.before(some).tolist() == [sum(other > both[one] for other in both) for one in some]
+        assert of.alike(some).tolist() == [both.count(both[one]) for one in some]
+        assert of.with_more(some).tolist() == [np.count_nonzero(amounts > amounts[one]) for one in some]
+        assert of.with_as_many(some).tolist() == [np.count_nonzero(amounts >= amounts[one]) for one in some]
     for among in (every, every[::3]):
         for limit in (1, 10):
             least = sorted((both[one] for one in among), reverse=True)[:limit][-1:]

@@ -38,8 +38,11 @@ def edges(asked: Asked) -> pa.Table:
 
 def _at(span: Span, instant: int) -> OfMonth:
     """A play of a span. Of a listener no two are of one instant."""
-    month = next(one for one in span.months if one.columns["played_at"][-1] >= instant)
-    return month._replace(places=np.searchsorted(month.columns["played_at"], [instant]))
+    for month in span.months:
+        at = month.columns["played_at"]
+        if at[-1] >= instant and at[place := np.searchsorted(at, instant)] == instant:
+            return month._replace(places=np.array([place]))
+    raise ValueError(instant)
 
 
 def shown_of(span: Span) -> dict[str, Any]:

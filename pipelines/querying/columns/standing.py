@@ -6,6 +6,9 @@ import numpy as np
 
 from pipelines.querying.columns.history import Column
 
+# Of so many it is quicker to count what is before them than to sort all.
+_FEW = 50
+
 
 class Standing:
     """``weights`` has a number for each line, the more the higher it ranks; equal where only a text decides.
@@ -30,9 +33,8 @@ class Standing:
         """Of some lines those that may be among the first, with all that stand as the last of these."""
         if limit >= len(among):
             return among
-        weights = self.weights[among]
-        of_all = self._sorted if len(among) == len(self.weights) else np.sort(weights)
-        best: Column = among[weights >= of_all[len(among) - max(limit, 1)]]
+        weights, first = self.weights[among], len(among) - max(limit, 1)
+        best: Column = among[weights >= np.partition(weights, first)[first]]
         return best
 
     def before(self, lines: Column) -> Column:
@@ -52,4 +54,6 @@ class Standing:
         return self._from(self._amounts[lines] * self._seconds)
 
     def _from(self, weights: Column) -> Column:
+        if len(weights) <= _FEW and "_sorted" not in self.__dict__:
+            return np.array([np.count_nonzero(self.weights >= weight) for weight in weights.tolist()], np.int64)
         return len(self._sorted) - np.searchsorted(self._sorted, weights)
