@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
@@ -22,6 +22,45 @@ def when_used(*names: str) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+
+
+@contextmanager
+def beartype_when_needed() -> Iterator[None]:
+    """Beam that is loaded meanwhile compares two classes by ``issubclass``, and asks beartype about other types alone.
+
+    It loads 300 modules for that, and a rebuild's steps have nothing but classes.
+    """
+    if "beartype" in sys.modules:
+        yield
+        return
+    package, door, roar = (ModuleType(name) for name in ("beartype", "beartype.door", "beartype.roar"))
+    package.__path__ = []
+    vars(door)["is_subhint"] = _is_subhint
+    vars(roar)["BeartypeDoorException"] = _NoHintError
+    stand_ins = {module.__name__: module for module in (package, door, roar)}
+    sys.modules.update(stand_ins)
+    try:
+        yield
+    finally:
+        for name in stand_ins:
+            del sys.modules[name]
+
+
+class _NoHintError(Exception):
+    """As beartype's: it knows no answer."""
+
+
+def _is_subhint(some: Any, more: Any) -> bool:
+    if isinstance(some, type) and isinstance(more, type):
+        with suppress(TypeError):
+            return issubclass(some, more)
+    from beartype.door import is_subhint
+    from beartype.roar import BeartypeDoorException
+
+    try:
+        return bool(is_subhint(some, more))
+    except BeartypeDoorException as error:
+        raise _NoHintError(str(error)) from error
 
 
 def arrows_functions_when_used() -> None:

@@ -9,7 +9,7 @@ from functools import partialmethod
 from types import ModuleType
 from typing import Any
 
-from pipelines.lazily import arrows_functions_when_used, when_used
+from pipelines.lazily import arrows_functions_when_used, beartype_when_needed, when_used
 
 # Arrow's, for arrays of numbers, functions over a network, and files under a key.
 _ARROWS_OWN = ("numpy", "cloudpickle", "pyarrow._dataset_parquet_encryption")
@@ -96,7 +96,7 @@ def remembering() -> None:
 def for_a_rebuild(arguments: Sequence[str]) -> Iterator[None]:
     """All of this that becomes a rebuild, which is loaded meanwhile."""
     frugal()
-    with without_connectors(arguments), when_used(*_SELDOM_USED):
+    with without_connectors(arguments), when_used(*_SELDOM_USED), beartype_when_needed():
         yield
     with_short_samples()
     remembering()

@@ -36,14 +36,14 @@ class FolderStaging(Staging):
         """A new file of one month, of which the disk knows when it is taken in: until then nothing is lost with it."""
         path = self.folder / f"{uuid4().hex}.parquet"
         with storage_explained(path):
-            write_unsynced(path, to_parquet(table, rows))
+            write_unsynced(path, to_parquet(table, rows), stays=True)
         return path
 
     def keep(self, data: bytes) -> str:
         """A file that the disk need not know of: what is lost with the machine is made again."""
         path = self.folder / f"{uuid4().hex}{KEPT}"
         with storage_explained(path):
-            write_unsynced(path, data)
+            write_unsynced(path, data, stays=False)
         return str(path)
 
     def kept(self, path: str) -> bytes:
