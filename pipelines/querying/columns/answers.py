@@ -1,4 +1,4 @@
-"""Whole questions answered in columns: what pages of a span ask. DuckDB would plan each for longer than it takes.
+"""Whole questions answered in columns: what pages ask. DuckDB would plan each for longer than it takes.
 
 They mean what their SQL says (``pipelines/tables/questions``); tests hold both equal. Where one gives None, it is
 DuckDB's.
@@ -25,6 +25,7 @@ from pipelines.querying.columns.counted import (
     songs_of,
 )
 from pipelines.querying.columns.credited import Credits, different_of
+from pipelines.querying.columns.grouping import summed
 from pipelines.querying.columns.history import Column, day_number
 from pipelines.querying.columns.items import item, item_ids, item_months, item_songs
 from pipelines.querying.columns.lists import compare, discoveries, tens, tops
@@ -75,7 +76,7 @@ def _month_totals(asked: Asked) -> pa.Table:
     (span,) = asked.made
     of, songs = days_of(span), songs_of(span)
     distinct, places = np.unique(of["month"], return_inverse=True)
-    sums = {name: np.bincount(places, of[name], len(distinct)).astype(np.int64) for name in TIMES}
+    sums = {name: summed(places, of[name], len(distinct)) for name in TIMES}
     days = np.bincount(places, minlength=len(distinct))
     return pa.table({"month": dates(distinct), **_time_columns(sums), "songs": songs["songs"], "days": days})
 
@@ -109,7 +110,7 @@ def _releases(asked: Asked) -> pa.Table | None:
     places = of_year[places]
     pairs, _ = numbered(places * most + span.copies["song_id"][copy], len(years) * most)
     songs = np.bincount(pairs // most, minlength=len(years))
-    counted = np.bincount(places, plays, len(years)).astype(np.int64)
+    counted = summed(places, plays, len(years))
     return pa.table({"year": pa.array(years, mask=years < 0), "plays": counted, "songs": songs})
 
 

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 
-from pipelines.querying.columns.grouping import least
+from pipelines.querying.columns.grouping import least, summed
 from pipelines.querying.columns.history import LATE, UNKNOWN, Column, Kept
 from pipelines.querying.columns.spans import OfMonth, Span
 from pipelines.querying.columns.texts import NULL, numbered
@@ -125,7 +125,7 @@ def _copies(span: Span) -> Counts:
     best = np.flatnonzero(preferences == preference[places])
     return {
         "copy": copies,
-        **{name: _sum(places, column, number) for name, column in times_of(span).items()},
+        **{name: summed(places, column, number) for name, column in times_of(span).items()},
         "first_played_at": least(places, at, number),
         "first_played_on": least(places, span.of("played_on")[heard].astype(np.int64), number),
         "last_played_at": -least(places, -at, number),
@@ -147,10 +147,10 @@ def _copies_together(tables: Sequence[Counts]) -> Counts:
     for table in tables:  # in each of them a copy is once
         of = place[table["copy"]]
         for name in TIMES:
-            made[name][of] += table[name]
+            np.add.at(made[name], of, table[name])
         for name in ("first_played_at", "first_played_on"):
-            made[name][of] = np.minimum(made[name][of], table[name])
-        made["last_played_at"][of] = np.maximum(made["last_played_at"][of], table["last_played_at"])
+            np.minimum.at(made[name], of, table[name])
+        np.maximum.at(made["last_played_at"], of, table["last_played_at"])
         preference, preferred_at = made["preference"][of], made["preferred_at"][of]
         is_as_good = (table["preference"] == preference) & (table["preferred_at"] > preferred_at)
         better = np.flatnonzero((table["preference"] < preference) | is_as_good)
@@ -180,7 +180,7 @@ def _days(span: Span) -> Counts:
     return {
         "day": days,
         "month": np.full(number, span.of("month")[0] if number else 0, np.int32),
-        **{name: _sum(places, column, number) for name, column in sums.items()},
+        **{name: summed(places, column, number) for name, column in sums.items()},
         "first_played_at": least(places, at, number),
         "last_played_at": -least(places, -at, number),
     }
@@ -207,14 +207,14 @@ def _hours(span: Span) -> Counts:
 def _endings(span: Span) -> Counts:
     reasons, places = np.unique(span.of("reason_end")[span.heard], return_inverse=True)
     counted = {"plays": np.ones(len(places), np.int64), **_skips(span)}
-    return {"reason_end": reasons} | {name: _sum(places, column, len(reasons)) for name, column in counted.items()}
+    return {"reason_end": reasons} | {name: summed(places, column, len(reasons)) for name, column in counted.items()}
 
 
 def _endings_together(tables: Sequence[Counts]) -> Counts:
     rows = joined(tables)
     reasons, places = np.unique(rows["reason_end"], return_inverse=True)
     names = ("plays", "skipped", "skip_known")
-    return {"reason_end": reasons} | {name: _sum(places, rows[name], len(reasons)) for name in names}
+    return {"reason_end": reasons} | {name: summed(places, rows[name], len(reasons)) for name in names}
 
 
 def _added(tables: Sequence[Counts]) -> Counts:
@@ -224,11 +224,6 @@ def _added(tables: Sequence[Counts]) -> Counts:
 def joined(tables: Sequence[Counts]) -> Counts:
     """The rows of all tables."""
     return {name: np.concatenate([table[name] for table in tables]) for name in tables[0]}
-
-
-def _sum(places: Column, values: Column, number: int) -> Column:
-    """For each place the sum of its values; exact below 2**53."""
-    return np.bincount(places, values, number).astype(np.int64)
 
 
 _COPIES = Kind("copies", _copies, _copies_together, by_month=False)

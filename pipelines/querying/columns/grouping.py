@@ -15,6 +15,13 @@ def least(places: Column, values: Column, number: int) -> Column:
     return lowest
 
 
+def summed(places: Column, values: Column, number: int) -> Column:
+    """For each place the sum of its values, whole numbers or truths."""
+    sums = np.zeros(number, np.int64)
+    np.add.at(sums, places, values.astype(np.int64, copy=False))
+    return sums
+
+
 def no_empty(codes: Codes) -> Codes:
     """NULLIF(…, '')."""
     return np.where(codes == EMPTY, np.int32(NULL), codes)

@@ -16,7 +16,7 @@ from pipelines.querying.columns.arrays import dates, instants, time_heard
 from pipelines.querying.columns.asked import Asked
 from pipelines.querying.columns.counted import TIMES, Counts, copies_of, times_of
 from pipelines.querying.columns.credited import Credits, keys_of
-from pipelines.querying.columns.grouping import least, no_empty
+from pipelines.querying.columns.grouping import least, no_empty, summed
 from pipelines.querying.columns.history import LATE, Column, History, day_number
 from pipelines.querying.columns.spans import plays_of_copies, within
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes
@@ -133,9 +133,7 @@ def item_months(asked: Asked) -> pa.Table:
     history, kind, texts = asked.history(date.min, date.max), asked.values["kind"], of.texts
     plays = plays_of_copies(history, _copies_of_tracks(history, of), date.min, date.max)
     months, places = np.unique(plays.of("month"), return_inverse=True)
-    times = {
-        name: np.bincount(places, column, len(months)).astype(np.int64) for name, column in times_of(plays).items()
-    }
+    times = {name: summed(places, column, len(months)) for name, column in times_of(plays).items()}
     ids = {"track": of.track_id, "artist": of.artist_key, "album": of.shown_album_id}[kind]
     is_it = pc.is_in(tens["id"], texts.array(np.unique(ids)).cast(pa.string()), skip_nulls=True)
     if kind == "artist":
@@ -171,7 +169,7 @@ def _is_whole(history: History, first: date, last: date) -> bool:
 
 def _grouped(places: Column, number: int, counts: Counts) -> tuple[dict[str, Any], Column]:
     """For each place ``TIMES`` and the instants of its first and last play, and the row that has the last."""
-    sums = {name: np.bincount(places, counts[name], number).astype(np.int64) for name in TIMES}
+    sums = {name: summed(places, counts[name], number) for name in TIMES}
     at = counts["last_played_at"]
     newest = -least(places, -at, number)
     rows, is_last = np.zeros(number, np.intp), np.flatnonzero(at == newest[places])

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipelines.querying.columns.counted import TIMES
 from pipelines.querying.columns.credited import Credits
-from pipelines.querying.columns.grouping import in_order_of_texts, least
+from pipelines.querying.columns.grouping import in_order_of_texts, least, summed
 from pipelines.querying.columns.history import Column
 from pipelines.querying.columns.standing import Standing
 from pipelines.querying.columns.texts import EMPTY, NULL, Codes, numbered
@@ -180,7 +180,7 @@ class Lines:
             **{name: getattr(self._of, name)[shown] for name in ("id", "name", "artist_name", "artist_key")},
             "album_name": said("album_name", is_said=self.kind == "track"),
             "image_url": said("album_image_url", is_said=self.kind != "artist"),
-            **{name: np.bincount(lines, counts[name], number).astype(np.int64) for name in TIMES},
+            **{name: summed(lines, counts[name], number) for name in TIMES},
             "first_played_at": least(lines, counts["first_played_at"], number),
             "first_played_on": least(lines, counts["first_played_on"], number),
             "last_played_at": _newest(lines, counts["last_played_at"], number) // 1_000_000 * 1_000_000,
@@ -210,7 +210,7 @@ class Lines:
         return self._credited.counts[name][self._some]
 
     def _sum(self, name: str) -> Column:
-        return np.bincount(self._places, self._counts(name), len(self)).astype(np.int64)
+        return summed(self._places, self._counts(name), len(self))
 
     def _least(self, values: Column) -> Column:
         return least(self._places, values, len(self))

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines.querying.columns.arrays import instants
 from pipelines.querying.columns.credited import Credits, table_of_credits
-from pipelines.querying.columns.grouping import least
+from pipelines.querying.columns.grouping import least, summed
 from pipelines.querying.columns.history import History, day_number
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -36,7 +36,7 @@ def holding_of(credited: Credits, q: str) -> pa.Table:
     held = {name: is_found[getattr(credited, name)] for name in ("track_name", "artist_name", "album_name")}
     rows = np.flatnonzero(np.logical_or.reduce(list(held.values())))
     number = len(credited.track_id)
-    plays = np.bincount(credited.rows, credited.counts["plays"], number).astype(np.int64)
+    plays = summed(credited.rows, credited.counts["plays"], number)
     last = -least(credited.rows, -credited.counts["last_played_at"], number)
     return table_of_credits(
         credited,
