@@ -3,13 +3,12 @@
 Exit codes, of every command: 0, 1 where it fails, 2 for a wrong command line, 130 after Ctrl-C.
 """
 
-import atexit
 import gc
 import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NoReturn
 
 # A command, the module that has its ``main``, and what it does.
@@ -73,21 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code: int = run([command, *arguments] if module in _PRODUCER else arguments)
     except KeyboardInterrupt:  # before the command has begun
         return 130
-    if argv is None and command == "rebuild":
-        _leave(code)
     return code
-
-
-def _leave(code: int) -> None:
-    """End this process, and let the kernel have its memory as it is.
-
-    Python would take apart all that was loaded first, 30 to 90 ms after a rebuild. What cannot be flushed, it tells.
-    """
-    with suppress(OSError, ValueError, AttributeError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        atexit._run_exitfuncs()
-        os._exit(code)
 
 
 @contextmanager

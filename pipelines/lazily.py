@@ -106,7 +106,7 @@ class _Finder:
 
 
 class _Beside:
-    """Loads a module while another one, unless it is loaded, has a stand-in."""
+    """Loads a module while another one, unless it is loaded, has a stand-in; without, where that lacks what it needs."""
 
     def __init__(self, stand_in: ModuleType, loader: Any) -> None:
         self._stand_in, self._loader = stand_in, loader
@@ -119,7 +119,10 @@ class _Beside:
 
     def exec_module(self, module: ModuleType) -> None:
         """As its own loader does."""
-        with self._there():
+        try:
+            with self._there():
+                self._loader.exec_module(module)
+        except (AttributeError, ImportError):
             self._loader.exec_module(module)
 
     @contextmanager

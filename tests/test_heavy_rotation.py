@@ -125,14 +125,6 @@ def test_who_asks_again_loads_what_answers_and_nothing_else(
     assert told[1:] in ([], ["loaded"])  # of the process that waits for a query
 
 
-def test_a_rebuild_ends_its_process_as_it_is_once_all_is_said_and_done(tmp_path: Path) -> None:
-    code = "import atexit, heavy_rotation; atexit.register(print, 'done'); heavy_rotation.main(); print('taken apart')"
-    command = [sys.executable, "-c", code, "rebuild", f"--archive={tmp_path}/a", f"--warehouse={tmp_path}/w"]
-    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert (ended.returncode, ended.stdout) == (1, "done\n")
-    assert ended.stderr.startswith("error: there are no plays in ")
-
-
 def test_what_is_loaded_for_a_command_is_no_garbage_to_look_through() -> None:
     code = (
         "import gc, heavy_rotation\n"

@@ -73,3 +73,22 @@ def test_one_answer_is_found_without_certificates_and_what_reads_mail() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
     )
     assert ended.stdout.splitlines() == ["False False False", "True True", "True", "none"]
+
+
+def test_a_library_that_needs_more_than_a_stand_in_has_is_loaded_as_ever(tmp_path: Path) -> None:
+    (tmp_path / "duckdb.py").write_text("__path__ = [__file__[:-3]]\n")
+    (tmp_path / "duckdb").mkdir()
+    (tmp_path / "duckdb" / "_version.py").write_text(
+        "from importlib.metadata import requires\nneeds = requires('pytest')\n"
+    )
+    code = (
+        f"import sys\nsys.path.insert(0, {str(tmp_path)!r})\n"
+        "from pipelines.lazily import for_one_answer\n"
+        "for_one_answer()\n"
+        "import duckdb._version\n"
+        "print(len(duckdb._version.needs) > 0, 'importlib.metadata' in sys.modules)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    assert ended.stdout == "True True\n"
