@@ -106,7 +106,7 @@ class _Finder:
 
 
 class _Beside:
-    """Loads a module while another one, unless it is loaded, has a stand-in; without, where that lacks what it needs."""
+    """Loads a module while another one, unless it is loaded, has a stand-in, and without where that is too little."""
 
     def __init__(self, stand_in: ModuleType, loader: Any) -> None:
         self._stand_in, self._loader = stand_in, loader
