@@ -185,11 +185,15 @@ class _Count(beam.DoFn):
         user_id: Any = beam.DoFn.KeyParam,
         window: Any = beam.DoFn.WindowParam,
         pieces: Any = beam.DoFn.StateParam(PLAYS),
-        refresh_in_turn: Any = beam.DoFn.TimerParam(REFRESH_IN_TURN),
         final: Any = beam.DoFn.TimerParam(FINAL),
         drained: Any = beam.DoFn.TimerParam(DRAINED),
     ) -> Iterator[TaggedOutput]:
-        return self._refreshed(user_id, window, pieces, refresh_in_turn, final, drained)
+        # The other one, should it be set, shows the same again: Prism fires at once what is taken back and was not set.
+        self.due.pop(_key(user_id, window), None)
+        drained.clear()
+        if self._is_over(window):
+            final.clear()
+        return self._snapshots(user_id, window, pieces)
 
     @on_timer(REFRESH_IN_TURN)
     def show_in_turn(
@@ -197,22 +201,10 @@ class _Count(beam.DoFn):
         user_id: Any = beam.DoFn.KeyParam,
         window: Any = beam.DoFn.WindowParam,
         pieces: Any = beam.DoFn.StateParam(PLAYS),
-        refresh: Any = beam.DoFn.TimerParam(REFRESH),
         final: Any = beam.DoFn.TimerParam(FINAL),
         drained: Any = beam.DoFn.TimerParam(DRAINED),
     ) -> Iterator[TaggedOutput]:
-        return self._refreshed(user_id, window, pieces, refresh, final, drained)
-
-    def _refreshed(
-        self, user_id: str, window: Any, pieces: Any, other: Any, final: Any, drained: Any
-    ) -> Iterator[TaggedOutput]:
-        """All plays until now are shown, whatever else was due."""
-        self.due.pop(_key(user_id, window), None)
-        other.clear()
-        drained.clear()
-        if self._is_over(window):
-            final.clear()
-        return self._snapshots(user_id, window, pieces)
+        return self.show(user_id, window, pieces, final, drained)
 
     @on_timer(FINAL)
     def show_final(
