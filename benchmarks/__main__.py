@@ -42,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for name in options.names:
         if name not in _ALL:
             parser.error(f"there is no benchmark {name}; there are {', '.join(_ALL)}")
+    if options.into and not options.into.is_file():
+        parser.error(f"there is no document {options.into}, which would have marks to write between")
     settings = Settings(options.runs, options.share, options.long, options.most, options.seed)
     measured: dict[str, Measured] = {}
     try:
