@@ -27,9 +27,13 @@ print(json.dumps({
 """
 
 
+def printed_by(code: str, *arguments: str) -> str:
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+
+
 def told(*arguments: str) -> Any:
-    command = [sys.executable, "-c", _ARROWS, *arguments]
-    return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout)
+    return json.loads(printed_by(_ARROWS, *arguments))
 
 
 def test_arrows_functions_are_the_same_and_few_until_they_are_used() -> None:
@@ -50,10 +54,8 @@ def test_what_is_loaded_when_it_is_used_works_then() -> None:
         "print(email.message.Message().as_string() == chr(10), type(email.message).__name__)\n"
         "print(len([one for one in sys.meta_path if 'lazily' in type(one).__module__]))"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    none, first, then, left = ended.stdout.splitlines()
+    printed = printed_by(code)
+    none, first, then, left = printed.splitlines()
     assert (none, first.split()[0], then, left) == ("none", "_LazyModule", "True module", "0")
 
 
@@ -69,10 +71,8 @@ def test_one_answer_is_found_without_certificates_and_what_reads_mail() -> None:
         "print(all(version_of(name) == metadata.version(name) for name in ('sqlglot', 'polars', 'heavy-rotation')))\n"
         "try:\n    version_of('no-package')\nexcept metadata.PackageNotFoundError:\n    print('none')"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert ended.stdout.splitlines() == ["False False False", "True True", "True", "none"]
+    printed = printed_by(code)
+    assert printed.splitlines() == ["False False False", "True True", "True", "none"]
 
 
 def test_a_library_that_needs_more_than_a_stand_in_has_is_loaded_as_ever(tmp_path: Path) -> None:
@@ -88,7 +88,5 @@ def test_a_library_that_needs_more_than_a_stand_in_has_is_loaded_as_ever(tmp_pat
         "import duckdb._version\n"
         "print(len(duckdb._version.needs) > 0, 'importlib.metadata' in sys.modules)\n"
     )
-    ended = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert ended.stdout == "True True\n"
+    printed = printed_by(code)
+    assert printed == "True True\n"

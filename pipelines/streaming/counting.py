@@ -180,6 +180,7 @@ class _Count(beam.DoFn):
             yield user_id, Plays([play for play, is_new in zip(plays, passed, strict=True) if is_new])
 
     @on_timer(REFRESH)
+    @on_timer(REFRESH_IN_TURN)
     def show(
         self,
         user_id: Any = beam.DoFn.KeyParam,
@@ -194,17 +195,6 @@ class _Count(beam.DoFn):
         if self._is_over(window):
             final.clear()
         return self._snapshots(user_id, window, pieces)
-
-    @on_timer(REFRESH_IN_TURN)
-    def show_in_turn(
-        self,
-        user_id: Any = beam.DoFn.KeyParam,
-        window: Any = beam.DoFn.WindowParam,
-        pieces: Any = beam.DoFn.StateParam(PLAYS),
-        final: Any = beam.DoFn.TimerParam(FINAL),
-        drained: Any = beam.DoFn.TimerParam(DRAINED),
-    ) -> Iterator[TaggedOutput]:
-        return self.show(user_id, window, pieces, final, drained)
 
     @on_timer(FINAL)
     def show_final(
