@@ -29,7 +29,7 @@ from pipelines.tables.questions import parameters_of, question_sql
 
 _PREFIX = "duckdb-"
 # What decides about a translation, besides its SQL.
-_MODULES = ("bigquery_sql.py", "cutting.py", "steps.py", "functions.py", "information.py")
+_MODULES = ("bigquery_sql.py", "cutting.py", "numbered.py", "steps.py", "functions.py", "information.py")
 # Of queries, which are as many as people think of. The oldest make room.
 _MOST_QUERIES = 200
 # Texts that say nothing of a person: days, kinds and tables.
@@ -81,7 +81,24 @@ def duckdb_question(question: str, empty: frozenset[str] = frozenset()) -> Cut:
         kinds = {name: parameter.kind for name, parameter in parameters_of(question).items()}
         return asdict(cut(duckdb_query(parse(question_sql(question)), kinds, empty)))
 
-    made = _remembered("-".join(("question", question, *sorted(empty))), translate)
+    return _cut(_remembered("-".join(("question", question, *sorted(empty))), translate), question)
+
+
+@cache
+def duckdb_cut_view(view: str) -> Cut:
+    """A view for a database whose ``plays`` is a table (``numbered``), cut at its common table ``told``."""
+
+    def translate() -> dict[str, Any]:
+        from pipelines.querying.bigquery_sql import duckdb_query, parse
+        from pipelines.querying.cutting import cut
+        from pipelines.querying.numbered import alone, by_number
+
+        return asdict(cut(alone(by_number(duckdb_query(parse(view_sql(view))), {"plays"})), {"told"}))
+
+    return _cut(_remembered(f"cut-view-{view}", translate))
+
+
+def _cut(made: dict[str, Any], question: str = "") -> Cut:
     *steps, last = (
         Step(step["sql"], tuple(step["parameters"]), tuple(step["reads"]), step["part"], tuple(step["names"]))
         for step in (*made["steps"], made["last"])

@@ -6,16 +6,24 @@ WITH told AS (
     NULLIF(album_id, '') AS id,
     album_key,
     CASE source WHEN 'RECENTLY_PLAYED' THEN 0 WHEN 'EXTENDED_EXPORT' THEN 1 ELSE 2 END AS standing,
-    ingested_at AS told_at,
-    album_name,
-    COALESCE(NULLIF(album_artist_name, ''), NULLIF(artists[SAFE_OFFSET(0)].name, '')) AS artist_name,
-    NULLIF(album_release_date, '') AS release_date,
-    NULLIF(album_image_url, '') AS image_url
-  FROM ${dataset}.plays
-  WHERE album_name <> '' AND COALESCE(NULLIF(album_id, ''), album_key) IS NOT NULL
-  QUALIFY ROW_NUMBER() OVER (
-    PARTITION BY album_id, album_key, source ORDER BY ingested_at DESC, played_at DESC, user_id
-  ) = 1
+    newest.ingested_at AS told_at,
+    newest.album_name,
+    COALESCE(NULLIF(newest.album_artist_name, ''), NULLIF(newest.artists[SAFE_OFFSET(0)].name, '')) AS artist_name,
+    NULLIF(newest.album_release_date, '') AS release_date,
+    NULLIF(newest.album_image_url, '') AS image_url
+  FROM (
+    SELECT
+      album_id,
+      album_key,
+      source,
+      ARRAY_AGG(
+        STRUCT(ingested_at, album_name, album_artist_name, artists, album_release_date, album_image_url)
+        ORDER BY ingested_at DESC, played_at DESC, user_id LIMIT 1
+      )[OFFSET(0)] AS newest
+    FROM ${dataset}.plays
+    WHERE album_name <> '' AND COALESCE(NULLIF(album_id, ''), album_key) IS NOT NULL
+    GROUP BY album_id, album_key, source
+  )
   UNION ALL
   SELECT
     album_id,

@@ -2,7 +2,7 @@
 -- An artist goes by Spotify's id; a name without one by the only id that is known of it, else by one made from the name.
 -- popularity, followers and top_tracks are Spotify's, listeners and listens ListenBrainz's. It reads all months of plays.
 WITH told AS (
-  SELECT NULLIF(id, '') AS id, name, MAX(told_at) AS told_at
+  SELECT NULLIF(id, '') AS id, NULLIF(name, '') AS name, MAX(told_at) AS told_at
   FROM (
     SELECT artist.id AS id, artist.name AS name, ingested_at AS told_at
     FROM ${dataset}.plays, UNNEST(artists) AS artist
@@ -14,7 +14,7 @@ WITH told AS (
     FROM ${dataset}.track_snapshots, UNNEST(artists) AS artist
     WHERE source = 'SPOTIFY'
   )
-  WHERE name <> ''
+  -- Names that are empty go later: with a filter on what it unnests, DuckDB takes thirty times as long.
   GROUP BY 1, 2
 ),
 
@@ -25,7 +25,7 @@ only_ids AS (
     MIN(id) AS only_id,
     CONCAT('names:', SUBSTR(TO_HEX(SHA256(CONCAT('artist\x1f', name))), 1, 22)) AS made_id
   FROM told
-  WHERE id IS NOT NULL
+  WHERE id IS NOT NULL AND name IS NOT NULL
   GROUP BY name
   HAVING COUNT(DISTINCT id) = 1
 ),
@@ -53,6 +53,7 @@ names AS (
     told.told_at AS told_at
   FROM told
   LEFT JOIN only_ids ON only_ids.name = told.name
+  WHERE told.name IS NOT NULL
   UNION ALL
   SELECT key, name, IF(source = 'SPOTIFY', 0, 1), taken_at
   FROM placed
