@@ -7,7 +7,7 @@ from collections.abc import Collection
 
 import duckdb
 
-from pipelines.querying.translations import duckdb_cut_view, duckdb_view
+from pipelines.querying.translations import duckdb_numbered_view, duckdb_view
 
 _VIEWS = ("track_info", "album_info", "artist_info")
 _SCHEMA = "made"
@@ -32,15 +32,17 @@ class KeptViews:
         """
         for view in _VIEWS:
             if view in names and view not in self._kept | self._too_large:
-                cut = duckdb_cut_view(view)
-                told = f"CREATE TABLE {_SCHEMA}.{view} AS {cut.steps[0].sql}"
-                created = self._database.execute(told).fetchone() or (0,)
+                users = self._database.execute("SELECT MIN(user_id), MAX(user_id) FROM plays").fetchone() or (
+                    None,
+                    None,
+                )
+                made = duckdb_numbered_view(view, is_of_one=users[0] == users[1])
+                created = self._database.execute(f"CREATE TABLE {_SCHEMA}.{view} AS {made}").fetchone() or (0,)
                 if created[0] > _MOST_ROWS:
                     self._database.execute(f"DROP TABLE {_SCHEMA}.{view}")
                     self._too_large.add(view)
                 else:
-                    rest = cut.last.sql.replace("kept_0", f"{_SCHEMA}.{view}")
-                    self._database.execute(f"CREATE OR REPLACE VIEW {view} AS {rest}")
+                    self._database.execute(f"CREATE OR REPLACE VIEW {view} AS FROM {_SCHEMA}.{view}")
                     self._kept.add(view)
 
     def forget(self) -> None:

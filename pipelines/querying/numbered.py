@@ -1,8 +1,7 @@
-"""Views over tables whose rows have numbers, as a database's own have and views of files have not: the same rows in less
-time, rewritten from what the views say.
+"""Views over tables whose rows have numbers, as a database's own have and views of files have not: the same, sooner.
 
 Most of it goes into carrying whole rows about while the newest of each group is sought, and into numbering and choosing
-where there is nothing to choose from.
+where there is nothing to choose from. These are rewrites of what the views say, which know nothing of what it means.
 """
 
 from collections.abc import Collection
@@ -11,9 +10,15 @@ from sqlglot import exp
 
 from pipelines.tables import DATASET
 
+# Columns without NULL.
+_NEWEST = ["ingested_at", "played_at"]
 
-def by_number(query: exp.Query, tables: Collection[str]) -> exp.Query:
-    """Let a query for DuckDB, where it takes the first row of each group of one of ``tables``, seek that row's number."""
+
+def by_number(query: exp.Query, tables: Collection[str], same: Collection[str] = ()) -> exp.Query:
+    """Let a query for DuckDB, where it takes the first row of each group of one of ``tables``, seek that row's number.
+
+    Columns of the tables that are the ``same`` in all rows decide nothing.
+    """
     tree = query.copy()
     for first in list(tree.find_all(exp.First)):
         select = first.parent_select
@@ -21,8 +26,8 @@ def by_number(query: exp.Query, tables: Collection[str]) -> exp.Query:
         table, order = select.args["from_"].this, first.this
         if not isinstance(table, exp.Table) or table.db != DATASET or table.name not in tables:
             continue
-        number = exp.First(this=exp.Order(this=exp.column("rowid"), expressions=[e.copy() for e in order.expressions]))
-        chosen = exp.select(number).from_(table.copy())
+        chosen = exp.select(_number([one.copy() for one in order.expressions if one.this.name not in same]))
+        chosen = chosen.from_(table.copy())
         for clause in ("where", "group"):
             chosen.set(clause, select.args.get(clause))
             select.set(clause, None)
@@ -31,11 +36,21 @@ def by_number(query: exp.Query, tables: Collection[str]) -> exp.Query:
     return tree
 
 
+def _number(order: list[exp.Expr]) -> exp.Expr:
+    """The number of a group's first row. DuckDB makes a text of what it orders each row by, unless that is a number."""
+    rowid = exp.column("rowid")
+    if [one.this.name for one in order if one.args.get("desc")] != _NEWEST or len(order) > len(_NEWEST):
+        return exp.First(this=exp.Order(this=rowid, expressions=order))
+    ingested_at, played_at = (exp.func("EPOCH_US", one.this) for one in order)
+    newest = exp.cast(ingested_at, "INT128") * exp.Literal.number(2**63 - 1) + played_at
+    return exp.ArgMax(this=rowid, expression=newest)
+
+
 def alone(query: exp.Query) -> exp.Query:
     """Spare groups of one row the numbering of rows and the choice of values: a column is what the row says.
 
-    That is for ``SELECT key, ANY_VALUE(x HAVING MIN …) … FROM placed GROUP BY key HAVING …``, with ``placed`` as ``SELECT
-    *, ROW_NUMBER() OVER (PARTITION BY key …) AS place FROM told``; a query of another form stays as it is.
+    That is for ``SELECT key, ANY_VALUE(x HAVING MIN …) … FROM placed GROUP BY key HAVING …``, with ``placed`` as
+    ``SELECT *, ROW_NUMBER() OVER (PARTITION BY key …) AS place FROM told``; a query of another form stays as it is.
     """
     tree = query.copy()
     placed = next((table.this for table in tree.ctes if table.alias == "placed"), None)

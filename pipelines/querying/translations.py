@@ -81,29 +81,27 @@ def duckdb_question(question: str, empty: frozenset[str] = frozenset()) -> Cut:
         kinds = {name: parameter.kind for name, parameter in parameters_of(question).items()}
         return asdict(cut(duckdb_query(parse(question_sql(question)), kinds, empty)))
 
-    return _cut(_remembered("-".join(("question", question, *sorted(empty))), translate), question)
-
-
-@cache
-def duckdb_cut_view(view: str) -> Cut:
-    """A view for a database whose ``plays`` is a table (``numbered``), cut at its common table ``told``."""
-
-    def translate() -> dict[str, Any]:
-        from pipelines.querying.bigquery_sql import duckdb_query, parse
-        from pipelines.querying.cutting import cut
-        from pipelines.querying.numbered import alone, by_number
-
-        return asdict(cut(alone(by_number(duckdb_query(parse(view_sql(view))), {"plays"})), {"told"}))
-
-    return _cut(_remembered(f"cut-view-{view}", translate))
-
-
-def _cut(made: dict[str, Any], question: str = "") -> Cut:
+    made = _remembered("-".join(("question", question, *sorted(empty))), translate)
     *steps, last = (
         Step(step["sql"], tuple(step["parameters"]), tuple(step["reads"]), step["part"], tuple(step["names"]))
         for step in (*made["steps"], made["last"])
     )
     return Cut(tuple(steps), last, made["whole"], question)
+
+
+@cache
+def duckdb_numbered_view(view: str, *, is_of_one: bool) -> str:
+    """A view's query for a database whose ``plays`` is a table of its own (``numbered``), maybe all of one listener."""
+
+    def translate() -> str:
+        from pipelines.querying.bigquery_sql import duckdb_query, parse
+        from pipelines.querying.numbered import alone, by_number
+
+        query = by_number(duckdb_query(parse(view_sql(view))), {"plays"}, {"user_id"} if is_of_one else ())
+        return alone(query).sql(dialect="duckdb")
+
+    text: str = _remembered(f"numbered-view-{view}{'-of-one' if is_of_one else ''}", translate)
+    return text
 
 
 def _remembered(name: str, translate: Callable[[], Any], most: int | None = None) -> Any:
