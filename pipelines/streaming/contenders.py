@@ -82,7 +82,7 @@ def tens(plays: Ints, last: Ints, marks: Ints, copies: _Read) -> dict[Kind, Item
         (high, low), fields = _ALIKE[kind]
         alone, others = which[shares_none[which]], which[~shares_none[which]]
         group = marks[high, alone].astype(np.int64) << 32 | marks[low, alone]
-        return copies(alone, group, fields) + copies(others, np.arange(len(others)), 0)
+        return copies(alone, group, fields) + (copies(others, np.arange(len(others)), 0) if len(others) else [])
 
     def ten(kind: Kind) -> Items:
         crowd = _crowds(len(plays), [by for each in _JOINING[kind] if (by := joined[each])])
@@ -103,7 +103,8 @@ def _ten(
     most[~has_line] = 0
     # Of each song; none, where it has no plays.
     can_reach = np.where(plays > 0, most[crowd], 0)
-    least = max(1, np.partition(most, -TOP)[-TOP]) if len(most) > TOP else 1
+    some = most[most > 0]  # among many zeros numpy looks for the tenth ten times as long
+    least = np.partition(some, -TOP)[-TOP] if len(some) > TOP else 1
     items = ranking.ten_of(read(np.flatnonzero(can_reach >= least)), kind)
     reached = ranking.rank_of(items[-1]) if len(items) == TOP else 1
     if reached < least:

@@ -123,8 +123,9 @@ def copies_alike(lines: Sequence[bytes], heard: Sequence[Ints], group: Ints, fie
 def _large(group: Ints) -> list[Ints]:
     """The songs of each group that has enough."""
     order = group.argsort(kind="stable")
-    begins = np.flatnonzero(np.diff(group[order], prepend=group[order[0]] - 1))
-    sizes = np.diff(begins, append=len(group))
+    ordered = group[order]
+    begins = np.concatenate([[0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, [len(group)]])
+    begins, sizes = begins[:-1], begins[1:] - begins[:-1]
     is_large = sizes >= _LEAST_ALIKE
     return [order[begin : begin + size] for begin, size in zip(begins[is_large], sizes[is_large], strict=True)]
 

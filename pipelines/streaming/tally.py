@@ -3,48 +3,31 @@
 It lies in pieces. A batch adds one, with what is new in it; when the small ones have grown to an eighth of the large
 one, all of them become one. So a batch costs what is new in it, and not what the month has: the large piece is sorted,
 and looked into where it lies. One cell of state holds the pieces, since runners pay for each that they read or write.
-
-A piece begins with the version of its form. Who changes the form goes on reading this one: a job that is updated finds
-its state as it left it. State of a newer version raises StateError.
 """
 
 from collections.abc import Iterable, Sequence
-from struct import Struct
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from pipelines.domain import ranking
 from pipelines.domain.ranking import Copies, Entry, Items, Kind
-from pipelines.streaming import contenders
-from pipelines.streaming.contenders import MARK, MARKS
+from pipelines.streaming import contenders, forms
+from pipelines.streaming.forms import COLUMNS, ROW, Piece
 from pipelines.streaming.songs import (
     Ints,
     copies_alike,
     copies_of,
     ingested,
     line_of,
-    lines_of_before,
     names_of,
     preference_of,
     track_id_of,
 )
 
-VERSION = 3
-# A piece: its version, whether it is the large one, the number of its plays, and of its first song; then the plays, and
-# what is said of its songs, a line for each. The large one has its plays in columns, small ones in rows. It has the
-# number of all its songs where others have that of the first, and from version 2 on their marks, in columns, before
-# their lines: who makes them of texts that are new pays for each song once.
-_HEAD, _ROW = Struct("<BB2xII"), Struct("<IIIH")
-_COLUMNS = (("<u4", 4), ("<u4", 4), ("<u4", 4), ("<u2", 2))
-# A preference as a number is in the last two columns, and the song is in the second.
 _LEAST_SMALL, _PART_SMALL = 64, 8
 # Of fewer songs all are ranked: it takes longer to tell which may be among the ten.
 _LEAST_SONGS = 128
-
-
-class StateError(Exception):
-    """The state was written by a newer version."""
 
 
 class _Plays(NamedTuple):
@@ -72,29 +55,21 @@ class Tally:
         self._large = _NO_PLAYS
         # By milliseconds since the month began: song and preference.
         self._small: dict[int, tuple[int, int]] = {}
-        # What is said of each song, the numbers of those that were looked for, and the marks of the first ones.
+        # What is said of each song, the numbers of those that were looked for, and the marks of all: kept from the
+        # first large piece on, since nobody asks for them in a smaller month.
         self._said: list[bytes] = []
         self._songs: dict[bytes, int] = {}
-        self._marks: Ints = np.zeros((MARKS, 0), MARK)
-        self._is_less = False
-        self.size = 0
-        # A runner gives them in any order, and songs are numbered in theirs.
-        for piece in sorted(pieces, key=_first_song):
-            self.size += len(piece)
-            version, is_large, count, songs = _HEAD.unpack_from(piece)
-            if version > VERSION:
-                raise StateError(f"state of form {version}, and this version knows {VERSION}: go on with a newer one")
-            end = _HEAD.size + count * _ROW.size
+        self._marks: list[bytes] = []
+        self._has_marks = self._is_less = False
+        pieces = list(pieces)
+        self.size = sum(map(len, pieces))
+        for is_large, _, plays, marks, said in forms.unpacked(pieces):
+            self._said += said
+            self._marks.append(marks)
             if is_large:
-                self._large = _plays_in(piece, count)
-                if version > 1:
-                    self._marks = np.frombuffer(piece, MARK, MARKS * songs, end).reshape(MARKS, songs)
-                    end += self._marks.nbytes
-            if len(piece) > end:
-                said = piece[end:].split(b"\n")
-                self._said += said if version > 2 else lines_of_before(said)
-            if not is_large:
-                for at, song, low, high in _ROW.iter_unpack(memoryview(piece)[_HEAD.size : end]):
+                self._large, self._has_marks = _plays_in(plays), True
+            else:
+                for at, song, low, high in ROW.iter_unpack(plays):
                     if self._is_preferred(song, low | high << 32, self._small.get(at)):
                         self._small[at] = song, low | high << 32
 
@@ -104,13 +79,13 @@ class Tally:
 
     def __len__(self) -> int:
         """How many plays there are."""
-        both = len(self._small) and sum(there is not None for there in self._in_large([*self._small]))
-        return len(self._small) + len(self._large.at) - both
+        _, is_there = _found(self._instants(), self._large.at)
+        return len(self._small) + len(self._large.at) - int(is_there.sum())
 
     def add(self, entries: Sequence[tuple[int, Entry]]) -> tuple[list[bool], bytes | None]:
         """Take plays in. Of each, whether it is new here, or a copy that is preferred to the one that was; and the
         piece to be kept besides the others, if any is."""
-        first = len(self._said)
+        first, marks = len(self._said), len(self._marks)
         if len(self._songs) < first:
             self._songs = dict(zip(self._said, range(first), strict=True))
         small: dict[int, tuple[int, int]] = {}
@@ -121,6 +96,8 @@ class Tally:
             if (song := self._songs.get(said)) is None:
                 song = self._songs[said] = len(self._said)
                 self._said.append(said)
+                if self._has_marks:
+                    self._marks.append(forms.marks_of_names(entry[1:]))
             is_new = self._is_preferred(song, preference, self._small.get(at, large))
             if is_new:
                 self._small[at] = small[at] = song, preference
@@ -129,9 +106,10 @@ class Tally:
             # No piece tells of their songs, so that another one's songs would be numbered as if they were there.
             while len(self._said) > first:
                 del self._songs[self._said.pop()]
+            del self._marks[marks:]
             return answers, None
-        rows = b"".join([_ROW.pack(at, song, known & 0xFFFFFFFF, known >> 32) for at, (song, known) in small.items()])
-        piece = _HEAD.pack(VERSION, False, len(small), first) + rows + b"\n".join(self._said[first:])
+        rows = b"".join([ROW.pack(at, song, known & 0xFFFFFFFF, known >> 32) for at, (song, known) in small.items()])
+        piece = forms.packed(Piece(False, first, rows, b"".join(self._marks[marks:]), self._said[first:]))
         self.size += len(piece)
         return answers, piece
 
@@ -147,14 +125,13 @@ class Tally:
         if not self._is_less and len(self._small) <= max(_LEAST_SMALL, len(self._large.at) // _PART_SMALL):
             return None
         plays = self._all()
-        columns = b"".join([column.astype(kind).tobytes() for column, (kind, _) in zip(plays, _COLUMNS, strict=True)])
-        head = _HEAD.pack(VERSION, True, len(plays.at), len(self._said))
-        return b"".join([head, columns, self._all_marks().tobytes(), b"\n".join(self._said)])
+        columns = b"".join([column.astype(kind).tobytes() for column, kind in zip(plays, COLUMNS, strict=True)])
+        marks = b"".join(self._marks) if self._has_marks else forms.marks_of_lines(self._said)
+        return forms.packed(Piece(True, 0, columns, marks, self._said))
 
     def tens(self) -> dict[Kind, Items]:
         """The ten of each kind: ``ranking.tens_of`` all copies."""
-        # State of the first form has no marks.
-        if len(self._said) < _LEAST_SONGS or 2 * self._marks.shape[1] < len(self._said):
+        if len(self._said) < _LEAST_SONGS or not self._has_marks:
             return ranking.tens_of(self.copies())
         columns = self._by_song()
 
@@ -163,7 +140,7 @@ class Tally:
             return copies_alike(lines, [column[which] for column in columns], group, fields)
 
         plays, last, *_ = columns
-        return contenders.tens(plays, last, self._all_marks()[:, : len(plays)], copies)
+        return contenders.tens(plays, last, forms.in_columns(self._marks)[:, : len(plays)], copies)
 
     def copies(self) -> list[Copies]:
         """All plays, by what their copies say."""
@@ -177,18 +154,13 @@ class Tally:
         plays = self._all()
         preference = plays.preference()
         counts = np.bincount(plays.song)
-        # Of many values for one song the last stays: the last play, and the preferred one, of equals the later.
+        # Of many values for one song the last stays: the last play, since plays are in order, and the preferred one, of
+        # equals the later.
         last, best = np.zeros((2, len(counts)), dtype=np.int64)
         last[plays.song] = plays.at
-        by_preference = np.lexsort((plays.at, -preference))
+        by_preference = np.argsort(-preference, kind="stable")
         best[plays.song[by_preference]] = by_preference
         return counts, self.start + last, preference[best], self.start + plays.at[best].astype(np.int64)
-
-    def _all_marks(self) -> Ints:
-        if new := self._said[self._marks.shape[1] :]:
-            marks = [contenders.marks_of(*names[:-1]) for names in names_of(new)]
-            self._marks = np.concatenate([self._marks, np.array(marks, MARK).T], axis=1)
-        return self._marks
 
     def _copies_of_few(self) -> list[Copies]:
         """The same where nothing is in columns, which would take longer than a few dozen plays do without."""
@@ -213,36 +185,39 @@ class Tally:
         large = self._large
         if not len(large.at):
             return [None] * len(instants)
-        wanted = np.array(instants, np.uint32)
-        where = np.minimum(large.at.searchsorted(wanted), len(large.at) - 1)
+        where, is_there = _found(np.array(instants, np.uint32), large.at)
         found = zip(large.song[where].tolist(), large.preference(where).tolist(), strict=True)
-        there = (large.at[where] == wanted).tolist()
-        return [play if is_there else None for play, is_there in zip(found, there, strict=True)]
+        return [play if there else None for play, there in zip(found, is_there.tolist(), strict=True)]
+
+    def _instants(self) -> Ints:
+        return np.fromiter(self._small, np.uint32, len(self._small))
 
     def _all(self) -> _Plays:
         if not self._small:
             return self._large
-        at = np.fromiter(self._small, np.uint32, len(self._small))
         song, preference = np.array([*self._small.values()], np.int64).T
-        small = _Plays(at, song, preference & 0xFFFFFFFF, preference >> 32)
+        small = _Plays(self._instants(), song, preference & 0xFFFFFFFF, preference >> 32)
         # What is small was preferred to what was there.
-        large = self._large.only(~np.isin(self._large.at, at))
+        where, is_there = _found(small.at, self._large.at)
+        large = self._large.only(np.delete(np.arange(len(self._large.at)), where[is_there]))
         both = _Plays(*map(np.concatenate, zip(large, small, strict=True)))
         return both.only(np.argsort(both.at))
 
 
-def _plays_in(piece: bytes, count: int) -> _Plays:
-    columns = []
-    offset = _HEAD.size
-    for kind, size in _COLUMNS:
-        columns.append(np.frombuffer(piece, kind, count, offset))
-        offset += count * size
-    return _Plays(*columns)
+def _found(instants: Ints, ascending: Ints) -> tuple[Ints, Ints]:
+    """Where each instant is among others, and whether it is there."""
+    if not len(ascending):
+        return np.zeros(len(instants), np.intp), np.zeros(len(instants), bool)
+    where = np.minimum(ascending.searchsorted(instants), len(ascending) - 1)
+    return where, ascending[where] == instants
 
 
-def _first_song(piece: bytes) -> int:
-    _, is_large, _, songs = _HEAD.unpack_from(piece)
-    return 0 if is_large else int(songs)
+def _plays_in(columns: bytes) -> _Plays:
+    count, offset, found = len(columns) // ROW.size, 0, []
+    for kind in map(np.dtype, COLUMNS):
+        found.append(np.frombuffer(columns, kind, count, offset))
+        offset += count * kind.itemsize
+    return _Plays(*found)
 
 
-_NO_PLAYS = _plays_in(bytes(_HEAD.size), 0)
+_NO_PLAYS = _plays_in(b"")

@@ -56,9 +56,14 @@ def a_month(rng: random.Random) -> list[Play]:
 
 
 def kept(month: list[Play]) -> Tally:
-    made = Tally(to_millis(START), [])
-    _, piece = made.add([ranking.entry(p) for p in month])
-    return Tally(to_millis(START), [made.compacted() or piece or b""])
+    """In a large piece and a small one, as a month that grows."""
+    pieces: list[bytes] = []
+    most = len(month) * 3 // 4
+    for some in (month[:most], month[most:]):
+        growing = Tally(to_millis(START), pieces)
+        _, piece = growing.add([ranking.entry(p) for p in some])
+        pieces += [piece] if piece and pieces else [growing.compacted() or piece or b""]
+    return Tally(to_millis(START), pieces)
 
 
 def told_by(numbers: int, told_apart: tuple[str, ...], text: str | None) -> int:

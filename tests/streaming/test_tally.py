@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from pipelines.domain import ranking
 from pipelines.domain.instants import parse, to_millis
 from pipelines.domain.play import Artist, Play, Source
-from pipelines.streaming.tally import VERSION, StateError, Tally
+from pipelines.streaming import forms
+from pipelines.streaming.forms import VERSION, StateError
+from pipelines.streaming.tally import Tally
 from tests.builders import play, plays
 
 START = parse("2026-10-31T23:00:00Z")
@@ -84,6 +86,39 @@ def test_a_tally_that_is_kept_says_what_one_says_that_is_read_again(groups: list
         kept.pieces += [piece] if piece is not None else []
     assert kept.tally().copies() == tally.copies()
     assert kept.tally().size == tally.size == sum(map(len, kept.pieces))
+
+
+def test_a_month_is_the_same_in_whatever_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.streaming.tally._LEAST_SONGS", 0)
+    monkeypatch.setattr("pipelines.streaming.tally._LEAST_SMALL", 2)
+    for seed in range(60):
+        rng = random.Random(seed)
+        kept, known = Kept(), []
+        tally = kept.tally()
+        for _ in range(8):
+            some = [
+                play(
+                    START + timedelta(minutes=rng.randrange(20)),
+                    rng.choice("abcd"),
+                    track_name=f"Song {rng.randrange(30)}",
+                    source=rng.choice(list(Source)),
+                    ingested_at=NOW + timedelta(minutes=rng.randrange(3)),
+                )
+                for _ in range(rng.randrange(1, 5))
+            ]
+            known += some
+            _, piece = tally.add([ranking.entry(p) for p in some])
+            assert shown(tally) == of_tally(plain(known)), f"seed {seed}"
+            if whole := tally.compacted():
+                kept.pieces = [whole]
+            elif piece is not None:
+                kept.pieces.append(piece)
+            assert shown(kept.tally()) == of_tally(plain(known)), f"seed {seed}"
+            for made in forms.unpacked(kept.pieces):
+                assert made.marks in (b"", forms.marks_of_lines(made.lines)), f"seed {seed}"
+            # A bundle keeps it as it is, the next one reads what was kept.
+            if whole or rng.random() < 0.5:
+                tally = kept.tally()
 
 
 @given(some_plays, st.integers(1, 7), st.integers(0, 3))
@@ -208,14 +243,14 @@ FIRST_FORM = [
 
 
 @pytest.mark.parametrize("least", [0, 128])
-@pytest.mark.parametrize("form", [2, 3])
+@pytest.mark.parametrize("form", [2, 3, 4])
 def test_state_of_a_later_form_is_read(form: int, least: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert VERSION == 3
+    assert VERSION == 4
     monkeypatch.setattr("pipelines.streaming.tally._LEAST_SONGS", least)
-    pieces = [bytes.fromhex(text) for text in {2: SECOND_FORM, 3: THIRD_FORM}[form]]
+    pieces = [bytes.fromhex(text) for text in {2: SECOND_FORM, 3: THIRD_FORM, 4: FOURTH_FORM}[form]]
     known = [*plays("aab", start="2026-11-02T08:00:00Z"), play("2026-11-03T08:00:00Z")]
     tally = Tally(to_millis(START), pieces)
-    assert shown(tally) == of_tally(plain(known))
+    assert shown(tally) == shown(Tally(to_millis(START), reversed(pieces))) == of_tally(plain(known))
     # The marks that lie in it are those that are made of texts now.
     monkeypatch.setattr("pipelines.streaming.tally._LEAST_SMALL", 0)
     made_anew = Tally(to_millis(START), [bytes.fromhex(text) for text in FIRST_FORM])
@@ -252,9 +287,40 @@ THIRD_FORM = [
     ),
 ]
 
+FOURTH_FORM = [
+    (
+        "0401000003000000000000000200000080be1407e0a8150740931607000000000000000001000000807a55fd807a55fd807a"
+        "55fda101a101a10143beb7e8521d2fd57a20e836e184cae0df70182ad6a06852f9efbe717a816eafc071e1af5bd5c3796521"
+        "11b3c9f1a4fe5b2261222c22547261636b2061222c22616c62756d2d61222c22416c62756d206f662061222c302c6e756c6c"
+        "2c226172746973742d61222c22417274697374206f662061225d0a5b2262222c22547261636b2062222c22616c62756d2d62"
+        "222c22416c62756d206f662062222c302c6e756c6c2c226172746973742d62222c22417274697374206f662062225d"
+    ),
+    (
+        "04000000010000000200000001000000801a3b0c02000000807a55fda10137ae545b0c70e181a1798f04c911846396de2fa2"
+        "449f35975b227431222c22547261636b207431222c22616c62756d2d7431222c22416c62756d206f66207431222c302c6e75"
+        "6c6c2c226172746973742d7431222c22417274697374206f66207431225d"
+    ),
+]
+
+
+@pytest.mark.parametrize("form", [1, 2, 3])
+def test_state_of_several_forms_is_one_month(form: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipelines.streaming.tally._LEAST_SONGS", 0)
+    kept = Kept()
+    kept.pieces = [bytes.fromhex(text) for text in {1: FIRST_FORM, 2: SECOND_FORM, 3: THIRD_FORM}[form]]
+    more = plays("xyb", start="2026-11-04T08:00:00Z")
+    assert kept.add(more) == more
+    known = [*plays("aab", start="2026-11-02T08:00:00Z"), play("2026-11-03T08:00:00Z"), *more]
+    assert sorted(piece[0] for piece in kept.pieces) == [form, form, VERSION]
+    assert shown(kept.tally()) == of_tally(plain(known))
+    monkeypatch.setattr("pipelines.streaming.tally._LEAST_SMALL", 0)
+    anew = Kept()
+    anew.add(known)
+    assert [kept.tally().compacted()] == anew.pieces
+
 
 def test_state_of_a_newer_form_is_refused() -> None:
     kept = Kept()
     kept.add(plays("a"))
-    with pytest.raises(StateError, match="form 4, and this version knows 3"):
-        Tally(to_millis(START), [b"\x04" + kept.pieces[0][1:]])
+    with pytest.raises(StateError, match="form 5, and this version knows 4"):
+        Tally(to_millis(START), [b"\x05" + kept.pieces[0][1:]])
