@@ -54,7 +54,9 @@ def alone(query: exp.Query) -> exp.Query:
     """
     tree = query.copy()
     placed = next((table.this for table in tree.ctes if table.alias == "placed"), None)
-    if tree.args["from_"].this.name != "placed" or not placed or placed.args.get("joins"):
+    if not isinstance(tree, exp.Select) or tree.args["from_"].this.name != "placed":
+        return query
+    if placed is None or placed.args.get("joins"):
         return query
     [key] = tree.args["group"].expressions
     several = exp.select(key).from_("told").group_by(key).having("COUNT(*) > 1")
