@@ -7,11 +7,10 @@ from pipelines.domain.play import UnreadableError
 from pipelines.domain.snapshots import SnapshotSource, TrackSnapshot
 from pipelines.domain.song import is_synthetic
 from pipelines.domain.spotify_items import track_snapshot
+from pipelines.domain.withdrawn import FEATURES
 from producer.enriching.known import Known
 from producer.snapshots.asker import Asker, PausedError
 from producer.snapshots.heard import HeardTrack
-
-_FEATURES = "audio features of tracks"
 
 
 def ask_spotify(asker: Asker, tracks: Iterable[HeardTrack], known: Known, is_stopping: Callable[[], bool]) -> str:
@@ -23,7 +22,7 @@ def ask_spotify(asker: Asker, tracks: Iterable[HeardTrack], known: Known, is_sto
     try:
         asker.check_polling()
         for track in tracks:
-            wants_features = track.in_top and not asker.is_withdrawn(_FEATURES)
+            wants_features = track.in_top and not asker.is_withdrawn(FEATURES)
             if is_synthetic(track.id) or not (track.lacks or wants_features):
                 continue
             if known.track(track.id, SnapshotSource.SPOTIFY):
@@ -33,7 +32,7 @@ def ask_spotify(asker: Asker, tracks: Iterable[HeardTrack], known: Known, is_sto
             answer = asker.get("tracks", f"/v1/tracks/{track.id}", withdrawn_by=(403,))
             if answer is None:
                 return "Spotify gives this app no tracks"
-            features = asker.get(_FEATURES, f"/v1/audio-features/{track.id}") if wants_features else None
+            features = asker.get(FEATURES, f"/v1/audio-features/{track.id}") if wants_features else None
             snapshot = _read(track, answer, features.body if features else None, known)
             known.put([snapshot])
             asked, found = asked + 1, found + snapshot.found

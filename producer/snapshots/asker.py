@@ -6,12 +6,11 @@ from this app, with the day: told once, and asked again after a month.
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from pipelines.clock import Clock, utc_now
 from pipelines.domain.instants import parse, rfc3339, to_the_second
+from pipelines.domain.withdrawn import NAME, Withdrawn, withdrawn_of
 from pipelines.failure import Failure
 from producer.spotify.client import Spotify
 from producer.spotify.transport import Answer, RateLimitedError
@@ -19,11 +18,9 @@ from producer.state.cursor import Cursors
 from producer.state.documents import Documents
 from producer.state.kept import Kept, Value
 
-NAME = "asking.json"
 # Of all that an app in development mode gets in a day, which Spotify does not publish: 600 were seen to be too many,
 # and polling every ten minutes takes 144.
 REQUESTS_A_DAY = 200
-ASKED_AGAIN_AFTER = timedelta(days=30)
 _log = logging.getLogger(__name__)
 
 
@@ -33,27 +30,6 @@ class PausedError(Failure):
     def __init__(self, why: str, until: datetime) -> None:
         super().__init__(f"{why}; what is left is asked from {to_the_second(until)} on")
         self.until = until
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
-    """What Spotify does not give this app: since when that is known (UTC), and in Spotify's words why."""
-
-    what: str
-    since: datetime
-    why: str
-
-    @property
-    def asked_again_at(self) -> datetime:
-        """It may be given again, and is asked for from then on."""
-        return self.since + ASKED_AGAIN_AFTER
-
-    def __str__(self) -> str:
-        """One line."""
-        return (
-            f"Spotify does not give this app {self.what} ({self.why}, {self.since:%Y-%m-%d}); it is asked for again "
-            f"from {self.asked_again_at:%Y-%m-%d} on"
-        )
 
 
 class Asker:
@@ -152,12 +128,6 @@ class Asker:
         self._kept.change(counted)
         if paused:
             raise paused[0]
-
-
-def withdrawn_of(kept: Value) -> list[Withdrawn]:
-    """What a document of ``asking.json`` says is withdrawn, in the order of its texts."""
-    found: dict[str, Any] = kept.get("withdrawn", {})
-    return [Withdrawn(what, parse(of["since"]), of["why"]) for what, of in sorted(found.items())]
 
 
 def remembered(state: str) -> list[Withdrawn]:

@@ -1,18 +1,15 @@
 """What polling remembers of an account, as far as pages tell it: the last poll, and where plays may be missing.
 
-The producer's state is read and never written; a document that is not there, or not as it should be, is not known.
+A document that is not there, or not as it should be, is not known.
 """
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
-from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from pipelines.domain.instants import parse
-from pipelines.storage.files import MissingError, storage_of
+from web.figures.documents import document
 
 
 @dataclass(frozen=True)
@@ -34,13 +31,12 @@ class Polling:
 
 def polling_of(state: str, user_id: str) -> Polling:
     """``state`` is the producer's folder, or ``gs://bucket/folder``. Raises StorageError where it cannot be read."""
-    path = f"{state.rstrip('/')}/cursors/{quote(user_id, safe='')}.json"
+    found = document(state, "cursors", user_id)
     try:
-        found: Any = json.loads(storage_of(path).read(path).data)
         polled_at = found.get("polled_at")
         gaps = [Gap(parse(gap["from"]), parse(gap["to"]), gap.get("is_doubtful") is True) for gap in found["gaps"]]
         return Polling(parse(polled_at) if polled_at else None, tuple(sorted(gaps, key=lambda gap: gap.start)))
-    except (MissingError, AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError):
         return Polling()
 
 

@@ -1,16 +1,14 @@
 """What imports read and left out, as the state remembers it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
-from urllib.parse import quote
 
 from pipelines.domain.exports import LeftOut
 from pipelines.domain.instants import parse
 from pipelines.domain.month import parse_month
-from pipelines.storage.files import MissingError, storage_of
+from web.figures.documents import document
 
 
 @dataclass(frozen=True)
@@ -43,11 +41,10 @@ class Import:
 
 def imports_of(state: str, user_id: str) -> list[Import]:
     """The newest first; none where nothing is known. Raises StorageError where the state cannot be read."""
-    path = f"{state.rstrip('/')}/imports/{quote(user_id, safe='')}.json"
+    found = document(state, "imports", user_id)
     try:
-        records: list[dict[str, Any]] = json.loads(storage_of(path).read(path).data)["imports"]
-        return [_import(record) for record in reversed(records)]
-    except (MissingError, AttributeError, KeyError, TypeError, ValueError):
+        return [_import(record) for record in reversed(found["imports"])]
+    except (AttributeError, KeyError, TypeError, ValueError):
         return []
 
 

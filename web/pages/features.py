@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from pipelines.domain.month import month_text
+from pipelines.domain.withdrawn import FEATURES
 from web.drawing.figure import Source
-from web.figures.withdrawn import FEATURES, withdrawn_of
+from web.figures.withdrawn import withdrawn
 from web.pages.lists import item_url
 from web.pages.months import month_steps, require_month
 from web.rendering import page
@@ -52,7 +53,7 @@ def show(
 
 def _refused(request: Request, visit: Visit) -> str:
     """That Spotify does not give them to this app, if that is known."""
-    refused = withdrawn_of(request.app.state.settings.state, FEATURES)
+    refused = withdrawn(request.app.state.settings.state, FEATURES)
     if refused is None:
         return ""
     since, again = (day(visit.local(at).date()) for at in (refused.since, refused.asked_again_at))

@@ -1,10 +1,12 @@
 """Pages of what is watched, and what snapshots add to the others: a picture, a length, genres."""
 
+import json
 from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
 
+from pipelines.domain.withdrawn import FEATURES
 from pipelines.querying import duck
 from pipelines.querying.asking import ask
 from pipelines.querying.show import show
@@ -15,7 +17,6 @@ from tests.web.histories import COVER, NOW, a_history, a_play, opened, written
 from tests.web.pages.reading import Page
 from tests.web.watching import EMPTY, NOBODY, PLAYLIST, watched
 from web.asking import Asker
-from web.figures.withdrawn import FEATURES
 from web.recap.sheet import recap_html
 from web.settings import Settings
 from web.visit import visit_of
@@ -201,5 +202,7 @@ def test_features_that_spotify_refused_this_app_are_said_with_its_words(
     assert told not in opened(folder, state=state).get("/features?month=2026-11").text, (
         "all that are asked for are there"
     )
-    (tmp_path / "asking.json").write_text('{"withdrawn": []}')
-    assert "Spotify gives audio features to no new app" in bare.get("/features").text
+    without_a_month_after = {"withdrawn": {FEATURES: {"since": "9999-12-31T00:00:00Z", "why": "403"}}}
+    for damaged in ("{", "[]", '{"withdrawn": []}', json.dumps(without_a_month_after)):
+        (tmp_path / "asking.json").write_text(damaged)
+        assert "Spotify gives audio features to no new app" in bare.get("/features").text
