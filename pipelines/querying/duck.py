@@ -5,6 +5,7 @@ extensions. So whatever a query says, it can write nothing, not even where it ne
 """
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from pipelines.warehouse.folder import FolderWarehouse, WarehouseError
 _ATTEMPTS = 10
 _ALL = {*TABLES, *VIEWS}
 _INFORMATION = {name.lower(): name for name in (TABLES_VIEW, COLUMNS_VIEW)}
+# What a view reads: its SQL is ours, and to have it parsed takes milliseconds.
+_READ = re.compile(rf"\b{DATASET}\.(\w+)")
 _READS = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 
 
@@ -55,7 +58,7 @@ def query(
             with new_database() as connection:
                 tree = _require_select(connection, statement)
                 add_functions(connection, statement)
-                _fill(connection, files, _needed(connection, tree) or _ALL)
+                _fill(connection, files, _needed(tree) or _ALL)
                 if max_megabytes:
                     connection.execute(f"SET threads = {threads()}; SET memory_limit = '{max_megabytes}MiB'")
                     limit_address_space(max_megabytes)
@@ -98,24 +101,22 @@ def _fill(connection: duckdb.DuckDBPyConnection, files: dict[str, list[Path]], n
         connection.execute(f'CREATE VIEW "{view}" AS FROM "{name}_rows"')
 
 
-def _needed(connection: duckdb.DuckDBPyConnection, tree: Any) -> set[str]:
+def _needed(tree: Any) -> set[str]:
     """The tables and views that a query reads: to make them all takes as long as most queries.
 
     Where it names none of them, it may ask which there are.
     """
     needed: set[str] = set()
-    trees = [tree]
-    while trees:
-        nodes = _nodes(trees.pop(), "BASE_TABLE")
-        names = {str(node["table_name"]).lower() for node in nodes} & _ALL.union(_INFORMATION) - needed
+    names = {str(node["table_name"]).lower() for node in _nodes(tree, "BASE_TABLE")} & _ALL.union(_INFORMATION)
+    while names:
         needed |= names
-        trees += [_tree(connection, duckdb_view(view)) for view in VIEWS if view in names]
+        names = {name for view in names.intersection(VIEWS) for name in _READ.findall(duckdb_view(view))} - needed
     return needed
 
 
 def tables_of(connection: duckdb.DuckDBPyConnection, statement: str) -> set[str]:
     """The tables and views that a statement reads, itself or by a view: none where that is not to be seen."""
-    return _needed(connection, _tree(connection, statement))
+    return _needed(_tree(connection, statement))
 
 
 def columns() -> dict[str, list[tuple[str, str]]]:
