@@ -70,7 +70,8 @@ def alone(query: exp.Query) -> exp.Query:
         for column in place.find_all(exp.Column):
             if column.name == "place":
                 column.replace(exp.paren(said))
-        value.replace(place)
+        is_null = exp.Is(this=said.copy(), expression=exp.null())
+        value.replace(said if isinstance(place, exp.If) and place.this == is_null else place)
     rows = rows.from_("told").where(is_one_of_several.not_())
     rows = exp.select("*").from_(rows.subquery("told")).where(tree.args["having"].this)
 
