@@ -20,8 +20,9 @@ from pipelines.storage.files import StorageError, is_bucket
 # How many files are fetched from a bucket at once, and of how many the bytes are in memory then.
 _AT_ONCE = 16
 _TOGETHER = 256
-# Bytes of files whose plays are in memory at once, however many threads there are.
-_IN_HAND = 56 << 20
+# Bytes of files whose plays are in memory at once, however many threads there are: as much as a listener with a million
+# plays in one month has, and a piece of the others beside it.
+_IN_HAND = 72 << 20
 _MOST_THREADS = 8
 
 Item = TypeVar("Item")
