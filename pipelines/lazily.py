@@ -164,7 +164,8 @@ class _Compute:
         before = dict(vars(module))
         _compute.function_registry = Few  # type: ignore[assignment]
         try:
-            self._loader.exec_module(module)
+            with when_used("pyarrow.vendored.docscrape"):  # which reads what a function's description says
+                self._loader.exec_module(module)
         except (KeyError, AttributeError):  # an Arrow that is made otherwise, which is loaded as it is
             vars(module).clear()
             vars(module).update(before)

@@ -11,8 +11,12 @@ from typing import Any
 
 from pipelines.lazily import arrows_functions_when_used, beartype_when_needed, for_one_answer, when_used
 
-# Arrow's, for arrays of numbers, functions over a network, and files under a key.
-_ARROWS_OWN = ("numpy", "cloudpickle", "pyarrow._dataset_parquet_encryption")
+# Arrow's, for arrays of numbers, functions over a network, files under a key or in another form, and file systems that
+# are not this machine's.
+_ARROWS_OWN = (
+    "numpy", "cloudpickle", "pyarrow._dataset_parquet_encryption", "pyarrow._dataset_orc",
+    "pyarrow._azurefs", "pyarrow._gcsfs", "pyarrow._hdfs", "pyarrow._s3fs", "fsspec",
+)  # fmt: skip
 # Beam loads them if they are installed, and does without if not: half of the time that a rebuild takes to start. They
 # are Google Cloud, what speaks to BigQuery by it, and MongoDB.
 _CONNECTORS = ("google.cloud", "google.auth", "google.api_core", "apitools", "apache_beam.io.gcp.bigquery", "bson")

@@ -75,6 +75,19 @@ def test_one_answer_is_found_without_certificates_and_what_reads_mail() -> None:
     assert printed.splitlines() == ["False False False", "True True", "True", "none"]
 
 
+def test_arrow_reads_a_folder_without_what_that_does_not_need(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pipelines.lean import without_arrows_extras\n"
+        "without_arrows_extras()\n"
+        "import pyarrow as pa, pyarrow.dataset as dataset\n"
+        "dataset.write_dataset(pa.table({'at': [1, 2]}), sys.argv[1], format='parquet')\n"
+        "print(dataset.dataset(sys.argv[1]).to_table(filter=dataset.field('at') > 1).to_pylist())\n"
+        "print([name for name in ('numpy', 'pyarrow._azurefs', 'pyarrow._s3fs') if sys.modules.get(name)])"
+    )
+    assert printed_by(code, str(tmp_path / "folder")).splitlines() == ["[{'at': 2}]", "[]"]
+
+
 def test_a_library_that_needs_more_than_a_stand_in_has_is_loaded_as_ever(tmp_path: Path) -> None:
     (tmp_path / "duckdb.py").write_text("__path__ = [__file__[:-3]]\n")
     (tmp_path / "duckdb").mkdir()
