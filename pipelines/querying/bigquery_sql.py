@@ -305,12 +305,10 @@ def _unnest(node: exp.Unnest) -> exp.Expr:
     In a SELECT's list, also where there is nothing to number: DuckDB joins a table's rows with all of its arrays where
     what UNNEST gives as a table is filtered, which takes ten times as long.
     """
-    offset, alias = node.args.get("offset"), node.args.get("alias")
-    # In a SELECT's list it has another kind of alias, and no table's columns.
-    columns = alias.columns if isinstance(alias, exp.TableAlias) else []
     if not isinstance(node.parent, exp.From | exp.Join):
         return node
-    array = node.expressions[0]
+    array, offset, alias = node.expressions[0], node.args.get("offset"), node.args.get("alias")
+    columns = alias.columns if alias else []
     value: exp.Expr = exp.Anonymous(this="UNNEST", expressions=[array.copy()])
     if columns:
         value = exp.alias_(value, columns[0].name, quoted=True)

@@ -30,20 +30,19 @@ class KeptViews:
 
         Raises duckdb.Error.
         """
-        for view in _VIEWS:
-            if view in names and view not in self._kept | self._too_large:
-                users = self._database.execute("SELECT MIN(user_id), MAX(user_id) FROM plays").fetchone() or (
-                    None,
-                    None,
-                )
-                made = duckdb_numbered_view(view, is_of_one=users[0] == users[1])
-                created = self._database.execute(f"CREATE TABLE {_SCHEMA}.{view} AS {made}").fetchone() or (0,)
-                if created[0] > _MOST_ROWS:
-                    self._database.execute(f"DROP TABLE {_SCHEMA}.{view}")
-                    self._too_large.add(view)
-                else:
-                    self._database.execute(f"CREATE OR REPLACE VIEW {view} AS FROM {_SCHEMA}.{view}")
-                    self._kept.add(view)
+        missing = [view for view in _VIEWS if view in names and view not in self._kept | self._too_large]
+        if not missing:
+            return
+        first, last = self._database.execute("SELECT MIN(user_id), MAX(user_id) FROM plays").fetchall()[0]
+        for view in missing:
+            made = duckdb_numbered_view(view, is_of_one=first == last)
+            created = self._database.execute(f"CREATE TABLE {_SCHEMA}.{view} AS {made}").fetchone() or (0,)
+            if created[0] > _MOST_ROWS:
+                self._database.execute(f"DROP TABLE {_SCHEMA}.{view}")
+                self._too_large.add(view)
+            else:
+                self._database.execute(f"CREATE OR REPLACE VIEW {view} AS FROM {_SCHEMA}.{view}")
+                self._kept.add(view)
 
     def forget(self) -> None:
         """Something that they read is going to change."""

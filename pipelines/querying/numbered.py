@@ -54,9 +54,9 @@ def alone(query: exp.Query) -> exp.Query:
     """
     tree = query.copy()
     placed = next((table.this for table in tree.ctes if table.alias == "placed"), None)
-    if not isinstance(tree, exp.Select) or tree.args["from_"].this.name != "placed":
-        return query
     if placed is None or placed.args.get("joins"):
+        return query
+    if not isinstance(tree, exp.Select) or tree.args["from_"].this.name != "placed":
         return query
     [key] = tree.args["group"].expressions
     several = exp.select(key).from_("told").group_by(key).having("COUNT(*) > 1")
@@ -75,10 +75,10 @@ def alone(query: exp.Query) -> exp.Query:
     rows = rows.from_("told").where(is_one_of_several.not_())
     rows = exp.select("*").from_(rows.subquery("told")).where(tree.args["having"].this)
 
-    clause = tree.args["with_"]
+    tables = tree.args["with_"]
     tree.set("with_", None)
     placed.where(is_one_of_several, copy=False)
-    clause.expressions.insert(-1, exp.CTE(this=several, alias=exp.TableAlias(this=exp.to_identifier("several"))))
+    tables.expressions.insert(-1, exp.CTE(this=several, alias=exp.TableAlias(this=exp.to_identifier("several"))))
     both = exp.union(tree, rows, distinct=False)
-    both.set("with_", clause)
+    both.set("with_", tables)
     return both

@@ -19,7 +19,7 @@ import numpy as np
 from pipelines.domain import ranking
 from pipelines.domain.ranking import KINDS, TOP, Copies, Items, Kind
 from pipelines.domain.song import album_key, song_key, synthetic_id
-from pipelines.streaming.songs import ALBUM_FIELDS, ARTIST_FIELDS, Ints
+from pipelines.streaming.songs import ALBUM_FIELDS, ARTIST_FIELDS, Ints, in_groups
 
 # Songs, a group of each, and fields.
 _Read = Callable[[Ints, Ints, int], list[Copies]]
@@ -124,10 +124,10 @@ class _Joined(NamedTuple):
 
 def _joined(column: Ints) -> _Joined | None:
     """None where no two songs have the same number."""
-    order = column.argsort(kind="stable")  # the quickest
-    ordered = column[order]
-    begins = np.concatenate([[True], ordered[1:] != ordered[:-1]])
-    return None if begins.all() else _Joined(order, ordered > 0, np.cumsum(begins) - 1, np.flatnonzero(begins))
+    order, is_first = in_groups(column)
+    if is_first.all():
+        return None
+    return _Joined(order, column[order] > 0, np.cumsum(is_first) - 1, np.flatnonzero(is_first))
 
 
 def _crowds(songs: int, joined: Sequence[_Joined]) -> Ints:

@@ -120,12 +120,18 @@ def copies_alike(lines: Sequence[bytes], heard: Sequence[Ints], group: Ints, fie
     return copies_of(names_of([lines[song] for song in [*preferred, *rest.tolist()]]), values)
 
 
+def in_groups(column: Ints) -> tuple[Ints, Ints]:
+    """Where each value of a column is when they are in order, and of each place whether another value begins there."""
+    order = column.argsort(kind="stable")  # the quickest
+    ordered = column[order]
+    return order, np.concatenate([[True], ordered[1:] != ordered[:-1]])
+
+
 def _large(group: Ints) -> list[Ints]:
     """The songs of each group that has enough."""
-    order = group.argsort(kind="stable")
-    ordered = group[order]
-    begins = np.concatenate([[0], np.flatnonzero(ordered[1:] != ordered[:-1]) + 1, [len(group)]])
-    begins, sizes = begins[:-1], begins[1:] - begins[:-1]
+    order, is_first = in_groups(group)
+    begins = np.flatnonzero(is_first)
+    sizes = np.append(begins[1:], len(group)) - begins
     is_large = sizes >= _LEAST_ALIKE
     return [order[begin : begin + size] for begin, size in zip(begins[is_large], sizes[is_large], strict=True)]
 

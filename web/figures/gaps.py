@@ -31,7 +31,7 @@ class Polling:
 
 def polling_of(state: str, user_id: str) -> Polling:
     """``state`` is the producer's folder, or ``gs://bucket/folder``. Raises StorageError where it cannot be read."""
-    found = document(state, "cursors", user_id)
+    found = document(state, "cursors", f"{user_id}.json")
     try:
         polled_at = found.get("polled_at")
         gaps = [Gap(parse(gap["from"]), parse(gap["to"]), gap.get("is_doubtful") is True) for gap in found["gaps"]]

@@ -41,7 +41,7 @@ class Import:
 
 def imports_of(state: str, user_id: str) -> list[Import]:
     """The newest first; none where nothing is known. Raises StorageError where the state cannot be read."""
-    found = document(state, "imports", user_id)
+    found = document(state, "imports", f"{user_id}.json")
     try:
         return [_import(record) for record in reversed(found["imports"])]
     except (AttributeError, KeyError, TypeError, ValueError):

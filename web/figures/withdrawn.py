@@ -10,7 +10,7 @@ def withdrawn(state: str | None, what: str) -> Withdrawn | None:
     if state is None:
         return None
     try:
-        found = withdrawn_of(document(state, NAME.removesuffix(".json")))
+        found = withdrawn_of(document(state, NAME))
         # A time that has no month after it is no time that anybody wrote.
         return next((each for each in found if each.what == what and each.asked_again_at), None)
     except (StorageError, AttributeError, KeyError, TypeError, ValueError, OverflowError):

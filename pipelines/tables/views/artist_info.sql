@@ -14,7 +14,7 @@ WITH told AS (
     FROM ${dataset}.track_snapshots, UNNEST(artists) AS artist
     WHERE source = 'SPOTIFY'
   )
-  -- Names that are empty go later: with a filter on what it unnests, DuckDB takes thirty times as long.
+  -- Names that are empty go later: with a filter on what is unnested, the view takes DuckDB three times as long.
   GROUP BY 1, 2
 ),
 
